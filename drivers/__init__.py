@@ -1,0 +1,1 @@
+"""Pure input and output: arms, fixtures and the plant's clock. No ROS, no planning."""

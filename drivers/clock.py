@@ -1,0 +1,185 @@
+"""The plant's clock, passed in wherever time matters.
+
+On a real plant it is `WallClock`. In simulation it is `LockstepClock`: time stands still while a
+controller is busy and passes while it waits, so what a controller thinks about costs no simulated
+time, and a run is the same at any speed.
+
+The pattern in a controller is always the same: it is *busy* from the moment it learns of something
+until it has handed everything on; then it waits for named peers, for a deadline, or for both::
+
+    before = clock.seq("cell_a/arm")       # how often the arm has signalled so far
+    send_goal()                            # the arm becomes busy before it accepts
+    clock.wait_for({"cell_a/arm": before}) # from here on time may pass, up to the arm's next signal
+    result.wait()                          # the message that carries the result
+    clock.busy()
+
+Whoever answers gives its signal (`clock.signal()`) before it sends the answer and before it waits.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Final, Protocol
+
+from drivers.time_page import (
+    FOREVER_NS,
+    KIND_CONTROLLER,
+    KIND_SIMULATOR,
+    TICK_NS,
+    TimePage,
+)
+
+__all__ = ["FOREVER_NS", "TICK_NS", "LockstepClock", "PlantClock", "WallClock", "open_clock"]
+
+_POLL_S: Final = 0.0005
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+class PlantClock(Protocol):
+    """Time of the plant in nanoseconds since its start, and leave for it to pass."""
+
+    def now_ns(self) -> int:
+        """Plant time; never goes back."""
+
+    def start(self) -> datetime:
+        """The instant of plant time 0, in UTC."""
+
+    def busy(self) -> None:
+        """A decision is pending here: simulated time stands still."""
+
+    def wait_for(self, peers: Mapping[str, int] | None = None, until_ns: int = FOREVER_NS) -> None:
+        """Let time pass up to `until_ns`, or until a peer signals beyond the given count."""
+
+    def signal(self) -> None:
+        """Tell whoever waits for this participant that there is something to do."""
+
+    def seq(self, peer: str) -> int:
+        """How often a peer has signalled."""
+
+    def sleep_until(self, until_ns: int, stop: Callable[[], bool] = lambda: False) -> bool:
+        """Wait for an instant, then be busy; False if `stop` became true before it."""
+
+    def close(self) -> None:
+        """Leave: time no longer waits for this participant."""
+
+
+def instant(clock: PlantClock, at_ns: int) -> datetime:
+    """The calendar instant (UTC) of a plant time."""
+    return clock.start() + timedelta(microseconds=at_ns / 1000)
+
+
+class WallClock:
+    """Time of a real plant: monotonic, starting at `start`, never waiting for anybody."""
+
+    def __init__(self, start: datetime | None = None) -> None:
+        now = datetime.now(timezone.utc)
+        self._start = start or now
+        self._offset_ns = int((now - self._start) / timedelta(microseconds=1)) * 1000
+        self._zero_ns = time.monotonic_ns()
+        self._never = threading.Event()
+
+    def now_ns(self) -> int:
+        """Plant time; unaffected by steps of the machine's wall clock."""
+        return time.monotonic_ns() - self._zero_ns + self._offset_ns
+
+    def start(self) -> datetime:
+        """The instant of plant time 0, in UTC."""
+        return self._start
+
+    def busy(self) -> None:
+        """Nothing to do: real time does not stand still."""
+
+    def wait_for(self, peers: Mapping[str, int] | None = None, until_ns: int = FOREVER_NS) -> None:
+        """Nothing to do: real time passes anyhow."""
+
+    def signal(self) -> None:
+        """Nothing to do: messages tell the peers."""
+
+    def seq(self, peer: str) -> int:  # noqa: ARG002 - the protocol names the peer
+        """Always 0."""
+        return 0
+
+    def sleep_until(self, until_ns: int, stop: Callable[[], bool] = lambda: False) -> bool:
+        """Wait for an instant; False if `stop` became true before it (seen within 20 ms)."""
+        while not stop():
+            left_s = (until_ns - self.now_ns()) * 1e-9
+            if left_s <= 0.0:
+                return True
+            self._never.wait(min(left_s, 0.02))
+        return False
+
+    def close(self) -> None:
+        """Nothing to leave."""
+
+
+class LockstepClock:
+    """Time of a simulated plant, as one controller takes part in it."""
+
+    def __init__(self, page: Path, participant: str) -> None:
+        self._page = TimePage(page)
+        self._slot = self._page.claim(participant, KIND_CONTROLLER)
+        self._simulators: list[int] = []
+        self._seen_slots = 0
+        self._last_ns = 0
+
+    def now_ns(self) -> int:
+        """The tick that every living simulator has reached."""
+        page = self._page
+        if not self._simulators or page.slot_count != self._seen_slots:
+            self._seen_slots = page.slot_count
+            self._simulators = [
+                i for i in range(self._seen_slots) if page.kind(i) == KIND_SIMULATOR
+            ]
+        reached = [page.reached(i) for i in self._simulators if page.kind(i) == KIND_SIMULATOR]
+        if reached:
+            self._last_ns = max(self._last_ns, min(reached))
+        return self._last_ns
+
+    def start(self) -> datetime:
+        """The instant of plant time 0, in UTC."""
+        return _EPOCH + timedelta(microseconds=self._page.start_unix_ns / 1000)
+
+    def busy(self) -> None:
+        """Time stands still until this participant waits."""
+        self._page.set_busy(self._slot)
+
+    def wait_for(self, peers: Mapping[str, int] | None = None, until_ns: int = FOREVER_NS) -> None:
+        """Let time pass up to `until_ns`, or until a peer signals beyond the given count."""
+        watches = tuple((self._page.slot(name), seq) for name, seq in (peers or {}).items())
+        self._page.set_waiting(self._slot, until_ns, watches)
+
+    def signal(self) -> None:
+        """Whoever waits for this participant is busy from this tick on."""
+        self._page.signal(self._slot)
+
+    def seq(self, peer: str) -> int:
+        """How often a peer has signalled."""
+        return self._page.seq(self._page.slot(peer))
+
+    def sleep_until(self, until_ns: int, stop: Callable[[], bool] = lambda: False) -> bool:
+        """Wait for an instant, then be busy; False if `stop` became true before it."""
+        self.wait_for(until_ns=until_ns)
+        try:
+            while not stop():
+                if self.now_ns() >= until_ns:
+                    return True
+                time.sleep(_POLL_S)
+            return False
+        finally:
+            self.busy()
+
+    def close(self) -> None:
+        """Leave: time no longer waits for this participant."""
+        self._page.release(self._slot)
+        self._page.close()
+
+
+def open_clock(run_dir: Path, participant: str, *, simulated: bool) -> PlantClock:
+    """The clock of a process of the plant: lockstep in simulation, wall otherwise."""
+    if simulated:
+        return LockstepClock(run_dir / "time.page", participant)
+    return WallClock()

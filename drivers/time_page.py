@@ -1,0 +1,290 @@
+"""The page of shared memory on which a simulated plant agrees about time.
+
+A simulated plant has one clock. Its time advances in ticks of `TICK_NS`, and a tick happens only
+if every participant allows it. There are two kinds of participants:
+
+* a *simulator* steps physics; it publishes the instant that it has reached;
+* a *controller* decides; it is either busy (time stands still) or waiting, until a deadline, until
+  one of the peers that it names gives a signal, or both.
+
+Each participant owns one slot and is the only writer of it. Fields are aligned 64-bit words, and a
+slot's `version` is odd while its owner changes it (a seqlock), so readers need no lock. Slots are
+handed out under an exclusive lock of the file. A participant whose process has ended is ignored:
+the physical world does not wait for a dead controller.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from drivers.errors import DriverError
+
+TICK_NS: Final = 10_000_000
+"""Length of a tick: decisions take effect on a common 10 ms cycle, as with a PLC."""
+
+FOREVER_NS: Final = 2**63 - 1
+
+MAX_SLOTS: Final = 64
+MAX_WATCHES: Final = 12
+
+_MAGIC: Final = 0x31454D4954435230  # "0RCTIME1", little endian
+_HEADER_BYTES: Final = 128
+_SLOT_BYTES: Final = 512
+_PAGE_BYTES: Final = _HEADER_BYTES + MAX_SLOTS * _SLOT_BYTES
+_NAME_OFFSET: Final = 256
+_NAME_BYTES: Final = _SLOT_BYTES - _NAME_OFFSET
+
+# header words
+_H_MAGIC, _H_SLOTS, _H_START, _H_SPEED, _H_EXPECTED, _H_HELD = range(6)
+# slot words
+_S_KIND, _S_PID, _S_BORN, _S_VERSION, _S_WAITING, _S_UNTIL, _S_SEQ, _S_REACHED, _S_WATCHES = range(
+    9
+)
+
+KIND_NAMED: Final = 0
+KIND_CONTROLLER: Final = 1
+KIND_SIMULATOR: Final = 2
+
+
+class TimePageError(DriverError):
+    """The page cannot be used: it is full, or not a time page."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"time page {path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class SlotView:
+    """One consistent reading of a slot."""
+
+    index: int
+    kind: int
+    pid: int
+    version: int
+    waiting: bool
+    until_ns: int
+    seq: int
+    reached_ns: int
+    watches: tuple[tuple[int, int], ...]
+
+
+def process_birth(pid: int) -> int:
+    """Start time of a process in clock ticks since boot, 0 if there is no such process.
+
+    Together with the pid it names a process for good (proc(5), field 22 of /proc/PID/stat).
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0
+    fields = stat[stat.rindex(")") + 2 :].split()
+    return 0 if fields[0] in ("Z", "X") else int(fields[19])
+
+
+class TimePage:
+    """The mapped page: slots by name, words by index. No policy in here."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            fresh = os.fstat(self._file).st_size == 0
+            if fresh:
+                os.ftruncate(self._file, _PAGE_BYTES)
+            if os.fstat(self._file).st_size != _PAGE_BYTES:
+                raise TimePageError(path, "has the wrong size; remove the file and start again")
+            self._map = mmap.mmap(self._file, _PAGE_BYTES)
+            self._words = memoryview(self._map).cast("q")
+            if fresh:
+                self._words[_H_MAGIC] = _MAGIC
+            if self._words[_H_MAGIC] != _MAGIC:
+                raise TimePageError(path, "is not a time page; remove the file and start again")
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+        self._names: dict[str, int] = {}
+
+    def close(self) -> None:
+        """Unmap the page. The slots stay until their processes end."""
+        self._words.release()
+        self._map.close()
+        os.close(self._file)
+
+    # -- header ---------------------------------------------------------------------------------
+
+    @property
+    def start_unix_ns(self) -> int:
+        """The instant of plant time 0, nanoseconds since the Unix epoch."""
+        return self._words[_H_START]
+
+    @start_unix_ns.setter
+    def start_unix_ns(self, value: int) -> None:
+        self._words[_H_START] = value
+
+    @property
+    def speed(self) -> float:
+        """Plant seconds per wall second; 0 is as fast as the machine allows."""
+        return struct.unpack("<d", struct.pack("<q", self._words[_H_SPEED]))[0]  # type: ignore[no-any-return]
+
+    @speed.setter
+    def speed(self, value: float) -> None:
+        self._words[_H_SPEED] = struct.unpack("<q", struct.pack("<d", value))[0]
+
+    @property
+    def expected(self) -> int:
+        """How many participants must have come before the first tick."""
+        return self._words[_H_EXPECTED]
+
+    @expected.setter
+    def expected(self, value: int) -> None:
+        self._words[_H_EXPECTED] = value
+
+    @property
+    def held(self) -> bool:
+        """True while somebody has stopped time for the whole plant."""
+        return bool(self._words[_H_HELD])
+
+    @held.setter
+    def held(self, value: bool) -> None:
+        self._words[_H_HELD] = int(value)
+
+    @property
+    def slot_count(self) -> int:
+        """Number of slots handed out so far."""
+        return self._words[_H_SLOTS]
+
+    # -- slots ----------------------------------------------------------------------------------
+
+    def slot(self, name: str) -> int:
+        """Index of the slot of that name; it is made, without an owner, if nobody has asked yet."""
+        known = self._names.get(name)
+        if known is not None:
+            return known
+        encoded = name.encode()
+        if not 0 < len(encoded) < _NAME_BYTES:
+            raise TimePageError(self.path, f"a participant cannot be called {name!r}")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            count = self.slot_count
+            for index in range(count):
+                if self.name(index) == name:
+                    break
+            else:
+                if count == MAX_SLOTS:
+                    raise TimePageError(self.path, f"no slot left for {name!r} ({MAX_SLOTS} used)")
+                index = count
+                at = _HEADER_BYTES + index * _SLOT_BYTES + _NAME_OFFSET
+                self._map[at : at + len(encoded)] = encoded
+                self._words[_H_SLOTS] = count + 1
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+        self._names[name] = index
+        return index
+
+    def name(self, index: int) -> str:
+        """Name of a slot."""
+        at = _HEADER_BYTES + index * _SLOT_BYTES + _NAME_OFFSET
+        return self._map[at : at + _NAME_BYTES].split(b"\0", 1)[0].decode()
+
+    def claim(self, name: str, kind: int) -> int:
+        """Take the slot of that name for this process: busy at first, its signals kept."""
+        index = self.slot(name)
+        at = self._at(index)
+        pid = os.getpid()
+        self._words[at + _S_WAITING] = 0
+        self._words[at + _S_WATCHES] = 0
+        self._words[at + _S_PID] = pid
+        self._words[at + _S_BORN] = process_birth(pid)
+        self._words[at + _S_KIND] = kind
+        return index
+
+    def release(self, index: int) -> None:
+        """Give the slot back: its name and its count of signals stay, its say is gone."""
+        self._words[self._at(index) + _S_KIND] = KIND_NAMED
+
+    def set_busy(self, index: int) -> None:
+        """Time stands still for this participant from now on."""
+        self._words[self._at(index) + _S_WAITING] = 0
+
+    def set_waiting(self, index: int, until_ns: int, watches: tuple[tuple[int, int], ...]) -> None:
+        """Allow time to pass until a deadline or until a watched slot's signal count changes."""
+        if len(watches) > MAX_WATCHES:
+            raise TimePageError(self.path, f"more than {MAX_WATCHES} peers watched at once")
+        at = self._at(index)
+        words = self._words
+        words[at + _S_VERSION] += 1
+        words[at + _S_UNTIL] = until_ns
+        words[at + _S_WATCHES] = len(watches)
+        for i, (peer, seq) in enumerate(watches):
+            words[at + _S_WATCHES + 1 + 2 * i] = peer
+            words[at + _S_WATCHES + 2 + 2 * i] = seq
+        words[at + _S_WAITING] = 1
+        words[at + _S_VERSION] += 1
+
+    def signal(self, index: int) -> int:
+        """Count one signal of this slot; returns the new count."""
+        at = self._at(index) + _S_SEQ
+        self._words[at] += 1
+        return self._words[at]
+
+    def seq(self, index: int) -> int:
+        """How many signals this slot has given."""
+        return self._words[self._at(index) + _S_SEQ]
+
+    def set_reached(self, index: int, reached_ns: int) -> None:
+        """Publish the instant that a simulator has reached."""
+        self._words[self._at(index) + _S_REACHED] = reached_ns
+
+    def view(self, index: int) -> SlotView:
+        """One consistent reading of a slot."""
+        at = self._at(index)
+        words = self._words
+        while True:
+            version = words[at + _S_VERSION]
+            waiting = bool(words[at + _S_WAITING])
+            until = words[at + _S_UNTIL]
+            count = words[at + _S_WATCHES] if waiting else 0
+            watches = tuple(
+                (words[at + _S_WATCHES + 1 + 2 * i], words[at + _S_WATCHES + 2 + 2 * i])
+                for i in range(count)
+            )
+            if version % 2 == 0 and version == words[at + _S_VERSION]:
+                break
+        return SlotView(
+            index=index,
+            kind=words[at + _S_KIND],
+            pid=words[at + _S_PID],
+            version=version,
+            waiting=waiting,
+            until_ns=until,
+            seq=words[at + _S_SEQ],
+            reached_ns=words[at + _S_REACHED],
+            watches=watches,
+        )
+
+    def kind(self, index: int) -> int:
+        """KIND_NAMED (nobody owns it), KIND_CONTROLLER or KIND_SIMULATOR."""
+        return self._words[self._at(index) + _S_KIND]
+
+    def reached(self, index: int) -> int:
+        """The instant that a simulator has reached, nanoseconds of plant time."""
+        return self._words[self._at(index) + _S_REACHED]
+
+    def alive(self, index: int) -> bool:
+        """Whether the process that claimed the slot still runs."""
+        at = self._at(index)
+        pid = self._words[at + _S_PID]
+        return pid != 0 and process_birth(pid) == self._words[at + _S_BORN]
+
+    @staticmethod
+    def _at(index: int) -> int:
+        return (_HEADER_BYTES + index * _SLOT_BYTES) // 8

@@ -1,0 +1,1 @@
+"""What is ordered, run, recorded and shown: the middle floor of robot_cell."""

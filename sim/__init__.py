@@ -1,0 +1,1 @@
+"""A plant that is not there: physics, emulated devices and the owner of simulated time."""

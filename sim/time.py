@@ -1,0 +1,144 @@
+"""The simulators' side of the time page: when the next tick may happen, and how fast.
+
+All simulators of a plant step the same ticks. A simulator may step from instant t when every
+simulator has reached t, every expected participant has come, and no controller objects at t. A
+controller that stays busy for longer than the patience is taken for hung, and time goes on without
+it, as it would on the shop floor.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from drivers.time_page import (
+    KIND_CONTROLLER,
+    KIND_NAMED,
+    KIND_SIMULATOR,
+    TICK_NS,
+    TimePage,
+)
+
+PATIENCE_S: Final = 30.0
+_LIVENESS_PERIOD_S: Final = 0.25
+_CATCH_UP_S: Final = 0.5
+_POLL_S: Final = 0.0002
+
+
+@dataclass
+class _Blocked:
+    version: int
+    since_s: float
+
+
+@dataclass
+class TickGate:
+    """One simulator's part in the common ticks."""
+
+    page: TimePage
+    name: str
+    patience_s: float = PATIENCE_S
+    reached_ns: int = 0
+    overslept: set[str] = field(default_factory=set)
+    _slot: int = -1
+    _dead: set[int] = field(default_factory=set)
+    _checked_s: float = 0.0
+    _blocked: dict[int, _Blocked] = field(default_factory=dict)
+    _anchor_wall_s: float | None = None
+    _anchor_ns: int = 0
+    _anchor_speed: float = 0.0
+
+    @classmethod
+    def open(cls, path: Path, name: str, *, patience_s: float = PATIENCE_S) -> TickGate:
+        """Take part under that name, from the instant that the other simulators have reached."""
+        page = TimePage(path)
+        gate = cls(page=page, name=name, patience_s=patience_s)
+        peers = [
+            page.reached(i)
+            for i in range(page.slot_count)
+            if page.kind(i) == KIND_SIMULATOR and page.alive(i)
+        ]
+        gate.reached_ns = max(peers, default=0)
+        gate._slot = page.claim(name, KIND_SIMULATOR)
+        page.set_reached(gate._slot, gate.reached_ns)
+        return gate
+
+    def set_start(self, start: datetime, *, speed: float, expected: int) -> None:
+        """Say what instant plant time 0 is, how fast time runs, and how many take part."""
+        self.page.start_unix_ns = int(start.timestamp() * 1e9)
+        self.page.speed = speed
+        self.page.expected = expected
+
+    def publish(self, reached_ns: int) -> None:
+        """Everything up to this instant has happened here, and all signals of it are given."""
+        self.reached_ns = reached_ns
+        self.page.set_reached(self._slot, reached_ns)
+
+    def may_tick(self) -> bool:
+        """Whether the next tick may happen now, as far as the participants are concerned."""
+        page = self.page
+        if page.held:
+            return False
+        now_s = time.monotonic()
+        count = page.slot_count
+        if now_s - self._checked_s > _LIVENESS_PERIOD_S:
+            self._checked_s = now_s
+            self._dead = {
+                i for i in range(count) if page.kind(i) != KIND_NAMED and not page.alive(i)
+            }
+        present = 0
+        for index in range(count):
+            kind = page.kind(index)
+            if kind == KIND_NAMED:
+                continue
+            present += 1
+            if index in self._dead:
+                continue
+            if kind == KIND_SIMULATOR:
+                if page.reached(index) < self.reached_ns:
+                    return False
+            elif kind == KIND_CONTROLLER and not self._allows(index, now_s):
+                return False
+        return present >= page.expected
+
+    def due(self) -> float:
+        """Wall seconds until the next tick is due at the plant's speed; 0 when it is due."""
+        speed = self.page.speed
+        if speed <= 0.0:
+            return 0.0
+        now_s = time.monotonic()
+        if self._anchor_wall_s is None or speed != self._anchor_speed:
+            self._anchor_wall_s, self._anchor_ns = now_s, self.reached_ns
+            self._anchor_speed = speed
+        due_s = (self.reached_ns + TICK_NS - self._anchor_ns) * 1e-9 / speed
+        early_s = self._anchor_wall_s + due_s - now_s
+        if early_s < -_CATCH_UP_S:
+            self._anchor_wall_s += -early_s - _CATCH_UP_S
+        return max(0.0, early_s)
+
+    def pause(self) -> None:
+        """Give the processor away for a moment while a tick is not allowed."""
+        time.sleep(_POLL_S)
+
+    def close(self) -> None:
+        """Leave: nobody waits for this simulator any more."""
+        self.page.release(self._slot)
+        self.page.close()
+
+    def _allows(self, index: int, now_s: float) -> bool:
+        view = self.page.view(index)
+        if view.waiting and view.until_ns > self.reached_ns:
+            if all(self.page.seq(peer) == seq for peer, seq in view.watches):
+                self._blocked.pop(index, None)
+                return True
+        blocked = self._blocked.get(index)
+        if blocked is None or blocked.version != view.version:
+            self._blocked[index] = _Blocked(view.version, now_s)
+            return False
+        if now_s - blocked.since_s <= self.patience_s:
+            return False
+        self.overslept.add(self.page.name(index))
+        return True
