@@ -30,8 +30,14 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(
         include=[
-            "planners", "planners.*", "drivers", "drivers.*",
-            "robot_cell", "robot_cell.*", "sim", "sim.*",
+            "planners",
+            "planners.*",
+            "drivers",
+            "drivers.*",
+            "robot_cell",
+            "robot_cell.*",
+            "sim",
+            "sim.*",
         ]
     ),
     package_data={"": ["py.typed"], "robot_cell": ["gateway/static/**/*"]},

@@ -51,7 +51,9 @@ def closure(roots: list[Requirement], python: str) -> dict[str, set[str]]:
             try:
                 requires = distribution(requirement.name).requires or []
             except PackageNotFoundError:
-                sys.exit(f"{name} is not installed in {sys.prefix}: pip install it, then lock again")
+                sys.exit(
+                    f"{name} is not installed in {sys.prefix}: pip install it, then lock again"
+                )
             for text in requires:
                 child = Requirement(text)
                 if child.marker is None or child.marker.evaluate({**marker_values, "extra": extra}):

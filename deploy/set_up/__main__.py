@@ -8,8 +8,8 @@ import fcntl
 import sys
 import time
 
-from console import StepFailed, say
-from machine import Machine, SetUpRefused
+from console import StepError, say
+from machine import Machine, MachineError
 from steps import STEPS
 
 
@@ -17,7 +17,7 @@ def main() -> int:
     """Do the steps that are not done; 0 when all are."""
     try:
         machine = Machine.here()
-    except SetUpRefused as refusal:
+    except MachineError as refusal:
         print(f"set-up: {refusal}", file=sys.stderr)
         return 2
     if all(step.is_done(machine) for step in STEPS):
@@ -30,7 +30,7 @@ def main() -> int:
         try:
             for number, step in enumerate(STEPS, start=1):
                 step.perform(machine, f"[{number}/{len(STEPS)}]")
-        except StepFailed as failure:
+        except StepError as failure:
             print(failure.report(), file=sys.stderr)
             return 1
         except KeyboardInterrupt:

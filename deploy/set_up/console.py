@@ -20,7 +20,7 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-class StepFailed(Exception):
+class StepError(Exception):
     """A step that cannot go on.
 
     Attributes:
@@ -53,6 +53,7 @@ class Console:
     def __init__(self, title: str, log: Path, advice: str) -> None:
         self.title, self.log, self.advice = title, log, advice
         self.started = time.monotonic()
+        self._next_sign = self.started + SIGN_OF_LIFE_S
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text("")
 
@@ -66,7 +67,7 @@ class Console:
         """Run a command to its end.
 
         Raises:
-            StepFailed: if it does not end with 0.
+            StepError: if it does not end with 0.
         """
         words = [str(word) for word in command]
         with self.log.open("a") as log:
@@ -91,19 +92,18 @@ class Console:
                 raise
         if code != 0:
             reason = f"`{' '.join(words[:4])}` ended with {code}"
-            raise StepFailed(self.title, reason, advice or self.advice, self.log)
+            raise StepError(self.title, reason, advice or self.advice, self.log)
 
     def _watch(self, child: subprocess.Popen[bytes]) -> int:
         """Wait for the child and say every few seconds how far it is."""
-        next_sign = time.monotonic() + SIGN_OF_LIFE_S
         while True:
             code = child.poll()
             if code is not None:
                 return code
             now = time.monotonic()
-            if now >= next_sign:
+            if now >= self._next_sign:
                 say(f"      {now - self.started:4.0f} s  {self._last_line()}")
-                next_sign = now + SIGN_OF_LIFE_S
+                self._next_sign = now + SIGN_OF_LIFE_S
             time.sleep(_POLL_S)
 
     def _last_line(self) -> str:

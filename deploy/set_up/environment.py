@@ -10,13 +10,15 @@ from machine import Machine
 _HEAD = """\
 # Written by set-up for this machine: `. ./env.sh`, from any folder, as often as you like.
 
-# Put a folder in front of a search path unless it is there.
+# Move a folder to the front of a search path.
 _robot_cell_front() {
-    eval "_robot_cell_old=\\${$1:-}"
-    case ":$_robot_cell_old:" in
-        *":$2:"*) ;;
-        *) eval "export $1=\\"\\$2\\${_robot_cell_old:+:\\$_robot_cell_old}\\"" ;;
+    eval "_robot_cell_old=:\\${$1:-}:"
+    case "$_robot_cell_old" in
+        *":$2:"*) _robot_cell_old="${_robot_cell_old%%":$2:"*}:${_robot_cell_old#*":$2:"}" ;;
     esac
+    _robot_cell_old="${_robot_cell_old#:}"
+    _robot_cell_old="${_robot_cell_old%:}"
+    eval "export $1=\\"\\$2\\${_robot_cell_old:+:\\$_robot_cell_old}\\""
 }
 """
 _TAIL = """\
@@ -48,8 +50,8 @@ def content(machine: Machine) -> str:
         parts.append("export ROS_DISTRO=kilted ROS_VERSION=2 ROS_PYTHON_VERSION=3")
         parts.append("export _ROS_WHEELS_BOOTSTRAP_COMPLETE=1")
     for variable, folders in search_paths(machine).items():
-        for folder in reversed(folders):
-            parts.append(f"_robot_cell_front {variable} {shlex.quote(str(folder))}")
+        front = f"_robot_cell_front {variable}"
+        parts += [f"{front} {shlex.quote(str(folder))}" for folder in reversed(folders)]
     parts.append(_TAIL)
     return "\n".join(parts)
 

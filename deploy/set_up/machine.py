@@ -11,7 +11,7 @@ SUPPORTED_PYTHONS = ((3, 11), (3, 12))
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class SetUpRefused(Exception):
+class MachineError(Exception):
     """This machine cannot be set up as it is; the message says what to change."""
 
 
@@ -29,13 +29,13 @@ class Machine:
         """Look around.
 
         Raises:
-            SetUpRefused: if this Python is not supported, or the named ROS 2 is not there.
+            MachineError: if this Python is not supported, or the named ROS 2 is not there.
         """
         version = sys.version_info[:2]
         if version not in SUPPORTED_PYTHONS:
             wanted = " or ".join(f"{major}.{minor}" for major, minor in SUPPORTED_PYTHONS)
             found = ".".join(map(str, version))
-            raise SetUpRefused(
+            raise MachineError(
                 f"Python {wanted} is needed, {sys.executable} is {found}. "
                 "Name another one: make setup PYTHON=python3.11"
             )
@@ -112,14 +112,14 @@ def find_underlay(root: Path) -> Path | None:
     """The ROS 2 installation to build on: named, sourced in this shell, or used the last time.
 
     Raises:
-        SetUpRefused: if ROBOT_CELL_ROS names a folder without ROS 2.
+        MachineError: if ROBOT_CELL_ROS names a folder without ROS 2.
     """
     named = os.environ.get("ROBOT_CELL_ROS")
     if named == "wheels":
         return None
     if named:
         if not (Path(named) / "setup.sh").is_file():
-            raise SetUpRefused(f"ROBOT_CELL_ROS={named} is not a ROS 2 installation: no setup.sh")
+            raise MachineError(f"ROBOT_CELL_ROS={named} is not a ROS 2 installation: no setup.sh")
         return Path(named)
     for entry in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
         prefix = Path(entry)

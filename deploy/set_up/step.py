@@ -56,7 +56,7 @@ class Step:
         """Do the work if it is not done, and remember it.
 
         Raises:
-            StepFailed: if it cannot be done.
+            StepError: if it cannot be done.
         """
         if self.is_done(machine):
             say(f"{number} {self.title}: done before")

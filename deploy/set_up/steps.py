@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import environment
-from console import Console, StepFailed
+from console import Console, StepError
 from machine import Machine
 from step import Step, content_hash
 from system_packages import install_missing, wanted
@@ -107,7 +107,7 @@ def build_interfaces(machine: Machine, console: Console) -> None:
     command += ["--log-base", machine.root / "log", "build", "--base-paths"]
     command += machine.interface_packages()
     command += ["--build-base", build, "--install-base", machine.install]
-    command += ["--event-handlers", "console_cohesion+", "--cmake-args", "-GNinja"]
+    command += ["--event-handlers", "console_direct+", "console_stderr-", "--cmake-args", "-GNinja"]
     command += [f"-DPython3_EXECUTABLE={machine.venv_python}", "-DBUILD_TESTING=OFF"]
     console.run(machine.in_underlay(command), env=env, cwd=machine.root)
 
@@ -135,7 +135,7 @@ def install_package(machine: Machine, console: Console) -> None:
     for name in EXECUTABLES:
         program = machine.venv / "bin" / name
         if not program.exists():
-            raise StepFailed(console.title, f"pip made no {name}", "see setup.py", console.log)
+            raise StepError(console.title, f"pip made no {name}", "see setup.py", console.log)
         (executables / name).symlink_to(program)
 
 
@@ -163,6 +163,12 @@ def check_imports(machine: Machine, console: Console) -> None:
     console.run(["sh", "-c", shell, script], env=clean_environment(), cwd=machine.state)
 
 
+def makes_nothing(machine: Machine) -> list[Path]:
+    """No file: the step is done when its stamp says so."""
+    del machine
+    return []
+
+
 _FETCH_ADVICE = "check the network and pip's settings (`pip config list`), then `make setup` again"
 
 STEPS = (
@@ -170,7 +176,7 @@ STEPS = (
         "system_packages",
         "system packages",
         system_key,
-        lambda machine: [],
+        makes_nothing,
         install_missing,
         "read the log, correct it, then `make setup` again",
     ),
@@ -218,7 +224,7 @@ STEPS = (
         "check",
         "check that everything can be imported",
         check_key,
-        lambda machine: [],
+        makes_nothing,
         check_imports,
         "`make clean setup` installs everything anew",
     ),

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from console import Console, StepFailed, say
+from console import Console, StepError, say
 from machine import Machine
 
 
@@ -73,7 +73,7 @@ def install_missing(machine: Machine, console: Console) -> None:
     """Install what is missing with apt.
 
     Raises:
-        StepFailed: if that is not possible; the advice names the packages.
+        StepError: if that is not possible; the advice names the packages.
     """
     del machine
     missing = [package for package in wanted() if not package.is_there()]
@@ -84,10 +84,10 @@ def install_missing(machine: Machine, console: Console) -> None:
     for package in missing:
         say(f"      missing: {package.name} (for {package.used_for})")
     if shutil.which("apt-get") is None:
-        raise StepFailed(console.title, "this is not a Debian: no apt-get", by_hand)
+        raise StepError(console.title, "this is not a Debian: no apt-get", by_hand)
     become_root = [] if os.geteuid() == 0 else ["sudo"]
     if become_root and shutil.which("sudo") is None:
-        raise StepFailed(console.title, "neither root nor sudo", by_hand)
+        raise StepError(console.title, "neither root nor sudo", by_hand)
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     apt = [*become_root, "apt-get", "-o", "DPkg::Lock::Timeout=120"]
     if not all(has_candidate(name) for name in names):

@@ -67,7 +67,7 @@ def install_locked(machine: Machine, console: Console) -> None:
     """Install what is missing or of another version, remove what an older lock had.
 
     Raises:
-        StepFailed: if pip fails.
+        StepError: if pip fails.
     """
     pins = read_lock(lock_files(machine))
     if machine.underlay:
