@@ -1,4 +1,4 @@
-"""Sets up robot_cell on this machine: `make setup`, or `python3 deploy/set_up`.
+"""Does the steps of set-up that are not done: `make setup`.
 
 Every step is done once and again only when what it depends on has changed; a set-up that was
 interrupted goes on where it stopped. Standard library only: nothing is installed yet.
@@ -8,9 +8,9 @@ import fcntl
 import sys
 import time
 
-from console import StepError, say
-from machine import Machine, MachineError
-from steps import STEPS
+from set_up.console import StepError, say
+from set_up.machine import Machine, MachineError
+from set_up.steps import STEPS
 
 
 def main() -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import environment
-from console import Console, StepError
-from machine import Machine
-from step import Step, content_hash
-from system_packages import install_missing, wanted
-from wheels import clean_environment, install_locked, lock_files
+from set_up import environment
+from set_up.console import Console, StepError
+from set_up.machine import Machine
+from set_up.step import Step, content_hash
+from set_up.system_packages import install_missing, wanted
+from set_up.wheels import clean_environment, install_locked, lock_files
 
 # The console scripts that `ros2 run` and launch files start (setup.py).
 EXECUTABLES = (

@@ -8,8 +8,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from console import Console, say
-from machine import Machine
+from set_up.console import Console, say
+from set_up.machine import Machine
 
 _LOCK_LINE = re.compile(
     r"(?P<name>[\w.-]+)==(?P<version>[^\s;#]+)"
