@@ -7,6 +7,7 @@ interrupted goes on where it stopped. Standard library only: nothing is installe
 import fcntl
 import sys
 import time
+from typing import TextIO
 
 from set_up.console import StepError, say
 from set_up.machine import Machine, MachineError
@@ -40,7 +41,7 @@ def main() -> int:
     return 0
 
 
-def wait_for_turn(lock: object) -> None:
+def wait_for_turn(lock: TextIO) -> None:
     """Let only one set-up at a time work in this folder."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
