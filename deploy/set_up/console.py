@@ -91,7 +91,8 @@ class Console:
                 end_group(child, alone)
                 raise
         if code != 0:
-            reason = f"`{' '.join(words[:4])}` ended with {code}"
+            named = [Path(words[0]).name, *words[1:3]]
+            reason = f"`{' '.join(named)} …` ended with {code}"
             raise StepError(self.title, reason, advice or self.advice, self.log)
 
     def _watch(self, child: subprocess.Popen[bytes]) -> int:

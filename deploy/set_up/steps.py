@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import tomllib
 from pathlib import Path
+
+import tomllib
 
 from set_up import environment
 from set_up.console import Console, StepError
