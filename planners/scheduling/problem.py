@@ -31,7 +31,7 @@ def _check_time(value: object, what: str, *, job: str | None, operation: str | N
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """One way to run an operation: a cell (index into the problem's cells) and the time it takes."""
+    """One way to run an operation: a cell (index into the problem's cells) and its duration."""
 
     cell: int
     duration_ms: int
