@@ -130,10 +130,10 @@ class TickGate:
 
     def _allows(self, index: int, now_s: float) -> bool:
         view = self.page.view(index)
-        if view.waiting and view.until_ns > self.reached_ns:
-            if all(self.page.seq(peer) == seq for peer, seq in view.watches):
-                self._blocked.pop(index, None)
-                return True
+        quiet = all(self.page.seq(peer) == seq for peer, seq in view.watches)
+        if view.waiting and view.until_ns > self.reached_ns and quiet:
+            self._blocked.pop(index, None)
+            return True
         blocked = self._blocked.get(index)
         if blocked is None or blocked.version != view.version:
             self._blocked[index] = _Blocked(view.version, now_s)
