@@ -7,11 +7,14 @@ import ctypes
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
+_PR_SET_CHILD_SUBREAPER: Final = 36
+_REAP_WITHIN_S: Final = 0.2
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 
@@ -28,6 +31,11 @@ def die_with_parent(parent: int, death_signal: int = signal.SIGKILL) -> Callable
             os._exit(1)
 
     return in_child
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what children leave behind, to be able to reap it."""
+    _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 class Child:
@@ -95,7 +103,13 @@ class Child:
         The group is killed before the process is reaped: until then nobody can get its number.
         """
         self.signal_group(signal.SIGKILL)
-        return self._popen.wait()
+        code = self._popen.wait()
+        end_s = time.monotonic() + _REAP_WITHIN_S
+        with contextlib.suppress(ChildProcessError):  # raised when nothing of the group is left
+            while time.monotonic() < end_s:
+                if os.waitpid(-self.pid, os.WNOHANG)[0] == 0:
+                    time.sleep(0.002)
+        return code
 
     def close(self) -> None:
         """Close the files; the process must have been reaped."""

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from robot_cell.bringup.executables import executable_command
 from robot_cell.bringup.launch_file import ProcessSpec
-from robot_cell.bringup.process import Child
+from robot_cell.bringup.process import Child, adopt_orphans
 
 TERMINATE_AFTER_S: Final = 1.2
 KILL_AFTER_S: Final = 2.2
@@ -90,6 +90,7 @@ class Runner:
     def run(self) -> int:
         """Run to the end; 0 when everything ended as it should, or was asked to."""
         self._log_dir.mkdir(parents=True, exist_ok=True)
+        adopt_orphans()
         before = self._catch_signals()
         self._selector.register(self._wake_read, selectors.EVENT_READ, None)
         try:

@@ -34,7 +34,8 @@ _VERSION_AT: Final = _NAME_BYTES
 _BODY_AT: Final = _VERSION_AT + _VERSION.size
 _STATE_AT: Final = _BODY_AT + _BODY.size
 _PAGE_BYTES: Final = _HEADER_BYTES + _SLOTS * _SLOT_BYTES
-_READ_TRIES: Final = 1000
+_READ_TRIES: Final = 50
+_READ_PAUSE_S: Final = 0.0002
 
 DEFAULT_DEADLINE_S: Final = 5.0
 """How long a process may be silent unless it says otherwise; planning and imports fit in."""
@@ -154,6 +155,7 @@ class HeartbeatPage:
             state = self._map[at + _STATE_AT : at + _STATE_AT + _STATE_BYTES]
             if version % 2 == 0 and version == _VERSION.unpack_from(self._map, at + _VERSION_AT)[0]:
                 break
+            time.sleep(_READ_PAUSE_S)  # the writer was interrupted in the middle
         else:
             return None
         if pid == 0:

@@ -69,6 +69,7 @@ class Watch:
     _kills: dict[str, deque[float]] = field(default_factory=dict)
     _killed: set[tuple[int, int]] = field(default_factory=set)
     _given_up: set[str] = field(default_factory=set)
+    _came: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._last_s = self.started_s
@@ -83,8 +84,9 @@ class Watch:
             )
         self._last_s = now_s
         for name in self.expected:
-            if name not in beats:
+            if name not in self._came and name not in beats:
                 self._missing(name, now_s)
+        self._came.update(beats)
         kills = []
         for name, beat in beats.items():
             silent_s = now_s - max(beat.at_s, self._excused_until_s)
