@@ -225,8 +225,7 @@ def plan_program(
     except PlannerError as error:
         raise ProgramError(cell_name, program, product_name, str(error)) from error
     motions = {
-        item_of_step[motion.item_index]: _step_motion(motion.trajectory)
-        for motion in cycle.motions
+        item_of_step[motion.item_index]: _step_motion(motion.trajectory) for motion in cycle.motions
     }
     durations = tuple(
         STEP_OVERHEAD_S
