@@ -1,12 +1,14 @@
-"""One program for one product on one cell, planned: a trajectory per move and a duration per step."""
+"""A planned program: a trajectory for each move and a duration for each step."""
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import tempfile
 import zipfile
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +32,7 @@ from robot_cell.programs.geometry import joints_rad, transform_base_target, tran
 
 if TYPE_CHECKING:
     from planners.kinematics import CollisionScene, Robot
+    from planners.motion import Trajectory
 
 FORMAT = 1
 """Version of the planned cycle's content; part of every cache key."""
@@ -43,6 +46,9 @@ STEP_OVERHEAD_S = 0.02
 CONTACT_ALLOWANCE_M = 0.006
 """Held parts are planned this much smaller on each side: they may touch what they rest on."""
 
+HOMING_SPEED = 0.25
+"""Share of the arm's limits with which it goes home after a stop."""
+
 
 class ProgramError(RobotCellError):
     """A program of the plant file cannot be planned."""
@@ -53,6 +59,10 @@ class ProgramError(RobotCellError):
         self.program = program
         self.product = product
         self.reason = reason
+
+    def __reduce__(self) -> tuple[type[ProgramError], tuple[str, str, str, str]]:
+        """Errors of worker processes come back as what they were."""
+        return ProgramError, (self.cell, self.program, self.product, self.reason)
 
 
 @dataclass(frozen=True)
@@ -215,13 +225,7 @@ def plan_program(
     except PlannerError as error:
         raise ProgramError(cell_name, program, product_name, str(error)) from error
     motions = {
-        item_of_step[motion.item_index]: StepMotion(
-            times=motion.trajectory.times,
-            positions=motion.trajectory.positions,
-            velocities=motion.trajectory.velocities,
-            accelerations=motion.trajectory.accelerations,
-        )
-        for motion in cycle.motions
+        item_of_step[motion.item_index]: _step_motion(motion.trajectory) for motion in cycle.motions
     }
     durations = tuple(
         STEP_OVERHEAD_S
@@ -230,6 +234,43 @@ def plan_program(
         for i, step in enumerate(steps)
     )
     return ProgramCycle(program, product_name, durations, motions)
+
+
+def plan_home(cell_name: str, cell: Cell, measured: tuple[float, ...]) -> StepMotion:
+    """Plan the way home from measured joint positions (n,) in rad, in a process of its own.
+
+    Raises:
+        ProgramError: there is no free way; the message says what blocks it.
+    """
+    context = multiprocessing.get_context("forkserver")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(_plan_home, cell_name, cell, measured).result()
+
+
+def _plan_home(cell_name: str, cell: Cell, measured: tuple[float, ...]) -> StepMotion:
+    from planners.errors import PlannerError
+    from planners.motion import JointTarget, Move, plan_cycle
+
+    robot, scene = robot_and_scene(cell)
+    home = cell.poses[cell.arm.home]
+    assert isinstance(home, JointPose)
+    move = Move("ptp", JointTarget(joints_rad(home)), speed=HOMING_SPEED, label="home")
+    try:
+        cycle = plan_cycle(
+            robot, scene, [move], q_start=np.asarray(measured), q_end_same_as_start=False
+        )
+    except PlannerError as error:
+        raise ProgramError(cell_name, "(homing)", "(none)", str(error)) from error
+    return _step_motion(cycle.motions[0].trajectory)
+
+
+def _step_motion(trajectory: Trajectory) -> StepMotion:
+    return StepMotion(
+        times=trajectory.times,
+        positions=trajectory.positions,
+        velocities=trajectory.velocities,
+        accelerations=trajectory.accelerations,
+    )
 
 
 def save_cycle(cycle: ProgramCycle, path: Path) -> None:
