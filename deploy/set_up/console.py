@@ -76,15 +76,19 @@ class Console:
             # A session of its own, so that an interrupt ends its children too. apt and sudo keep
             # the terminal: they may have to ask for a password.
             alone = words[0] not in ("sudo", "apt-get")
-            child = subprocess.Popen(
-                words,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL if alone else None,
-                env=dict(env) if env is not None else None,
-                cwd=cwd,
-                start_new_session=alone,
-            )
+            try:
+                child = subprocess.Popen(
+                    words,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    stdin=subprocess.DEVNULL if alone else None,
+                    env=dict(env) if env is not None else None,
+                    cwd=cwd,
+                    start_new_session=alone,
+                )
+            except OSError as error:
+                reason = f"{words[0]} cannot be run: {error.strerror}"
+                raise StepError(self.title, reason, advice or self.advice, self.log) from error
             try:
                 code = self._watch(child)
             except BaseException:
