@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 # No step is silent for longer than this (issue: 10 s).
 SIGN_OF_LIFE_S = 8.0
 REPORTED_LOG_LINES = 30
+# What an interrupted command gets to end in an orderly way.
+PATIENCE_S = 3.0
 _POLL_S = 0.05
 
 
@@ -125,17 +128,12 @@ class Console:
 
 
 def end_group(child: subprocess.Popen[bytes], alone: bool) -> None:
-    """End a child and, where it leads a process group, its children."""
+    """End a child and, where it leads a process group, whatever is left of that."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
+        with contextlib.suppress(ProcessLookupError):
             if alone:
                 os.killpg(child.pid, number)
             else:
                 child.send_signal(number)
-        except ProcessLookupError:
-            return
-        try:
-            child.wait(timeout=3)
-        except subprocess.TimeoutExpired:
-            continue
-        return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=PATIENCE_S)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,10 @@ def test_an_interrupt_ends_the_children_too(console, tmp_path):
     finally:
         gave_up.set()
         thread.join()
-    assert not is_running(int(grandchild.read_text()))
+    deadline = time.monotonic() + 10
+    while is_running(int(grandchild.read_text())):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def is_running(pid):
