@@ -100,7 +100,7 @@ def _fastest(
     solver.add_velocity_limits(v, -v, start_idx_s=0, length=len(s))
     solver.add_acceleration_limits(a, -a, start_idx_s=0, length=len(s))
     if path_speed is not None:
-        solver.constraints.add_constraint_1st(np.full(len(s), path_speed**2), 0)
+        solver.constraints.add_constraint_1st(np.full((len(s), 1), path_speed**2), 0)
     topp = copp_py.solver.topp2_ra
     problem = topp.Problem(
         solver.constraints, idx_s_interval=(0, len(s) - 1), a_boundary=(0.0, 0.0)
