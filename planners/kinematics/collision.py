@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import coal
 import numpy as np
@@ -32,8 +32,12 @@ PART: Final = "part"
 """The name of the attached part in every report."""
 
 _WORLD: Final = 0
-_CHUNK: Final = 256
+_CHUNK: Final = 512
+_BLOCK: Final = 8
 _PRUNING_SAMPLES: Final = 64
+
+
+Index: TypeAlias = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,8 @@ class _Pairs:
     """Which solids are compared, as index arrays, and how near each pair may come."""
 
     solids: tuple[_Solid, ...]
-    a: NDArray[np.intp]
-    b: NDArray[np.intp]
+    a: Index
+    b: Index
     margin_m: Array
     radius_a: Array
     radius_b: Array
@@ -169,10 +173,11 @@ class CollisionScene:
             touching: how near (m) the part may come to the named bodies instead of the margin.
         """
         pairs = self._pairs(attached, touching or {})
+        q = np.asarray(q, dtype=float)
         for start in range(0, len(q), _CHUNK):
             chunk = q[start : start + _CHUNK]
             poses = self._solid_poses(pairs.solids, chunk)
-            for i, k in zip(*self._near(pairs, poses), strict=True):
+            for i, k in zip(*self._near_path(pairs, poses, chunk, attached), strict=True):
                 distance = self._exact(pairs, poses, int(i), int(k))
                 if distance < pairs.margin_m[k]:
                     a, b = pairs.solids[int(pairs.a[k])], pairs.solids[int(pairs.b[k])]
@@ -298,19 +303,52 @@ class CollisionScene:
         poses: Array = links[:, index] @ local
         return poses
 
-    def _near(self, pairs: _Pairs, poses: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Configurations and pairs whose bounds do not clear them, in order."""
+    def _near_path(
+        self, pairs: _Pairs, poses: Array, q: Array, attached: PartShape | None
+    ) -> tuple[Index, Index]:
+        """As `_near`, for neighbours of a path: what a sample clears by far, its neighbours clear."""
+        if len(q) < 2 * _BLOCK:
+            return self._near(pairs, poses)
+        travelled = np.concatenate([[0.0], np.cumsum(self.displacement(q, attached))])
+        middles = np.minimum(np.arange(0, len(q), _BLOCK) + _BLOCK // 2, len(q) - 1)
+        block = np.arange(len(q)) // _BLOCK
+        distance = np.abs(travelled - travelled[middles[block]])
+        radius = np.maximum.reduceat(distance, np.arange(0, len(q), _BLOCK))
+        near_block, near_pair = self._near(pairs, poses[middles], radius)
+        sample = (near_block[:, None] * _BLOCK + np.arange(_BLOCK)).ravel()
+        pair = np.repeat(near_pair, _BLOCK)
+        inside = sample < len(q)
+        sample, pair = sample[inside], pair[inside]
+        near = self._bounded(pairs, poses, sample, pair, pairs.margin_m[pair])
+        sample, pair = sample[near], pair[near]
+        order = np.argsort(sample, kind="stable")
+        return sample[order], pair[order]
+
+    def _near(
+        self, pairs: _Pairs, poses: Array, radius: Array | None = None
+    ) -> tuple[Index, Index]:
+        """Configurations and pairs that a bound does not clear by the margin plus `radius` (n,)."""
+        extra = np.zeros(len(poses)) if radius is None else radius
         centres = poses[..., :3, 3]
         gap = centres[:, pairs.a] - centres[:, pairs.b]
-        limit = pairs.radius_a + pairs.radius_b + pairs.margin_m
+        limit = pairs.radius_a + pairs.radius_b + pairs.margin_m + extra[:, None]
         i, k = np.nonzero(np.einsum("npi,npi->np", gap, gap) < limit**2)
-        for box, ball_radius in ((pairs.b, pairs.radius_a), (pairs.a, pairs.radius_b)):
-            rotation = poses[i, box[k], :3, :3]
-            local = np.einsum("pji,pj->pi", rotation, gap[i, k])
-            outside = np.maximum(np.abs(local) - pairs.half_extents[box[k]], 0.0)
-            near = np.linalg.norm(outside, axis=-1) < ball_radius[k] + pairs.margin_m[k]
-            i, k = i[near], k[near]
-        return i, k
+        near = self._bounded(pairs, poses, i, k, pairs.margin_m[k] + extra[i])
+        return i[near], k[near]
+
+    @staticmethod
+    def _bounded(
+        pairs: _Pairs, poses: Array, i: Index, k: Index, limit: Array
+    ) -> NDArray[np.bool_]:
+        """Whether sphere against box, both ways round, fails to show a distance above `limit`."""
+        a, b = pairs.a[k], pairs.b[k]
+        gap = (poses[i, a, :3, 3] - poses[i, b, :3, 3])[:, None]
+        near = np.ones(len(i), dtype=bool)
+        for box, ball_radius in ((b, pairs.radius_a[k]), (a, pairs.radius_b[k])):
+            local = (gap @ poses[i, box, :3, :3])[:, 0]
+            outside = np.maximum(np.abs(local) - pairs.half_extents[box], 0.0)
+            near &= np.einsum("pi,pi->p", outside, outside) < np.maximum(ball_radius + limit, 0.0) ** 2
+        return near
 
     def _exact(self, pairs: _Pairs, poses: Array, i: int, k: int) -> float:
         a, b = int(pairs.a[k]), int(pairs.b[k])
