@@ -24,7 +24,7 @@ _STEP_S: Final = 0.15
 _NODES: Final = 1500
 _SHORTCUTS: Final = 60
 _GLANCE: Final = 12
-_SPACINGS_RAD: Final = (0.4, 0.2, 0.1, 0.05)
+_SPACINGS_RAD: Final = (1.5, 1.0, 0.7, 0.5, 0.35, 0.25, 0.15, 0.08)
 
 
 def detour(
