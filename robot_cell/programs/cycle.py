@@ -36,7 +36,8 @@ from robot_cell.programs.geometry import (
 )
 
 if TYPE_CHECKING:
-    from planners.kinematics import CollisionScene, Robot
+    from planners.kinematics import Robot
+    from planners.kinematics.collision import CollisionScene
     from planners.motion import Trajectory
 
 FORMAT = 1
@@ -143,7 +144,8 @@ def step_duration_s(cell: Cell, step: Step) -> float:
 
 def robot_and_scene(cell: Cell) -> tuple[Robot, CollisionScene]:
     """The kinematic model of a cell's arm with its tool, and what it must not touch."""
-    from planners.kinematics import Body, Box, CollisionScene, Robot
+    from planners.kinematics import Body, Box, Robot
+    from planners.kinematics.collision import CollisionScene
 
     tool = cell.arm.tool
     robot = Robot.from_urdf(
