@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from sim.arm_protocol import Decoder, Kind, ProtocolViolation, encode
 
 _CHUNK: Final = 65536
-_SEND_TIMEOUT_S: Final = 1.0
 
 
 class ArmServer:
@@ -97,7 +96,7 @@ class ArmServer:
         if self._link is None:
             return
         try:
-            data = self._link.recv(_CHUNK, socket.MSG_DONTWAIT)
+            data = self._link.recv(_CHUNK)
         except BlockingIOError:
             return
         except OSError:
@@ -137,7 +136,7 @@ class ArmServer:
         except BlockingIOError:
             return
         self.drop()
-        link.settimeout(_SEND_TIMEOUT_S)
+        link.setblocking(False)
         self._link = link
         self._decoder = Decoder()
         self._streaming = True
@@ -184,7 +183,7 @@ class ArmServer:
             return
         try:
             self._link.sendall(data)
-        except OSError:
+        except OSError:  # gone, or it has not read for a thousand states
             with suppress(OSError):
                 self._link.shutdown(socket.SHUT_RDWR)
             self.drop()
