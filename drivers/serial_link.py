@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import select
+import termios
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -167,7 +168,7 @@ class SerialLink:
             raise self._last_error.with_traceback(None)
         try:
             opened = serial.Serial(self._port, self._baudrate, timeout=0, exclusive=True)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, termios.error) as error:
             self.counters.failed_opens += 1
             self._retry_at_s = now_s + self._back_off_s
             self._back_off_s = min(2.0 * self._back_off_s, _LONGEST_BACK_OFF_S)
@@ -277,7 +278,7 @@ class SerialLink:
             "Check the cable and the converter; it is opened again by itself.",
         )
 
-    def _why_not_open(self, error: OSError | ValueError) -> LinkDown:
+    def _why_not_open(self, error: Exception) -> LinkDown:
         number = getattr(error, "errno", None)
         if number in (errno.EAGAIN, errno.EBUSY):
             return LinkInUse(
