@@ -135,9 +135,7 @@ class Executor:
                 status = "uncertain" if outcome == "uncertain" else "failed"
                 message = f"step {index + 1} ({label}): {reason}"
                 break
-        return OperationOutcome(
-            status, message, tuple(progress.errors), tuple(progress.positions)
-        )
+        return OperationOutcome(status, message, tuple(progress.errors), tuple(progress.positions))
 
     def _perform(
         self,

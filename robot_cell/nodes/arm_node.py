@@ -164,7 +164,9 @@ class ArmNode(PlantNode):
         except GoalRefusedError as error:
             self.clock.signal()
             goal.abort()
-            answer = FollowJointTrajectory.Result(error_code=int(error.code), error_string=str(error))
+            answer = FollowJointTrajectory.Result(
+                error_code=int(error.code), error_string=str(error)
+            )
             self.clock.wait_for()
             return answer
         answer = FollowJointTrajectory.Result(

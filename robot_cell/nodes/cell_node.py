@@ -263,9 +263,7 @@ class CellNode(PlantNode):
             )
             goal.publish_feedback(feedback)
 
-        return self._executor_of_steps.run(
-            request.operation_id, request.product, cycle, on_step
-        )
+        return self._executor_of_steps.run(request.operation_id, request.product, cycle, on_step)
 
     def _settle(self, outcome: OperationOutcome) -> None:
         """After an operation: Complete and back to Idle, or Aborted, or where a stop leads."""

@@ -130,7 +130,9 @@ class FixtureNode(PlantNode):
             return report
         while report.state is StepState.RUNNING:
             if self.clock.now_ns() >= deadline_ns:
-                message = f"{device.name} still runs {request.command} after {request.timeout_s:g} s"
+                message = (
+                    f"{device.name} still runs {request.command} after {request.timeout_s:g} s"
+                )
                 return _Ended("failed", message, started_ns, {})
             if not self.clock.sleep_until(self.clock.now_ns() + POLL_NS, lambda: self._closing):
                 return _Ended("uncertain", "the fixture node was stopped", started_ns, {})
@@ -141,9 +143,7 @@ class FixtureNode(PlantNode):
         message = f"{device.name} {request.command}: {report.code} {report.message}".rstrip()
         return _Ended(status, message, started_ns, {})
 
-    def _begin(
-        self, device: FixtureDriver, request: Any, deadline_ns: int
-    ) -> StepReport | _Ended:
+    def _begin(self, device: FixtureDriver, request: Any, deadline_ns: int) -> StepReport | _Ended:
         """Send the command once; after a fault on the line, ask what became of it."""
         try:
             return device.begin(request.step_id, request.command, tuple(request.args))

@@ -112,9 +112,7 @@ class ActionArm:
 class ActionFixtures:
     """The cell's fixtures behind one FixtureCommand server."""
 
-    def __init__(
-        self, node: Node, clock: PlantClock, cell: str, epoch: Callable[[], int]
-    ) -> None:
+    def __init__(self, node: Node, clock: PlantClock, cell: str, epoch: Callable[[], int]) -> None:
         self._clock = clock
         self._peer = f"{cell}/fixtures"
         self._epoch = epoch
@@ -152,4 +150,3 @@ class ActionFixtures:
         result = answer.result
         values = dict(zip(result.keys, result.values, strict=True))
         return FixtureOutcome(result.status, result.message, values)
-

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import threading
 import time
@@ -27,8 +26,10 @@ from robot_cell.nodes.base import LATCHED, PlantNode, spin
 from robot_cell.nodes.waiting import NoAnswerError, await_now
 from robot_cell.orders.board import Board
 from robot_cell.orders.dispatching import decide
-from robot_cell.orders.intake import BatchError, orders_from_json
+from robot_cell.orders.intake import orders_from_json
 from robot_cell.orders.planning_job import Plan, make_plan, prepare
+from robot_cell.orders.problems import BatchError
+from robot_cell.orders.status import job_views
 from robot_cell.store import open_journal
 
 _POLL_S: Final = 0.002
@@ -177,7 +178,7 @@ class SchedulerNode(PlantNode):
         if published is not None:
             self._batches = 1
             self._revision = published.revision
-            self._plan = Plan(published.rows, published.engine, 0, 0)
+            self._plan = Plan(published.rows, published.engine)
         self._board.refresh()
         self._publish()
 
@@ -199,9 +200,7 @@ class SchedulerNode(PlantNode):
         ]
         if not idle or not self._plan.rows:
             return None
-        decision = decide(
-            self._plan.rows, self._board.work(self.clock), idle, self.clock.now_ns()
-        )
+        decision = decide(self._plan.rows, self._board.work(self.clock), idle, self.clock.now_ns())
         for row in decision.start:
             self._lease(row)
         if decision.start:
@@ -244,7 +243,7 @@ class SchedulerNode(PlantNode):
         link = self._links[row.cell]
         link.running = None
         if result.success:
-            self._board.set_ended(row.operation_id, result)
+            self._board.set_ended(row.operation_id, result.started_ns, result.ended_ns)
         else:
             self.get_logger().error(
                 f"{row.operation_id} on {row.cell} {result.status}: {result.message}"
@@ -255,16 +254,14 @@ class SchedulerNode(PlantNode):
 
     def _publish(self) -> None:
         self._schedules.publish(
-            messages.schedule(
-                self._plan, self._board, self._revision, self.clock, self.stamp()
-            )
+            messages.schedule(self._plan, self._board, self._revision, self.clock, self.stamp())
         )
 
     # -- services -------------------------------------------------------------------------------
 
     def _submit(self, request: Any, response: Any) -> None:
         try:
-            orders = orders_from_json(json.loads(request.content_json), self.plant, request.source)
+            orders = orders_from_json(request.content_json, self.plant, request.source)
         except BatchError as error:
             response.errors = [messages.input_error(problem) for problem in error.problems]
             response.message = str(error)
@@ -302,8 +299,7 @@ class SchedulerNode(PlantNode):
         )
         self.get_logger().info(
             f"schedule {self._revision} by {self._plan.engine}: {len(self._plan.rows)} operations, "
-            f"makespan {self._plan.makespan_ns * 1e-9:.1f} s, "
-            f"made in {time.monotonic() - started_s:.2f} s"
+            f"to {self._plan.makespan_ns * 1e-9:.1f} s, made in {time.monotonic() - started_s:.2f} s"
         )
         self._board.refresh()
         self._publish()
@@ -320,12 +316,15 @@ class SchedulerNode(PlantNode):
 
     def _get_jobs(self, request: Any, response: Any) -> None:
         wanted = set(request.order_ids)
+        start = self.clock.start()
         response.jobs = [
-            messages.job_status(view)
-            for view in self._board.jobs(self.clock)
+            messages.job_status(view, start)
+            for view in job_views(
+                self._board.orders.values(), self._board.operations.values(), start
+            )
             if not wanted or view.order_id in wanted
         ]
-        response.now_ns = messages.unix_ns(self.clock, self.clock.now_ns())
+        response.now_ns = messages.unix_ns(start, self.clock.now_ns())
 
     def _get_schedule(self, request: Any, response: Any) -> None:
         del request
@@ -337,4 +336,3 @@ class SchedulerNode(PlantNode):
 def main() -> None:
     """Entry point of `scheduler_node`."""
     spin(SchedulerNode)
-
