@@ -84,7 +84,7 @@ class CellPhysics:
         """Let one tick pass.
 
         Args:
-            setpoints: (10, n) rad, where the arm should be at the start of each step; None holds.
+            setpoints: (10, n) rad, where the arm should be at the end of each step; None holds.
             tables: (10,) rad for each rotary table.
         """
         control = np.empty((STEPS_PER_TICK, self.model.nu))
@@ -100,6 +100,10 @@ class CellPhysics:
         mujoco.mj_kinematics(model, data)
         for grip in [g for g, part in self._held.items() if self._slipped(g, part)]:
             self.release(grip)
+
+    def hold(self) -> None:
+        """Stop where the arm is now."""
+        self.setpoint = self.data.qpos[self._qpos].copy()
 
     def tcp_pose(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Position (3,) and axes (3, 3) of the TCP."""
@@ -188,7 +192,8 @@ class CellPhysics:
             return np.broadcast_to(self.setpoint, (STEPS_PER_TICK, self.dof))
         before = np.vstack([self.setpoint, setpoints[:-1]])
         self.setpoint = setpoints[-1].copy()
-        return setpoints + self.scene.feed_forward * (setpoints - before) / STEP_S
+        lead_s = self.scene.feed_forward - STEP_S
+        return setpoints + lead_s * (setpoints - before) / STEP_S
 
     def _in_reach(self, clamp: str, grip: Grip) -> str | None:
         region = self.grip_region(clamp)

@@ -69,6 +69,7 @@ class Scene:
         grips: clamps by fixture name.
         tables: hinge joint of each rotary table, by fixture name.
         feed_forward: kv / kp of each arm joint, (n,) s.
+        speeds: rad/s, of the joints whose URDF limits them.
     """
 
     model: mujoco.MjModel
@@ -79,6 +80,7 @@ class Scene:
     grips: Mapping[str, Grip]
     tables: Mapping[str, str]
     feed_forward: NDArray[np.float64]
+    speeds: Mapping[str, float]
 
 
 def rotation(rpy_deg: tuple[float, float, float]) -> NDArray[np.float64]:
@@ -160,6 +162,7 @@ def build_scene(cell: Cell, products: Mapping[str, Product], urdf: str) -> Scene
         },
         tables=tables,
         feed_forward=np.array([gains[name].kv / gains[name].kp for name in arm_joints]),
+        speeds=_speeds(urdf),
     )
 
 
@@ -176,6 +179,16 @@ def _read_arm(urdf: str) -> mujoco.MjSpec:
         return mujoco.MjSpec.from_string(urdf)
     except ValueError as error:
         raise SceneError(f"MuJoCo cannot read the arm's URDF: {error}") from error
+
+
+def _speeds(urdf: str) -> dict[str, float]:
+    """Speed limits of the joints, which MuJoCo has no place for."""
+    speeds = {}
+    for joint in ElementTree.fromstring(urdf).iter("joint"):  # noqa: S314 - read above already
+        limit = joint.find("limit")
+        if limit is not None and "velocity" in limit.attrib:
+            speeds[joint.attrib["name"]] = float(limit.attrib["velocity"])
+    return speeds
 
 
 def _prepare_arm(spec: mujoco.MjSpec) -> tuple[str, ...]:

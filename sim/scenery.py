@@ -129,14 +129,15 @@ def add_jaws(
             name=f"{clamp}/jaw_{side}",
             type=mujoco.mjtGeom.mjGEOM_BOX,
             size=np.array(size) / 2,
-            pos=np.array(centre) + [sign * _JAW_OPEN_M, 0.0, 0.0],
+            pos=np.array(centre) + np.array([sign * _JAW_OPEN_M, 0.0, 0.0]),
             material="jaw",
             **_UNSEEN,
         )
 
 
-def place_jaws(model: mujoco.MjModel, clamp: str, centre_x: float, closed: float) -> None:
+def place_jaws(model: mujoco.MjModel, clamp: str, closed: float) -> None:
     """Draw a clamp's jaws between open (0) and closed (1)."""
+    left, right = (model.geom(f"{clamp}/jaw_{side}").id for side in ("left", "right"))
+    centre = (model.geom_pos[left, 0] + model.geom_pos[right, 0]) / 2
     offset = _JAW_OPEN_M - JAW_STROKE_M * closed
-    for side, sign in (("left", 1.0), ("right", -1.0)):
-        model.geom_pos[model.geom(f"{clamp}/jaw_{side}").id, 0] = centre_x + sign * offset
+    model.geom_pos[left, 0], model.geom_pos[right, 0] = centre + offset, centre - offset

@@ -117,7 +117,7 @@ def _three_parallel(h: Array, p: Array, motion: Array, fallback: Array) -> Array
 
 def _subproblem_1(k: Array, a: Array, b: Array, free: Array) -> Array:
     """The angle about `k` that turns `a` towards `b`; `free` where every angle does."""
-    sine = np.cross(a, b) @ k
+    sine = np.sum(_cross(k, a) * b, axis=-1)
     cosine = np.sum(a * b, axis=-1) - (a @ k) * (b @ k)
     angle = np.arctan2(sine, cosine)
     return np.where(np.hypot(sine, cosine) < _DEGENERATE, free, angle)
@@ -135,7 +135,7 @@ def _subproblem_4(h: Array, k: Array, a: Array, projection: Array | float) -> tu
     """
     along = (a @ k) * (h @ k)
     x = a @ h - along
-    y = np.cross(k, a) @ h
+    y = _cross(k, a) @ h
     radius = np.hypot(x, y)
     ratio = np.divide(
         projection - along,
@@ -155,6 +155,13 @@ def _rotation(axis: Array, angle: Array) -> Array:
     sine, cosine = np.sin(angle)[..., None, None], np.cos(angle)[..., None, None]
     rotation: Array = np.eye(3) + sine * cross + (1.0 - cosine) * (cross @ cross)
     return rotation
+
+
+def _cross(k: Array, a: Array) -> Array:
+    """k x a for one k (3,) and (..., 3)."""
+    matrix = np.array([[0.0, -k[2], k[1]], [k[2], 0.0, -k[0]], [-k[1], k[0], 0.0]])
+    product: Array = a @ matrix.T
+    return product
 
 
 def _transposed(rotation: Array, vector: Array) -> Array:

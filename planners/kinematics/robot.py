@@ -55,8 +55,9 @@ class Robot:
     description: ArmDescription
     _axes: Array = field(repr=False)
     _points: Array = field(repr=False)
+    _cross: Array = field(repr=False)
     _zero_links: Array = field(repr=False)
-    _zero_flange: Array = field(repr=False)
+    _zero_tool: Array = field(repr=False)
     _family: Family = field(repr=False)
 
     @classmethod
@@ -107,8 +108,9 @@ class Robot:
             description=arm,
             _axes=axes,
             _points=points,
+            _cross=np.array([np.cross(axis, -np.eye(3)) for axis in axes]),
             _zero_links=np.array(links),
-            _zero_flange=links[-1] @ arm.transform_last_tool0,
+            _zero_tool=links[-1] @ arm.transform_last_tool0 @ tool,
             _family=family,
         )
 
@@ -120,26 +122,31 @@ class Robot:
     def forward(self, q: Array) -> Array:
         """Pose of the tool in the base: (6,) gives (4, 4), (n, 6) gives (n, 4, 4)."""
         positions = np.atleast_2d(np.asarray(q, dtype=float))
-        pose = self._screws(positions)[-1] @ self._zero_flange @ self.transform_flange_tool
+        pose = self._screws(positions)[:, -1] @ self._zero_tool
         return pose if np.ndim(q) == 2 else pose[0]
 
     def link_poses(self, q: Array) -> Array:
         """Poses (n, 7, 4, 4) in the base of the base link and the six moving links."""
         screws = self._screws(np.atleast_2d(np.asarray(q, dtype=float)))
-        still = np.broadcast_to(np.eye(4), screws[0].shape)
-        return np.stack([still, *screws], axis=1) @ self._zero_links
+        links = np.empty((len(screws), self.dof + 1, 4, 4))
+        links[:, 0] = self._zero_links[0]
+        links[:, 1:] = screws @ self._zero_links[1:]
+        return links
 
     def jacobian(self, q: Array) -> Array:
-        """Linear, then angular velocity of the TCP in base axes per joint speed: (6, 6) or (n, 6, 6)."""
-        positions = np.atleast_2d(np.asarray(q, dtype=float))
-        screws = self._screws(positions)
-        tcp = (screws[-1] @ self._zero_flange @ self.transform_flange_tool)[:, :3, 3]
-        jacobian = np.empty((len(positions), 6, self.dof))
-        for i, screw in enumerate(screws):
-            axis = screw[:, :3, :3] @ self._axes[i]
-            point = screw[:, :3, :3] @ self._points[i] + screw[:, :3, 3]
-            jacobian[:, :3, i] = np.cross(axis, tcp - point)
-            jacobian[:, 3:, i] = axis
+        """Linear, then angular velocity of the TCP in base axes per joint speed.
+
+        (6,) gives (6, 6), (n, 6) gives (n, 6, 6).
+        """
+        screws = self._screws(np.atleast_2d(np.asarray(q, dtype=float)))
+        tcp = screws[:, -1, :3, :3] @ self._zero_tool[:3, 3] + screws[:, -1, :3, 3]
+        axes = (screws[..., :3, :3] @ self._axes[..., None])[..., 0]
+        points = (screws[..., :3, :3] @ self._points[..., None])[..., 0] + screws[..., :3, 3]
+        arm = tcp[:, None] - points
+        jacobian = np.empty((len(screws), 6, self.dof))
+        for row, (i, k) in enumerate(((1, 2), (2, 0), (0, 1))):
+            jacobian[:, row] = axes[..., i] * arm[..., k] - axes[..., k] * arm[..., i]
+            jacobian[:, 3 + row] = axes[..., row]
         return jacobian if np.ndim(q) == 2 else jacobian[0]
 
     def inverse(self, transform_base_tool: Array) -> list[Array]:
@@ -175,8 +182,7 @@ class Robot:
             transforms: poses of the tool in the base.
             q_near: (n, 6) decides joints that a singular pose leaves free.
         """
-        flange = transforms @ _inverse_transform(self.transform_flange_tool)
-        motion = flange @ _inverse_transform(self._zero_flange)
+        motion = transforms @ _inverse_transform(self._zero_tool)
         q = all_branches(self._axes, self._points, self._family, motion, q_near)
         reached = self.forward(q.reshape(-1, self.dof)).reshape(*q.shape[:2], 4, 4)
         error = np.abs(reached - transforms[:, None]).max(axis=(-1, -2))
@@ -228,28 +234,19 @@ class Robot:
         ]
         return f"every branch breaks a joint limit ({', '.join(dict.fromkeys(names))})"
 
-    def _screws(self, q: Array) -> list[Array]:
-        """Products of the joints' motions up to each joint: 6 times (n, 4, 4)."""
+    def _screws(self, q: Array) -> Array:
+        """Products of the joints' motions up to each joint: (n, 6, 4, 4)."""
         if q.shape[-1] != self.dof:
             raise ValueError(f"{self.dof} joint positions expected, got shape {q.shape}")
-        products: list[Array] = []
-        for i in range(self.dof):
-            motion = _turn(self._axes[i], self._points[i], q[:, i])
-            products.append(products[-1] @ motion if products else motion)
-        return products
-
-
-def _turn(axis: Array, point: Array, angle: Array) -> Array:
-    """Rotations (n, 4, 4) by `angle` (n,) about the line through `point` along `axis`."""
-    cross = np.array(
-        [[0.0, -axis[2], axis[1]], [axis[2], 0.0, -axis[0]], [-axis[1], axis[0], 0.0]]
-    )
-    motion = np.zeros((len(angle), 4, 4))
-    sine, cosine = np.sin(angle)[:, None, None], np.cos(angle)[:, None, None]
-    motion[:, :3, :3] = np.eye(3) + sine * cross + (1.0 - cosine) * (cross @ cross)
-    motion[:, :3, 3] = point - motion[:, :3, :3] @ point
-    motion[:, 3, 3] = 1.0
-    return motion
+        motion = np.zeros((len(q), self.dof, 4, 4))
+        sine, cosine = np.sin(q)[..., None, None], np.cos(q)[..., None, None]
+        rotation = np.eye(3) + sine * self._cross + (1.0 - cosine) * (self._cross @ self._cross)
+        motion[..., :3, :3] = rotation
+        motion[..., :3, 3] = self._points - (rotation @ self._points[..., None])[..., 0]
+        motion[..., 3, 3] = 1.0
+        for i in range(1, self.dof):
+            motion[:, i] = motion[:, i - 1] @ motion[:, i]
+        return motion
 
 
 def _inverse_transform(transform: Array) -> Array:

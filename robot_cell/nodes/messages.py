@@ -29,7 +29,6 @@ def schedule(plan: Plan, board: Board, revision: int, clock: PlantClock, stamp: 
         start_unix_ns=unix_ns(clock.start(), 0),
         engine=plan.engine,
         makespan_ns=plan.makespan_ns,
-        lower_bound_ns=plan.lower_bound_ns,
     )
     planned = [o for o in board.operations.values() if o.planned_start_ns is not None]
     message.operations = [
@@ -52,21 +51,23 @@ def schedule(plan: Plan, board: Board, revision: int, clock: PlantClock, stamp: 
 
 
 def job_status(view: JobView, start: datetime) -> JobStatus:
-    """One order's view."""
+    """One order's view; its times become Unix times."""
+    order = view.order
+    ended = view.status in ("complete", "failed", "cancelled")
+    end_ns = _NONE if view.promised_end_ns is None else unix_ns(start, view.promised_end_ns)
     return JobStatus(
-        order_id=view.order_id,
-        product=view.product,
-        quantity=view.quantity,
-        done=view.done,
-        failed=view.failed,
+        order_id=order.order_id,
+        product=order.product,
+        quantity=order.quantity,
+        done=view.units_complete,
+        failed=0,
         status=view.status,
-        release_ns=_instant_ns(view.release),
-        due_ns=_instant_ns(view.due),
-        promised_ns=_NONE if view.promised_ns is None else unix_ns(start, view.promised_ns),
-        finished_ns=_NONE if view.finished_ns is None else unix_ns(start, view.finished_ns),
-        priority=view.priority,
-        customer=view.customer,
-        message=view.message,
+        release_ns=_instant_ns(order.release),
+        due_ns=_instant_ns(order.due),
+        promised_ns=end_ns,
+        finished_ns=end_ns if ended else _NONE,
+        priority=order.priority,
+        customer=order.customer,
     )
 
 

@@ -178,7 +178,7 @@ class SchedulerNode(PlantNode):
         if published is not None:
             self._batches = 1
             self._revision = published.revision
-            self._plan = Plan(published.rows, published.engine, 0)
+            self._plan = Plan(published.rows, published.engine)
         self._board.refresh()
         self._publish()
 
@@ -319,7 +319,9 @@ class SchedulerNode(PlantNode):
         start = self.clock.start()
         response.jobs = [
             messages.job_status(view, start)
-            for view in job_views(self._board.orders.values(), self._board.operations.values())
+            for view in job_views(
+                self._board.orders.values(), self._board.operations.values(), start
+            )
             if not wanted or view.order_id in wanted
         ]
         response.now_ns = messages.unix_ns(start, self.clock.now_ns())

@@ -16,19 +16,21 @@ from robot_cell.programs import CycleLibrary, ProgramKey
 from robot_cell.programs.library import keys_of
 from robot_cell.store import open_journal
 
+EFFORT = 0.5
+"""Deterministic seconds of search for a batch: the same batch gets the same plan at any load."""
+
 
 @dataclass(frozen=True)
 class Plan:
-    """A verified plan; `lower_bound_ns` is a proven bound of its makespan, 0 if there is none."""
+    """What is published: the rows of a verified plan, and what made it."""
 
     rows: tuple[PlannedOperation, ...]
     engine: str
-    lower_bound_ns: int
 
     @classmethod
     def empty(cls) -> Plan:
         """The plan of a plant without orders."""
-        return cls((), "", 0)
+        return cls((), "")
 
     @property
     def makespan_ns(self) -> int:
@@ -69,7 +71,7 @@ def make_plan(
     with open_journal(journal_path) as journal:
         records = journal.operations()
         orders = [record.order for record in journal.orders()]
-    return plan_orders(
+    plan = plan_orders(
         plant,
         orders,
         records,
@@ -78,4 +80,6 @@ def make_plan(
         start=start,
         time_limit_s=time_limit_s,
         seed=seed,
+        effort=EFFORT,
     )
+    return Plan(plan.rows, plan.schedule.engine)

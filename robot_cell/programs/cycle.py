@@ -28,10 +28,16 @@ from robot_cell.model import (
     Step,
     WaitStep,
 )
-from robot_cell.programs.geometry import joints_rad, transform_base_target, transform_flange_tcp
+from robot_cell.programs.geometry import (
+    joints_rad,
+    transform,
+    transform_base_target,
+    transform_flange_tcp,
+)
 
 if TYPE_CHECKING:
-    from planners.kinematics import CollisionScene, Robot
+    from planners.kinematics import Robot
+    from planners.kinematics.collision import CollisionScene
     from planners.motion import Trajectory
 
 FORMAT = 1
@@ -138,7 +144,8 @@ def step_duration_s(cell: Cell, step: Step) -> float:
 
 def robot_and_scene(cell: Cell) -> tuple[Robot, CollisionScene]:
     """The kinematic model of a cell's arm with its tool, and what it must not touch."""
-    from planners.kinematics import BoxObstacle, CollisionScene, Robot, ToolShape
+    from planners.kinematics import Body, Box, Robot
+    from planners.kinematics.collision import CollisionScene
 
     tool = cell.arm.tool
     robot = Robot.from_urdf(
@@ -147,16 +154,11 @@ def robot_and_scene(cell: Cell) -> tuple[Robot, CollisionScene]:
         tool_mass_kg=tool.mass_kg,
     )
     obstacles = [
-        BoxObstacle(
-            name=box.name,
-            size_m=np.asarray(box.size_m),
-            xyz_m=np.asarray(box.xyz_m),
-            yaw_rad=float(np.radians(box.yaw_deg)),
-        )
+        Body(box.name, Box(box.size_m), transform(box.xyz_m, (0.0, 0.0, box.yaw_deg)))
         for box in cell.obstacles
     ]
-    scene = CollisionScene(robot, obstacles, tool=ToolShape(size_m=np.asarray(tool.size_m)))
-    return robot, scene
+    hull = Body("tool", Box(tool.size_m), transform((0.0, 0.0, tool.size_m[2] / 2), (0.0,) * 3))
+    return robot, CollisionScene(robot, obstacles=obstacles, tool=[hull])
 
 
 def plan_program(
@@ -187,7 +189,11 @@ def plan_program(
 
     robot, scene = planner or robot_and_scene(cell)
     steps = cell.programs[program].steps
-    size = np.asarray(product.part.size_m) - 2 * CONTACT_ALLOWANCE_M
+    x, y, z = (edge - 2 * CONTACT_ALLOWANCE_M for edge in product.part.size_m)
+    last = next((step for step in reversed(steps) if isinstance(step, MoveStep)), None)
+    if last is None or last.to != cell.arm.home:
+        reason = f"a program ends at the arm's home; add the step {{move: ptp, to: {cell.arm.home}}}"
+        raise ProgramError(cell_name, program, product_name, reason)
     items: list[Move | Dwell | Attach | Detach] = []
     item_of_step: dict[int, int] = {}
     for index, step in enumerate(steps):
@@ -215,13 +221,15 @@ def plan_program(
         items.append(Dwell(step_duration_s(cell, step), label))
         if isinstance(step, FixtureStep) and step.fixture == cell.arm.tool.gripper:
             if step.command == "close":
-                items.append(Attach(PartShape(size_m=size, transform_tool_part=np.eye(4))))
+                items.append(Attach(PartShape((x, y, z))))
             elif step.command == "open":
                 items.append(Detach())
     home = cell.poses[cell.arm.home]
     assert isinstance(home, JointPose)
     try:
-        cycle = plan_cycle(robot, scene, items, q_start=joints_rad(home))
+        cycle = plan_cycle(
+            robot, scene, items, q_start=joints_rad(home), q_end_same_as_start=False
+        )
     except PlannerError as error:
         raise ProgramError(cell_name, program, product_name, str(error)) from error
     motions = {
