@@ -178,7 +178,7 @@ def test_an_error_in_a_listener_reaches_the_caller():
 def test_the_same_seed_gives_the_same_plan(workers):
     problem = batch(units=24)
     plans = {
-        solve(problem, time_limit_s=30, workers=workers, seed=7, effort=0.2).assignments
+        solve(problem, time_limit_s=30, workers=workers, seed=7, effort=0.1).assignments
         for _ in range(2)
     }
     assert len(plans) == 1
