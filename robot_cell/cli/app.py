@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import wraps
 from typing import Annotated, Any
 
 import typer
@@ -27,8 +28,6 @@ app = typer.Typer(
 
 def _returning(command: Callable[..., int]) -> Callable[..., None]:
     """A command that returns its exit code, as Typer wants it."""
-    from functools import wraps
-
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
         raise typer.Exit(int(command(*args, **kwargs)))
@@ -46,14 +45,11 @@ for _name, _command in (
     ("plan", plan.plan),
     ("status", status.status),
     ("doctor", doctor.doctor),
-    ("bench", bench.bench),
 ):
-    _settings = (
-        {"context_settings": {"allow_extra_args": True, "ignore_unknown_options": True}}
-        if _name == "bench"
-        else {}
-    )
-    app.command(_name, **_settings)(_returning(_command))
+    app.command(_name)(_returning(_command))
+app.command("bench", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
+    _returning(bench.bench)
+)
 
 
 @app.callback()

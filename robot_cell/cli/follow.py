@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from robot_cell.bringup.session import PlantSession
 from robot_cell.cli.output import PlantNotReadyError, err, out, print_problems
 from robot_cell.cli.progress import show_progress
-from robot_cell.client import JobView, PlantClient, ScheduleView
+from robot_cell.client import JobView, PlantClient, PlantNotReachable, ScheduleView
 from robot_cell.model import JobOrder, Plant
 from robot_cell.reporting.gantt_html import write_html
 from robot_cell.reporting.gantt_terminal import render_terminal
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 READY_WITHIN_S: Final = 60.0
 CONNECT_WITHIN_S: Final = 30.0
+CONNECT_SLICE_S: Final = 5.0
 POLL_S: Final = 0.1
 JOBS_EVERY_S: Final = 0.5
 STUCK_AFTER_S: Final = 20.0
@@ -47,9 +48,7 @@ class Follower:
         quiet: nothing but errors is shown (the result goes to stdout as JSON).
     """
 
-    def __init__(
-        self, session: PlantSession, plant: Plant, began_s: float, *, quiet: bool
-    ) -> None:
+    def __init__(self, session: PlantSession, plant: Plant, began_s: float, *, quiet: bool) -> None:
         self._session = session
         self._plant = plant
         self._began_s = began_s
@@ -61,9 +60,7 @@ class Follower:
         self._schedule: ScheduleView | None = None
         self._client = self._connect()
 
-    def submit(
-        self, orders: Sequence[JobOrder], source: str, kind: str, *, report: Path
-    ) -> bool:
+    def submit(self, orders: Sequence[JobOrder], source: str, kind: str, *, report: Path) -> bool:
         """Hand the batch in and show the schedule; False if it was refused."""
         result = self._client.submit(orders, source, kind, "robot-cell run")
         if not result.accepted:
@@ -76,9 +73,7 @@ class Follower:
         while not (schedule := self._client.schedule()).operations:
             self._session.check()
             if self._waited_s() > READY_WITHIN_S + CONNECT_WITHIN_S:
-                raise PlantNotReadyError(
-                    f"no schedule was published:\n{self._session.story()}"
-                )
+                raise PlantNotReadyError(f"no schedule was published:\n{self._session.story()}")
             time.sleep(POLL_S)
         self._schedule = schedule
         self._jobs = self._client.jobs()
@@ -106,14 +101,14 @@ class Follower:
                     show(self._jobs)
                     if self._jobs and all(job.status in _ENDED for job in self._jobs):
                         return True
-                stopped = [state for state in states if state.state_name in _STOPPED]
-                if stopped and not any(state.state_name == "Execute" for state in states):
+                stopped = [state for state in states if state.state in _STOPPED]
+                if stopped and not any(state.state == "Execute" for state in states):
                     quiet_since_s = quiet_since_s or now_s
                 else:
                     quiet_since_s = None
                 if quiet_since_s is not None and now_s - quiet_since_s > STUCK_AFTER_S:
                     for state in stopped:
-                        self._console.print(f"{state.cell} is {state.state_name}: {state.message}")
+                        self._console.print(f"{state.cell} is {state.state}: {state.message}")
                     self._session.keep = True
                     return False
                 if time_limit_s is not None and self._waited_s() > time_limit_s:
@@ -155,21 +150,17 @@ class Follower:
                 self._session.check()
                 left_s = CONNECT_WITHIN_S - self._waited_s()
                 try:
-                    client = PlantClient.connect(min(2.0, max(0.1, left_s)))
+                    client = PlantClient.connect(min(CONNECT_SLICE_S, max(0.1, left_s)))
                     break
-                except Exception as error:
-                    if left_s <= 0.0 or type(error).__name__ != "PlantNotReachable":
+                except PlantNotReachable:
+                    if left_s <= 0.0:
                         raise
-        waiting_for = ""
 
         def on_wait(what: str) -> None:
-            nonlocal waiting_for
             self._session.check()
-            if what != waiting_for:
-                waiting_for = what
-                self._say(f"waiting for {what}")
+            self._say(what)
 
-        client.wait_ready(READY_WITHIN_S, on_wait=on_wait)
+        client.wait_ready(READY_WITHIN_S, on_wait=on_wait, cells=self._plant.cells)
         self._setup_s = self._waited_s()
         self._say(f"the plant is ready after {self._setup_s:.1f} s")
         return client

@@ -12,6 +12,7 @@ from robot_cell.cli.options import Json, Timeout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from robot_cell.client import JobView
 
@@ -25,10 +26,11 @@ def jobs(timeout: Timeout = 10.0, as_json: Json = False) -> int:
 
     with connect(timeout) as client:
         views = client.jobs()
+        start = client.schedule().start
     if as_json:
-        print_json([asdict(view) for view in views])
+        print_json({"start": start.isoformat(), "jobs": [asdict(view) for view in views]})
     else:
-        out().print(jobs_table(views))
+        out().print(jobs_table(views, start))
     return ExitCode.OK
 
 
@@ -48,7 +50,7 @@ def job(job_id: JobId, timeout: Timeout = 10.0, as_json: Json = False) -> int:
         print_json({**asdict(views[0]), "operations": [asdict(o) for o in operations]})
         return ExitCode.OK
     console = out()
-    console.print(jobs_table(views))
+    console.print(jobs_table(views, schedule.start))
     rows = [
         (
             o.unit, o.operation, o.cell, o.program, status_text(o.status),
@@ -85,24 +87,25 @@ def cancel(
     return ExitCode.OK if result.success else ExitCode.REFUSED
 
 
-def jobs_table(views: Iterable[JobView]) -> Any:
-    """Job orders as a table."""
+def jobs_table(views: Iterable[JobView], start: datetime) -> Any:
+    """Job orders as a table, with clock times of this machine's time zone."""
     from robot_cell.cli.output import clock_text, make_table, status_text
 
     rows = [
         (
             view.order_id, view.product, f"{view.done}/{view.quantity}",
-            status_text(view.status), clock_text(view.due_ns),
-            clock_text(view.promised_ns), clock_text(view.finished_ns),
+            status_text(view.status), clock_text(start, view.due_ns),
+            clock_text(start, view.promised_ns), clock_text(start, view.finished_ns),
             view.priority, view.customer, view.message,
         )
         for view in views
     ]  # fmt: skip
     columns = (
-        "order", "product", ">made", "status", "due", "promised", "finished", ">prio", "customer", "",
+        "order", "product", ">made", "status", "due", "promised", "finished", ">prio",
+        "customer", "",
     )  # fmt: skip
     return make_table("", columns, rows)
 
 
-def _seconds(plant_ns: int) -> str:
-    return "" if plant_ns is None or plant_ns < 0 else f"{plant_ns * 1e-9:.1f}"
+def _seconds(plant_ns: int | None) -> str:
+    return "" if plant_ns is None else f"{plant_ns * 1e-9:.1f}"

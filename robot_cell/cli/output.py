@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timezone, tzinfo
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from robot_cell.cli.exit_codes import ExitCode
@@ -28,10 +28,6 @@ _STATUS_STYLES = {
 
 class PlantNotReadyError(RobotCellError):
     """The plant did not come up."""
-
-
-class PlantFailedError(RobotCellError):
-    """A process of the plant failed."""
 
 
 def out() -> Console:
@@ -77,11 +73,11 @@ def status_text(status: str) -> object:
     return Text(status, style=_STATUS_STYLES.get(status, ""))
 
 
-def clock_text(unix_ns: int, zone: tzinfo | None = None) -> str:
-    """An instant as a clock time; empty if there is none (-1)."""
-    if unix_ns < 0:
+def clock_text(start: datetime, plant_ns: int | None) -> str:
+    """A plant time as a clock time of this machine's time zone; empty if there is none."""
+    if plant_ns is None:
         return ""
-    instant = datetime.fromtimestamp(unix_ns / 1e9, tz=timezone.utc).astimezone(zone)
+    instant = (start + timedelta(microseconds=plant_ns // 1000)).astimezone()
     return instant.strftime("%Y-%m-%d %H:%M:%S")
 
 
@@ -103,9 +99,7 @@ def print_error(error: Exception) -> ExitCode:
 def print_problems(problems: Iterable[Any]) -> None:
     """Problems of a batch, each with its place, as a table on stderr."""
     columns = ("file", ">row", "column", "value", "expected")
-    rows = [
-        (p.file, p.row or "", p.column, p.value, p.expected or p.message) for p in problems
-    ]
+    rows = [(p.file, p.row or "", p.column, p.value, p.expected or p.message) for p in problems]
     noun = "problem" if len(rows) == 1 else "problems"
     err().print(make_table(f"{len(rows)} {noun}; nothing was stored", columns, rows))
 
@@ -118,7 +112,6 @@ def exit_code_of(error: Exception) -> ExitCode:
         "LaunchFileError": ExitCode.BAD_INPUT,
         "BadAssignmentError": ExitCode.USAGE,
         "PlantNotReachable": ExitCode.NOT_REACHABLE,
-        "PlantNotReachableError": ExitCode.NOT_REACHABLE,
         "PlantNotReadyError": ExitCode.NOT_REACHABLE,
         "PlannerError": ExitCode.BAD_INPUT,
     }

@@ -35,7 +35,7 @@ def status(timeout: Timeout = 10.0, as_json: Json = False) -> int:
     rows = [
         (
             name,
-            state.state_name,
+            state.state,
             state.operation_id,
             state.program,
             f"{state.step}/{state.steps}" if state.steps else "",

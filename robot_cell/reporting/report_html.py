@@ -63,7 +63,7 @@ def _facts(result: RunResult) -> str:
         ("makespan actual", "–" if actual is None else duration_text(actual), False),
     ]
     return "".join(
-        f'<div{" class=bad" if bad else ""}><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>'
+        f"<div{' class=bad' if bad else ''}><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
         for name, value, bad in facts
     )
 
@@ -176,9 +176,14 @@ def _clock(chart: GanttData, seconds: float | None) -> str:
 
 
 def _row(*cells: tuple[str, str]) -> str:
-    return "<tr>" + "".join(
-        (f'<td class="{look}">{html}</td>' if look else f"<td>{html}</td>") for html, look in cells
-    ) + "</tr>"
+    return (
+        "<tr>"
+        + "".join(
+            (f'<td class="{look}">{html}</td>' if look else f"<td>{html}</td>")
+            for html, look in cells
+        )
+        + "</tr>"
+    )
 
 
 _PAGE = """\

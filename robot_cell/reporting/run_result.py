@@ -11,53 +11,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from robot_cell.model import Plant, unavailable
 from robot_cell.reporting.gantt_data import GanttBar, GanttData
 
+if TYPE_CHECKING:
+    from robot_cell.client import JobView, OperationView
+    from robot_cell.store import OperationRecord
+
 _DONE = ("complete", "done")
 _CHART_MARGIN_S = 60.0
-
-
-class JobLike(Protocol):
-    """What is read of a job order; times are Unix nanoseconds, -1 for none."""
-
-    order_id: str
-    product: str
-    quantity: int
-    done: int
-    failed: int
-    status: str
-    due_ns: int
-    finished_ns: int
-    customer: str
-    message: str
-
-
-class OperationLike(Protocol):
-    """What is read of an operation; times are plant nanoseconds, -1 or None for none."""
-
-    operation_id: str
-    order_id: str
-    unit: int
-    operation: str
-    cell: str
-    program: str
-    planned_start_ns: int
-    planned_end_ns: int
-    status: str
-    actual_start_ns: int
-    actual_end_ns: int
-
-
-class MeasuredLike(Protocol):
-    """What the journal measured of an operation."""
-
-    operation_id: str
-    message: str
-    joint_error_rad: Any
-    end_positions: Any
 
 
 @dataclass(frozen=True)
@@ -128,7 +92,9 @@ class RunResult:
     @property
     def actual_makespan_s(self) -> float | None:
         """End of the last operation that ended."""
-        return max((o.actual_end_s for o in self.operations if o.actual_end_s is not None), default=None)
+        return max(
+            (o.actual_end_s for o in self.operations if o.actual_end_s is not None), default=None
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The result as plain values; `speed` is `max` where it is 0."""
@@ -173,22 +139,23 @@ class Conditions:
 class Records:
     """What the plant and its journal say."""
 
-    jobs: Sequence[JobLike]
-    operations: Sequence[OperationLike]
-    measured: Mapping[str, MeasuredLike] = field(default_factory=dict)
+    jobs: Sequence[JobView]
+    operations: Sequence[OperationView]
+    measured: Mapping[str, OperationRecord] = field(default_factory=dict)
 
 
 def build_run_result(conditions: Conditions, timing: Timing, records: Records) -> RunResult:
     """Put together what is known of a run."""
-    zero_s = conditions.start.timestamp()
     operations = tuple(
         _operation(operation, records.measured.get(operation.operation_id))
         for operation in sorted(
             records.operations, key=lambda o: (o.planned_start_ns, o.order_id, o.unit)
         )
     )
-    jobs = tuple(_job(job, zero_s) for job in records.jobs)
-    simulated_s = max((o.actual_end_s for o in operations if o.actual_end_s is not None), default=0.0)
+    jobs = tuple(_job(job) for job in records.jobs)
+    simulated_s = max(
+        (o.actual_end_s for o in operations if o.actual_end_s is not None), default=0.0
+    )
     running_s = timing.running_s
     return RunResult(
         plant=conditions.plant,
@@ -209,8 +176,8 @@ def build_run_result(conditions: Conditions, timing: Timing, records: Records) -
 
 
 def chart_of(
-    plant: Plant, start: datetime, title: str, operations: Iterable[OperationLike],
-    jobs: Iterable[JobLike] = (),
+    plant: Plant, start: datetime, title: str, operations: Iterable[OperationView],
+    jobs: Iterable[JobView] = (),
 ) -> GanttData:  # fmt: skip
     """The Gantt chart of a schedule or a run, in the plant's time zone."""
     local = start.astimezone(plant.zone)
@@ -241,14 +208,14 @@ def chart_of(
         )
         for name, cell in plant.cells.items()
     }
-    due = {job.order_id: job.due_ns * 1e-9 - start.timestamp() for job in jobs}
+    due = {job.order_id: job.due_ns * 1e-9 for job in jobs}
     customers = {job.order_id: job.customer for job in jobs if job.customer}
     return GanttData(title, local, tuple(plant.cells), bars, closed, due, customers)
 
 
-def _job(job: JobLike, zero_s: float) -> JobResult:
-    due_s = round(job.due_ns * 1e-9 - zero_s, 3)
-    finished_s = round(job.finished_ns * 1e-9 - zero_s, 3) if job.finished_ns >= 0 else None
+def _job(job: JobView) -> JobResult:
+    due_s = round(job.due_ns * 1e-9, 3)
+    finished_s = _plant_s(job.finished_ns)
     late_s = max(0.0, round(finished_s - due_s, 3)) if finished_s is not None else None
     return JobResult(
         id=job.order_id,
@@ -265,7 +232,7 @@ def _job(job: JobLike, zero_s: float) -> JobResult:
     )
 
 
-def _operation(operation: OperationLike, measured: MeasuredLike | None) -> OperationResult:
+def _operation(operation: OperationView, measured: OperationRecord | None) -> OperationResult:
     error = measured.joint_error_rad if measured is not None else None
     positions = measured.end_positions if measured is not None else None
     return OperationResult(
@@ -286,7 +253,7 @@ def _operation(operation: OperationLike, measured: MeasuredLike | None) -> Opera
 
 
 def _plant_s(ns: int | None) -> float | None:
-    return None if ns is None or ns < 0 else ns * 1e-9
+    return None if ns is None else round(ns * 1e-9, 3)
 
 
 def _rounded(seconds: float | None) -> float | None:
