@@ -28,6 +28,7 @@ app = typer.Typer(
 
 def _returning(command: Callable[..., int]) -> Callable[..., None]:
     """A command that returns its exit code, as Typer wants it."""
+
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
         raise typer.Exit(int(command(*args, **kwargs)))

@@ -89,6 +89,7 @@ def run(
         "speed": repr(speed_value),
         "seed": str(seed),
         "start": first.isoformat(),
+        "hold_until_batch": "true",
         "viewer": "false" if headless or not has_display() else "true",
     }
     session = PlantSession(model.cells, arguments, keep=keep)

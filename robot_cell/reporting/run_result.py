@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -199,18 +199,22 @@ def chart_of(
         )
         for o in operations
     )
-    data = GanttData(title, local, tuple(plant.cells), bars)
-    begin, end = data.at(data.span_s[0]), data.at(data.span_s[1] + _CHART_MARGIN_S)
-    closed = {
+    due = {job.order_id: job.due_ns * 1e-9 for job in jobs}
+    customers = {job.order_id: job.customer for job in jobs if job.customer}
+    data = GanttData(title, local, tuple(plant.cells), bars, due_s=due, customers=customers)
+    return replace(data, unavailable_s=closed_times(plant, data))
+
+
+def closed_times(plant: Plant, chart: GanttData) -> dict[str, tuple[tuple[float, float], ...]]:
+    """When the cells do not work while the chart's operations run, seconds after its start."""
+    begin, end = chart.at(chart.span_s[0]), chart.at(chart.span_s[1] + _CHART_MARGIN_S)
+    return {
         name: tuple(
-            ((a - local).total_seconds(), (b - local).total_seconds())
+            ((a - chart.start).total_seconds(), (b - chart.start).total_seconds())
             for a, b in unavailable(cell.calendar, plant.zone, begin, end)
         )
         for name, cell in plant.cells.items()
     }
-    due = {job.order_id: job.due_ns * 1e-9 for job in jobs}
-    customers = {job.order_id: job.customer for job in jobs if job.customer}
-    return GanttData(title, local, tuple(plant.cells), bars, closed, due, customers)
 
 
 def _job(job: JobView) -> JobResult:
