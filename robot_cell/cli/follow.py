@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 READY_WITHIN_S: Final = 60.0
 CONNECT_WITHIN_S: Final = 30.0
 CONNECT_SLICE_S: Final = 5.0
+CHECK_EVERY_S: Final = 1.0
 POLL_S: Final = 0.1
 JOBS_EVERY_S: Final = 0.5
 STUCK_AFTER_S: Final = 20.0
@@ -59,6 +60,10 @@ class Follower:
         self._jobs: list[JobView] = []
         self._schedule: ScheduleView | None = None
         self._client = self._connect()
+
+    def close(self) -> None:
+        """Give up the connection to the plant."""
+        self._client.close()
 
     def submit(self, orders: Sequence[JobOrder], source: str, kind: str, *, report: Path) -> bool:
         """Hand the batch in and show the schedule; False if it was refused."""
@@ -117,11 +122,10 @@ class Follower:
                 time.sleep(POLL_S)
 
     def result(self, speed: float, seed: int) -> tuple[RunResult, GanttData]:
-        """What the run was, and its chart; the connection to the plant is given up."""
+        """What the run was, and its chart."""
         wall_s = self._waited_s()
         schedule = self._client.schedule()
         self._jobs = self._client.jobs()
-        self._client.close()
         with open_journal(self._session.run_dir / "journal.db") as journal:
             measured = {record.operation_id: record for record in journal.operations()}
         setup_s = self._setup_s or 0.0
@@ -155,15 +159,32 @@ class Follower:
                 except PlantNotReachable:
                     if left_s <= 0.0:
                         raise
-
-        def on_wait(what: str) -> None:
-            self._session.check()
-            self._say(what)
-
-        client.wait_ready(READY_WITHIN_S, on_wait=on_wait, cells=self._plant.cells)
+        try:
+            self._wait_ready(client)
+        except BaseException:
+            client.close()
+            raise
         self._setup_s = self._waited_s()
         self._say(f"the plant is ready after {self._setup_s:.1f} s")
         return client
+
+    def _wait_ready(self, client: PlantClient) -> None:
+        said = ""
+
+        def on_wait(what: str) -> None:
+            nonlocal said
+            if what != said:
+                said = what
+                self._say(what)
+
+        while True:
+            self._session.check()
+            try:
+                client.wait_ready(CHECK_EVERY_S, on_wait=on_wait, cells=self._plant.cells)
+                return
+            except PlantNotReachable as error:
+                if self._waited_s() > READY_WITHIN_S:
+                    raise PlantNotReadyError(f"{error}\n{self._session.story()}") from error
 
     def _chart(self, schedule: ScheduleView, title: str) -> GanttData:
         return chart_of(

@@ -130,10 +130,13 @@ def _follow(
     from robot_cell.cli.summary import print_summary, write_report
 
     follower = Follower(session, plant, settings.began_s, quiet=settings.as_json)
-    if not follower.submit(orders, *origin, report=settings.report):
-        return ExitCode.BAD_INPUT
-    finished = follower.wait(settings.time_limit_s)
-    result, chart = follower.result(settings.speed, settings.seed)
+    try:
+        if not follower.submit(orders, *origin, report=settings.report):
+            return ExitCode.BAD_INPUT
+        finished = follower.wait(settings.time_limit_s)
+        result, chart = follower.result(settings.speed, settings.seed)
+    finally:
+        follower.close()
     session.stop()
     files = write_report(settings.report, result, chart)
     if settings.as_json:
