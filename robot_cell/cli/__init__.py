@@ -1,1 +1,1 @@
-"""The command line: what a person types at a plant."""
+"""The command line. What a command does is in the module of its name; nothing heavy loads here."""
