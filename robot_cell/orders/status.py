@@ -39,6 +39,11 @@ class JobView:
     promised_end_ns: int | None
     late_ns: int | None
 
+    @property
+    def order_id(self) -> str:
+        """Id of the order."""
+        return self.order.order_id
+
 
 def job_views(
     orders: Iterable[OrderRecord], operations: Iterable[OperationRecord], start: datetime

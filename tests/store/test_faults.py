@@ -184,7 +184,7 @@ def test_a_process_that_is_killed_in_the_middle_leaves_all_or_nothing(
     while wal.stat().st_size < before + wal_bytes and time.monotonic() < deadline:
         assert process.poll() is None
     process.send_signal(signal.SIGKILL)
-    process.wait(10)
+    process.communicate(timeout=10)
     with open_journal(path) as journal:
         stored = len(journal.orders())
         assert stored in (0, count)
