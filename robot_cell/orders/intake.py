@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Final, Literal, TypeVar, cast
 
@@ -13,7 +14,7 @@ from robot_cell.model import JobOrder, Plant
 from robot_cell.orders import columns
 from robot_cell.orders.columns import REPORTED, Cell
 from robot_cell.orders.csv_reader import read_csv
-from robot_cell.orders.json_reader import read_json
+from robot_cell.orders.json_reader import read_json, read_json_text
 from robot_cell.orders.order_table import OrderTable
 from robot_cell.orders.problems import Problems
 
@@ -71,6 +72,21 @@ def read_batch(path: Path | str, plant: Plant) -> Batch:
     if problems.total:
         raise problems.error()
     return Batch(orders, str(path), kind)
+
+
+def orders_from_json(text: str, plant: Plant, source: str) -> Sequence[JobOrder]:
+    """Read and check a batch that came as JSON text through another door than a file.
+
+    Raises:
+        BatchError: with every problem found; nothing of the text may be used then.
+    """
+    problems = Problems(source)
+    orders = _check(read_json_text(StringIO(text), problems), plant, problems)
+    if not orders and not problems.total:
+        problems.add(0, "", None, "at least one order; there is none")
+    if problems.total:
+        raise problems.error()
+    return orders
 
 
 def _format(path: Path, problems: Problems) -> Format:

@@ -28,10 +28,15 @@ def read_json(path: Path, problems: Problems) -> Iterator[tuple[int, list[Cell]]
     """Yield the number of the order and its values, as text, in the order of `COLUMNS`."""
     with path.open(encoding="utf-8-sig") as file:
         try:
-            yield from _orders(_Window(file), problems)
+            yield from read_json_text(file, problems)
         except UnicodeDecodeError:
             problems.add(0, "", None, "UTF-8 text; export the file as UTF-8")
             raise problems.error() from None
+
+
+def read_json_text(text: TextIO, problems: Problems) -> Iterator[tuple[int, list[Cell]]]:
+    """Yield the number of the order and its values, as text, in the order of `COLUMNS`."""
+    yield from _orders(_Window(text), problems)
 
 
 class _Window:
