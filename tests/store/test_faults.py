@@ -104,8 +104,8 @@ def test_a_hundred_submissions_at_once(tmp_path: Path, plant: Plant) -> None:
     ready = threading.Barrier(20)
 
     def submit(_: int) -> list[tuple[str, ...]]:
+        ready.wait(30)
         with open_journal(path) as journal:
-            ready.wait(30)
             return [journal.accept_batch(batch, "f", "me", plant).new_ids for _ in range(5)]
 
     with ThreadPoolExecutor(20) as pool:
