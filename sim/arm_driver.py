@@ -100,7 +100,9 @@ class MujocoArm:
         return _state(message)
 
     def write(self, setpoints: NDArray[np.float64]) -> None:
-        """Answer the last state with setpoints (k, n) in rad; row j (from 1) is for j / k of a period later.
+        """Answer the last state with setpoints (k, n) in rad.
+
+        Row j, counted from 1, is where the arm should be j / k of a period after that state.
 
         Raises:
             SetpointsRefused: wrong shape, or not finite.
@@ -166,7 +168,9 @@ class MujocoArm:
         if message.kind is Kind.FAULT:
             self.close()
             code, _, what = message.text.partition(" ")
-            raise ArmFault(self._arm, code, what, "Connect again, and start from the measured pose.")
+            raise ArmFault(
+                self._arm, code, what, "Connect again, and start from the measured pose."
+            )
         return message
 
     def _send(self, data: bytes) -> None:

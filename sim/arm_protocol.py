@@ -4,13 +4,14 @@ Every message is a header and a payload. The header (20 bytes) is: magic `RCAM`,
 (u8), rows (u16), columns (u16), length of the text (u16), plant time in ns (i64). The payload is
 rows * columns float64, row by row, then the text in UTF-8.
 
-| kind      | from      | payload                                                                    |
-|-----------|-----------|----------------------------------------------------------------------------|
-| HELLO     | simulator | (3, n) state; text: period in ns, setpoints per period, joint names, a line each |
-| STATE     | simulator | (3, n) positions rad, velocities rad/s, torques N·m at that time           |
-| SETPOINTS | driver    | (k, n) rad: row j (from 1) is where the arm should be j / k of a period later |
-| STOP      | driver    | none: hold the measured pose, wait for no setpoints until there are some   |
-| FAULT     | simulator | text: code, space, what happened; the arm holds until the driver connects again |
+* HELLO, from the simulator: (3, n) state; text: period in ns, setpoints per period and the joints'
+  names, a line each.
+* STATE, from the simulator: (3, n) positions in rad, velocities in rad/s, torques in N·m.
+* SETPOINTS, from the driver: (k, n) rad; row j, counted from 1, is where the arm should be j / k of
+  a period after the state that is answered.
+* STOP, from the driver: hold the measured pose, and wait for no setpoints until some come.
+* FAULT, from the simulator: text: code, space, what happened. The arm holds until the driver
+  connects again.
 
 The simulator sends one STATE per tick and lets no time pass until it is answered by SETPOINTS with
 the same time, or by STOP. HELLO is not answered.
@@ -100,4 +101,3 @@ class Decoder:
             text = bytes(self._buffer[split : split + length]).decode(errors="replace")
             del self._buffer[: split + length]
             yield Message(Kind(kind), time_ns, values.reshape(rows, columns), text)
-

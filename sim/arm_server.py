@@ -90,6 +90,8 @@ class ArmServer:
         """Accept and read; never blocks.
 
         Args:
+            time_ns: plant time now.
+            state: (3, n) of the arm now.
             held: (n,) rad, the last setpoint.
         """
         self._accept(time_ns, state)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import enum
 import select
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -56,6 +55,7 @@ class SimulatedCell:
     Args:
         urdf: text of the arm's URDF.
         gate: this simulator's part in the common ticks; closed by `close`.
+        seed: of the feeder's inaccuracy.
         await_arm: before the first tick, wait until the arm's driver has come.
 
     Raises:
@@ -70,6 +70,7 @@ class SimulatedCell:
         run_dir: Path,
         gate: TickGate,
         *,
+        seed: int = 0,
         await_arm: bool = True,
     ) -> None:
         self.name = cell
@@ -82,10 +83,10 @@ class SimulatedCell:
             )
         self.physics = CellPhysics(scene, np.deg2rad(home.joints_deg))
         self.physics.time_ns = gate.reached_ns
-        self.devices = CellDevices(self.cell, self.physics)
+        self.devices = CellDevices(self.cell, self.physics, seed)
         self.gate = gate
         self.spent = Spent()
-        self.on_tick: Callable[[], None] = lambda: None
+        self.running = True
         self._await_arm = await_arm
         self._phase = Phase.STEPPED
         self._blocked_since_s = 0.0
@@ -148,7 +149,9 @@ class SimulatedCell:
                 return False
             self.gate.publish(self.time_ns)
             self._phase = Phase.READY
-        if self._phase is Phase.READY and self.gate.may_tick() and self.gate.due() == 0.0:
+        if not self.running or self._phase is not Phase.READY:
+            return False
+        if self.gate.may_tick() and self.gate.due() == 0.0:
             self._tick()
             return True
         return False
@@ -167,7 +170,6 @@ class SimulatedCell:
         self._blocked_since_s = 0.0
         self.spent.ticks += 1
         self.spent.physics_s += time.perf_counter() - began_s
-        self.on_tick()
 
     def _patience_s(self) -> float:
         """How long to wait for input before looking at the time page again."""

@@ -17,6 +17,8 @@ from sim.scene import STEP_S, rotation
 CLAMP_S: Final = 0.25
 QUARTER_TURN_S: Final = 0.8
 FEED_S: Final = 0.5
+FEED_ERROR_M: Final = 0.0003
+FEED_ERROR_DEG: Final = 0.3
 POSITIONS: Final = 4
 
 _STOP: Final = "stop"
@@ -34,6 +36,10 @@ class Device(Protocol):
 
     def state(self) -> DeviceState:
         """How things stand."""
+
+    @property
+    def moving(self) -> bool:
+        """Whether an actuation is not over."""
 
 
 class _Actuator:
@@ -79,6 +85,7 @@ class ClampDevice:
 
     def actuate(self, command: str, args: tuple[str, ...]) -> None:
         """Open, close or stop."""
+        del args
         if command == _STOP:
             if self._actuator.moving:
                 self._actuator.moving = False
@@ -88,6 +95,11 @@ class ClampDevice:
         self._goal = "closed" if command == "close" else "open"
         if command == "open":
             self._world.release(self.name)
+
+    @property
+    def moving(self) -> bool:
+        """Whether an actuation is not over."""
+        return self._actuator.moving
 
     def advance(self, now_ns: int) -> None:
         """At the end of closing, hold the part."""
@@ -129,7 +141,9 @@ class TableDevice:
             return
         goal = args[0] if args else "0"
         if goal not in {str(i) for i in range(POSITIONS)}:
-            raise Refused("POSITION", f"there is no position {goal}; there are 0 to {POSITIONS - 1}")
+            raise Refused(
+                "POSITION", f"there is no position {goal}; there are 0 to {POSITIONS - 1}"
+            )
         quarter = np.pi / 2
         angle = self._world.table_angle(self.name)
         turns = (int(goal) - angle / quarter + POSITIONS / 2) % POSITIONS - POSITIONS / 2
@@ -137,6 +151,11 @@ class TableDevice:
             turns += POSITIONS
         self._actuator.begin(max(self._quarter_s * abs(turns), 0.02))
         self._from, self._to, self._goal = angle, angle + turns * quarter, goal
+
+    @property
+    def moving(self) -> bool:
+        """Whether an actuation is not over."""
+        return self._actuator.moving
 
     def advance(self, now_ns: int) -> None:
         """At the end, see whether the table is where it should be."""
@@ -174,8 +193,14 @@ class SensorDevice:
 
     def actuate(self, command: str, args: tuple[str, ...]) -> None:
         """A sensor does nothing; a stop is no trouble to it."""
+        del args
         if command != _STOP:
             raise Refused("COMMAND", f"a sensor cannot {command}")
+
+    @property
+    def moving(self) -> bool:
+        """Never."""
+        return False
 
     def advance(self, now_ns: int) -> None:
         """Nothing moves."""
@@ -191,13 +216,20 @@ class FeederDevice:
     """Puts fresh parts at the infeed and takes finished ones away from the outfeed."""
 
     def __init__(
-        self, name: str, fixture: Fixture, infeed: Region, outfeed: Region | None, world: CellPhysics
+        self,
+        name: str,
+        fixture: Fixture,
+        infeed: Region,
+        outfeed: Region | None,
+        world: CellPhysics,
+        random: np.random.Generator,
     ) -> None:
         self.name = name
         self._world = world
         self._durations = fixture.durations_s
         self._infeed = infeed
         self._outfeed = outfeed
+        self._random = random
         self._actuator = _Actuator(world)
         self._present = ""
         self._product = ""
@@ -220,6 +252,11 @@ class FeederDevice:
         self._actuator.begin(self._durations.get(command, FEED_S))
         self._present = product
 
+    @property
+    def moving(self) -> bool:
+        """Whether an actuation is not over."""
+        return self._actuator.moving
+
     def advance(self, now_ns: int) -> None:
         """At the end, the part is there, or gone."""
         if not self._actuator.over(now_ns):
@@ -230,7 +267,7 @@ class FeederDevice:
             if part is None or self._world.parts_at(self._infeed):
                 self._actuator.fault = "OCCUPIED" if part is not None else "EMPTY"
                 return
-            self._world.put(part, self._infeed)
+            self._world.put(part, self._inaccurate(self._infeed))
             self._product = self._present
         elif self._outfeed is not None:
             for part in self._world.parts_at(self._outfeed):
@@ -246,6 +283,13 @@ class FeederDevice:
             "outfeed": self._seen(self._outfeed),
         }
         return DeviceState(moving, self._actuator.fault, values)
+
+    def _inaccurate(self, region: Region) -> Region:
+        """Where a part really comes to lie: no feeder is perfect."""
+        offset = self._random.uniform(-FEED_ERROR_M, FEED_ERROR_M, 2)
+        yaw_deg = float(self._random.uniform(-FEED_ERROR_DEG, FEED_ERROR_DEG))
+        turned = region.matrix @ rotation((0.0, 0.0, yaw_deg))
+        return Region(region.xyz_m + region.matrix @ [*offset, 0.0], turned)
 
     def _seen(self, region: Region | None) -> str:
         return "present" if region is not None and self._world.parts_at(region) else "absent"
@@ -266,12 +310,15 @@ class CellDevices:
         SceneError: a fixture of a kind that cannot be simulated, or without a frame.
     """
 
-    def __init__(self, cell: Cell, world: CellPhysics) -> None:
+    def __init__(self, cell: Cell, world: CellPhysics, seed: int = 0) -> None:
         self._world = world
+        self._moving: frozenset[str] = frozenset()
+        random = np.random.default_rng(seed)
         self._devices: dict[str, Device] = {}
         for name, fixture in cell.fixtures.items():
-            self._devices[name] = _make(cell, name, fixture, world)
+            self._devices[name] = _make(cell, name, fixture, world, random)
         self.changes = 0
+        """Grows whenever a fixture begins or ends to move."""
 
     def now_ns(self) -> int:
         """Plant time."""
@@ -290,6 +337,10 @@ class CellDevices:
         """A tick has passed."""
         for device in self._devices.values():
             device.advance(self._world.time_ns)
+        moving = frozenset(n for n, d in self._devices.items() if d.moving)
+        if moving != self._moving:
+            self._moving = moving
+            self.changes += 1
 
     def tables(self) -> Mapping[str, NDArray[np.float64]]:
         """(10,) rad for the coming tick, for each rotary table."""
@@ -308,7 +359,9 @@ class CellDevices:
         }
 
 
-def _make(cell: Cell, name: str, fixture: Fixture, world: CellPhysics) -> Device:
+def _make(
+    cell: Cell, name: str, fixture: Fixture, world: CellPhysics, random: np.random.Generator
+) -> Device:
     if fixture.kind == "clamp":
         return ClampDevice(name, fixture, world)
     if fixture.kind == "table":
@@ -319,7 +372,7 @@ def _make(cell: Cell, name: str, fixture: Fixture, world: CellPhysics) -> Device
     if fixture.kind == "sensor":
         return SensorDevice(name, place, world)
     if fixture.kind == "feeder":
-        return FeederDevice(name, fixture, place, _region(cell, fixture.clears), world)
+        return FeederDevice(name, fixture, place, _region(cell, fixture.clears), world, random)
     raise SceneError(
         f"fixture {name}: kind {fixture.kind!r} cannot be simulated; "
         "there are: clamp, feeder, sensor, table"

@@ -1,7 +1,7 @@
 """The ROS 2 node around a simulated cell: one loop, in which ROS gets its turn between the ticks.
 
-Parameters: plant, cell, run_dir, autostart, speed, seed, start, viewer, participants, publish_clock,
-await_arm. Topics: `~/bodies`, and `/clock` when asked for. Services: `~/pause` (the whole plant's
+Parameters: plant, cell, run_dir, autostart, speed, seed, start, viewer, participants, await_arm,
+publish_clock. Topics: `~/bodies`, and `/clock` if asked for. Services: `~/pause` (the plant's whole
 time stands still), `~/picture`. Setting `speed` changes the plant's speed while it runs.
 """
 

@@ -193,7 +193,8 @@ class CellPhysics:
         before = np.vstack([self.setpoint, setpoints[:-1]])
         self.setpoint = setpoints[-1].copy()
         lead_s = self.scene.feed_forward - STEP_S
-        return setpoints + lead_s * (setpoints - before) / STEP_S
+        led: NDArray[np.float64] = setpoints + lead_s * (setpoints - before) / STEP_S
+        return led
 
     def _in_reach(self, clamp: str, grip: Grip) -> str | None:
         region = self.grip_region(clamp)
@@ -209,9 +210,7 @@ class CellPhysics:
         index = self.model.body(body).id
         return self.data.xpos[index].copy(), self.data.xmat[index].reshape(3, 3).copy()
 
-    def _relative(
-        self, grip: Grip, part: str
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _relative(self, grip: Grip, part: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Pose of a part in the body that grips it."""
         holder = self.model.body(grip.body).id
         inverse = np.zeros(4)

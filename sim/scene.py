@@ -106,6 +106,8 @@ def build_scene(cell: Cell, products: Mapping[str, Product], urdf: str) -> Scene
     """Compile the model of a cell.
 
     Args:
+        cell: its fixtures, frames, obstacles and tool.
+        products: whose parts may come.
         urdf: text of the arm's URDF, with the frame `tool0` (z out of the flange).
 
     Raises:
@@ -147,9 +149,7 @@ def build_scene(cell: Cell, products: Mapping[str, Product], urdf: str) -> Scene
     for joint in tables.values():
         add_servo(spec, joint, tune(0.05, 60.0, 150.0))
     model = spec.compile()
-    welds = {
-        name: {part: model.equality(f"{name}/{part}").id for part in parts} for name in grips
-    }
+    welds = {name: {part: model.equality(f"{name}/{part}").id for part in parts} for name in grips}
     return Scene(
         model=model,
         arm_joints=arm_joints,
@@ -168,7 +168,7 @@ def build_scene(cell: Cell, products: Mapping[str, Product], urdf: str) -> Scene
 
 def _read_arm(urdf: str) -> mujoco.MjSpec:
     try:
-        root = ElementTree.fromstring(urdf)  # noqa: S314 - the plant file's own URDF
+        root = ElementTree.fromstring(urdf)
     except ElementTree.ParseError as error:
         raise SceneError(f"the arm's URDF is not XML: {error}") from error
     if root.find("mujoco") is None:
@@ -184,7 +184,7 @@ def _read_arm(urdf: str) -> mujoco.MjSpec:
 def _speeds(urdf: str) -> dict[str, float]:
     """Speed limits of the joints, which MuJoCo has no place for."""
     speeds = {}
-    for joint in ElementTree.fromstring(urdf).iter("joint"):  # noqa: S314 - read above already
+    for joint in ElementTree.fromstring(urdf).iter("joint"):
         limit = joint.find("limit")
         if limit is not None and "velocity" in limit.attrib:
             speeds[joint.attrib["name"]] = float(limit.attrib["velocity"])
@@ -252,7 +252,9 @@ def _add_table(spec: mujoco.MjSpec, cell: Cell, name: str) -> str:
     body = spec.worldbody.add_body(
         name=name, pos=frame.xyz_m, quat=quaternion(rotation(frame.rpy_deg))
     )
-    body.add_joint(name=f"{name}/turn", type=mujoco.mjtJoint.mjJNT_HINGE, axis=[0, 0, 1]).armature = 0.03
+    body.add_joint(
+        name=f"{name}/turn", type=mujoco.mjtJoint.mjJNT_HINGE, axis=[0, 0, 1]
+    ).armature = 0.03
     body.add_geom(
         name=f"{name}/top",
         type=mujoco.mjtGeom.mjGEOM_CYLINDER,
@@ -303,7 +305,7 @@ def _add_parts(
         name="store",
         type=mujoco.mjtGeom.mjGEOM_BOX,
         size=[0.12, (count + 1) * _STORE_SPACING_M / 2, _STORE_HEIGHT_M / 2],
-        pos=shelf + [0.0, 0.0, _STORE_HEIGHT_M / 2],
+        pos=shelf + np.array([0.0, 0.0, _STORE_HEIGHT_M / 2]),
         material="station",
         **_FIXED,
     )
@@ -312,7 +314,7 @@ def _add_parts(
             name = f"{product_name}_{number}"
             half = np.array(product.part.size_m) / 2
             y = (len(parts) - (count - 1) / 2) * _STORE_SPACING_M
-            at = shelf + [0.0, y, _STORE_HEIGHT_M + half[2]]
+            at = shelf + np.array([0.0, y, _STORE_HEIGHT_M + half[2]])
             body = spec.worldbody.add_body(name=name, pos=at)
             body.add_freejoint()
             body.sleep = mujoco.mjtSleepPolicy.mjSLEEP_INIT
@@ -349,7 +351,10 @@ def _add_grip(
             turned = rotation(base.rpy_deg)
             xyz, matrix = turned.T @ (xyz - np.array(base.xyz_m)), turned.T @ matrix
         scenery.add_jaws(
-            spec.body(body), name, centre=tuple(xyz + matrix @ [0, 0, 0.011]), size=(0.014, 0.03, 0.02)
+            spec.body(body),
+            name,
+            centre=tuple(xyz + matrix @ [0, 0, 0.011]),
+            size=(0.014, 0.03, 0.02),
         )
     for part in parts:
         weld: Any = spec.add_equality(

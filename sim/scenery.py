@@ -1,4 +1,4 @@
-"""What the eye sees: floor, light, cameras, colours, jaws. Nothing in here takes part in physics."""
+"""What the eye sees: floor, light, camera, colours, jaws. Only the floor takes part in physics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sets up robot_cell on this machine: `make setup`, or `python3 deploy/set_up`.
+"""Does the steps of set-up that are not done: `make setup`.
 
 Every step is done once and again only when what it depends on has changed; a set-up that was
 interrupted goes on where it stopped. Standard library only: nothing is installed yet.
@@ -7,10 +7,11 @@ interrupted goes on where it stopped. Standard library only: nothing is installe
 import fcntl
 import sys
 import time
+from typing import TextIO
 
-from console import StepError, say
-from machine import Machine, MachineError
-from steps import STEPS
+from set_up.console import StepError, say
+from set_up.machine import Machine, MachineError
+from set_up.steps import STEPS
 
 
 def main() -> int:
@@ -40,7 +41,7 @@ def main() -> int:
     return 0
 
 
-def wait_for_turn(lock: object) -> None:
+def wait_for_turn(lock: TextIO) -> None:
     """Let only one set-up at a time work in this folder."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
