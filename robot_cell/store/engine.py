@@ -57,7 +57,7 @@ def _use_wal(cursor: Any, busy_timeout_s: float) -> None:
     while cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         try:
             cursor.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:  # noqa: PERF203 - it happens at most a few times
+        except sqlite3.OperationalError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.005)
