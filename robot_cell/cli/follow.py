@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from robot_cell.bringup.session import PlantSession
 from robot_cell.cli.output import PlantNotReadyError, err, out, print_problems
@@ -32,11 +32,15 @@ READY_WITHIN_S: Final = 60.0
 CONNECT_WITHIN_S: Final = 30.0
 CONNECT_SLICE_S: Final = 5.0
 CHECK_EVERY_S: Final = 1.0
+BUSY_AT_MOST_S: Final = 60.0
 POLL_S: Final = 0.1
 JOBS_EVERY_S: Final = 0.5
 STUCK_AFTER_S: Final = 20.0
 _ENDED: Final = ("complete", "failed", "cancelled")
 _STOPPED: Final = ("Held", "Aborted", "Stopped")
+
+
+_Answer = TypeVar("_Answer")
 
 
 class Follower:
@@ -75,13 +79,13 @@ class Follower:
                 self._console.print(f"the batch was refused: {result.message}")
             return False
         self._say(result.message)
-        while not (schedule := self._client.schedule()).operations:
+        while not (schedule := self._ask(self._client.schedule)).operations:
             self._session.check()
             if self._waited_s() > READY_WITHIN_S + CONNECT_WITHIN_S:
                 raise PlantNotReadyError(f"no schedule was published:\n{self._session.story()}")
             time.sleep(POLL_S)
         self._schedule = schedule
-        self._jobs = self._client.jobs()
+        self._jobs = self._ask(self._client.jobs)
         chart = self._chart(schedule, "Schedule")
         page = write_html(report / "schedule.html", chart)
         if not self._quiet:
@@ -102,7 +106,7 @@ class Follower:
                 now_s = time.monotonic()
                 if now_s - asked_s > JOBS_EVERY_S:
                     asked_s = now_s
-                    self._jobs = self._client.jobs()
+                    self._jobs = self._ask(self._client.jobs)
                     show(self._jobs)
                     if self._jobs and all(job.status in _ENDED for job in self._jobs):
                         return True
@@ -124,8 +128,8 @@ class Follower:
     def result(self, speed: float, seed: int) -> tuple[RunResult, GanttData]:
         """What the run was, and its chart."""
         wall_s = self._waited_s()
-        schedule = self._client.schedule()
-        self._jobs = self._client.jobs()
+        schedule = self._ask(self._client.schedule)
+        self._jobs = self._ask(self._client.jobs)
         with open_journal(self._session.run_dir / "journal.db") as journal:
             measured = {record.operation_id: record for record in journal.operations()}
         setup_s = self._setup_s or 0.0
@@ -143,6 +147,17 @@ class Follower:
             Records(self._jobs, schedule.operations, measured),
         )
         return result, self._chart(schedule, "What was made")
+
+    def _ask(self, question: Callable[[], _Answer]) -> _Answer:
+        """Ask the scheduler again where it was too busy to answer, as long as the plant runs."""
+        end_s = time.monotonic() + BUSY_AT_MOST_S
+        while True:
+            try:
+                return question()
+            except PlantNotReachable:
+                self._session.check()
+                if time.monotonic() > end_s:
+                    raise
 
     def _planned_makespan_s(self, latest: ScheduleView) -> float:
         """That of the first plan: later ones know what has happened."""
