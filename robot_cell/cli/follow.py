@@ -28,8 +28,8 @@ from robot_cell.store import open_journal
 if TYPE_CHECKING:
     from robot_cell.reporting.gantt_data import GanttData
 
-READY_WITHIN_S: Final = 60.0
-CONNECT_WITHIN_S: Final = 30.0
+READY_WITHIN_S: Final = 120.0
+PLANNED_WITHIN_S: Final = 60.0
 CONNECT_SLICE_S: Final = 5.0
 CHECK_EVERY_S: Final = 1.0
 BUSY_AT_MOST_S: Final = 60.0
@@ -79,9 +79,10 @@ class Follower:
                 self._console.print(f"the batch was refused: {result.message}")
             return False
         self._say(result.message)
+        end_s = time.monotonic() + PLANNED_WITHIN_S
         while not (schedule := self._ask(self._client.schedule)).operations:
             self._session.check()
-            if self._waited_s() > READY_WITHIN_S + CONNECT_WITHIN_S:
+            if time.monotonic() > end_s:
                 raise PlantNotReadyError(f"no schedule was published:\n{self._session.story()}")
             time.sleep(POLL_S)
         self._schedule = schedule
@@ -167,13 +168,11 @@ class Follower:
         with self._status("starting the plant"):
             while True:
                 self._session.check()
-                left_s = CONNECT_WITHIN_S - self._waited_s()
                 try:
-                    client = PlantClient.connect(min(CONNECT_SLICE_S, max(0.1, left_s)))
+                    client = PlantClient.connect(CONNECT_SLICE_S)
                     break
-                except PlantNotReachable:
-                    if left_s <= 0.0:
-                        raise
+                except PlantNotReachable as error:
+                    self._too_late(error)
         try:
             self._wait_ready(client)
         except BaseException:
@@ -198,8 +197,14 @@ class Follower:
                 client.wait_ready(CHECK_EVERY_S, on_wait=on_wait, cells=self._plant.cells)
                 return
             except PlantNotReachable as error:
-                if self._waited_s() > READY_WITHIN_S:
-                    raise PlantNotReadyError(f"{error}\n{self._session.story()}") from error
+                self._too_late(error)
+
+    def _too_late(self, error: PlantNotReachable) -> None:
+        if self._waited_s() > READY_WITHIN_S:
+            story = self._session.story()
+            raise PlantNotReadyError(
+                f"the plant is not ready after {READY_WITHIN_S:.0f} s: {error}\n{story}".rstrip()
+            ) from error
 
     def _chart(self, schedule: ScheduleView, title: str) -> GanttData:
         return chart_of(
