@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from robot_cell.bringup.session import PlantSession
 from robot_cell.cli.output import PlantNotReadyError, err, out, print_problems
 from robot_cell.cli.progress import show_progress
-from robot_cell.client import JobView, PlantClient, PlantNotReachable, ScheduleView
+from robot_cell.client import JobView, OperationView, PlantClient, PlantNotReachable, ScheduleView
 from robot_cell.model import JobOrder, Plant
 from robot_cell.reporting.gantt_html import write_html
 from robot_cell.reporting.gantt_terminal import render_terminal
@@ -87,7 +88,7 @@ class Follower:
             time.sleep(POLL_S)
         self._schedule = schedule
         self._jobs = self._ask(self._client.jobs)
-        chart = self._chart(schedule, "Schedule")
+        chart = self._chart([_unmade(o) for o in schedule.operations], schedule, "Schedule")
         page = write_html(report / "schedule.html", chart)
         if not self._quiet:
             out().print(render_terminal(chart))
@@ -133,6 +134,8 @@ class Follower:
         self._jobs = self._ask(self._client.jobs)
         with open_journal(self._session.run_dir / "journal.db") as journal:
             measured = {record.operation_id: record for record in journal.operations()}
+        first = self._schedule or schedule
+        operations = _against(first, schedule)
         setup_s = self._setup_s or 0.0
         result = build_run_result(
             Conditions(
@@ -140,14 +143,14 @@ class Follower:
                 schedule.start,
                 speed,
                 seed,
-                schedule.engine,
-                self._planned_makespan_s(schedule),
-                schedule.lower_bound_ns * 1e-9,
+                first.engine,
+                first.makespan_ns * 1e-9,
+                first.lower_bound_ns * 1e-9,
             ),
             Timing(wall_s, self._setup_s, self._first_motion_s, wall_s - setup_s),
-            Records(self._jobs, schedule.operations, measured),
+            Records(self._jobs, operations, measured),
         )
-        return result, self._chart(schedule, "What was made")
+        return result, self._chart(operations, schedule, "What was made")
 
     def _ask(self, question: Callable[[], _Answer]) -> _Answer:
         """Ask the scheduler again where it was too busy to answer, as long as the plant runs."""
@@ -159,10 +162,6 @@ class Follower:
                 self._session.check()
                 if time.monotonic() > end_s:
                     raise
-
-    def _planned_makespan_s(self, latest: ScheduleView) -> float:
-        """That of the first plan: later ones know what has happened."""
-        return (self._schedule or latest).makespan_ns * 1e-9
 
     def _connect(self) -> PlantClient:
         with self._status("starting the plant"):
@@ -206,12 +205,14 @@ class Follower:
                 f"the plant is not ready after {READY_WITHIN_S:.0f} s: {error}\n{story}".rstrip()
             ) from error
 
-    def _chart(self, schedule: ScheduleView, title: str) -> GanttData:
+    def _chart(
+        self, operations: Sequence[OperationView], schedule: ScheduleView, title: str
+    ) -> GanttData:
         return chart_of(
             self._plant,
             schedule.start,
             f"{title}: {self._plant.plant}",
-            schedule.operations,
+            operations,
             self._jobs,
         )
 
@@ -229,3 +230,23 @@ class Follower:
             return
         with self._console.status(text):
             yield
+
+
+def _unmade(operation: OperationView) -> OperationView:
+    """An operation as it was planned, whatever has become of it since."""
+    return replace(operation, status="planned", actual_start_ns=None, actual_end_ns=None)
+
+
+def _against(first: ScheduleView, latest: ScheduleView) -> list[OperationView]:
+    """What became of the operations, against the times of the first schedule that had them."""
+    promised = {operation.operation_id: operation for operation in first.operations}
+    return [
+        replace(
+            operation,
+            planned_start_ns=promised[operation.operation_id].planned_start_ns,
+            planned_end_ns=promised[operation.operation_id].planned_end_ns,
+        )
+        if operation.operation_id in promised
+        else operation
+        for operation in latest.operations
+    ]
