@@ -15,6 +15,9 @@ from robot_cell.execution.control import CellControl, StoppedError
 from robot_cell.model import Cell, FixtureStep, InspectStep, MoveStep, Step, WaitStep
 from robot_cell.programs import ProgramCycle, StepMotion
 from robot_cell.programs.cycle import arguments, describe, step_duration_s
+from robot_cell.store import EndStatus, StepOutcome
+
+_OUTCOMES: dict[str, StepOutcome] = {"failed": "failed", "refused": "not_done"}
 
 TIMEOUT_FACTOR = 4.0
 """A fixture has this many times its planned duration, and a second more, before it has failed."""
@@ -64,19 +67,25 @@ class StepRecorder(Protocol):
     def step_intent(self, operation_id: str, index: int, label: str, at_ns: int) -> int:
         """Record that a step is about to be commanded; returns its step id."""
 
-    def step_outcome(self, step_id: int, outcome: str, at_ns: int, message: str = "") -> None:
+    def step_outcome(
+        self, step_id: int, outcome: StepOutcome, at_ns: int, message: str = ""
+    ) -> None:
         """Record how it ended."""
 
 
 @dataclass(frozen=True)
 class OperationOutcome:
-    """How an operation ended: `status` is `complete`, `failed`, `uncertain` or `cancelled`."""
+    """How an operation ended.
 
-    status: str
+    Attributes:
+        joint_error_rad: for each motion, the largest measured joint error at its end.
+        end_positions_rad: for each motion, the joint positions (n,) measured at its end.
+    """
+
+    status: EndStatus
     message: str
     joint_error_rad: tuple[float, ...] = ()
-    end_positions_rad: tuple[float, ...] = ()
-    dof: int = 0
+    end_positions_rad: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass
@@ -84,8 +93,7 @@ class _Progress:
     """What has been measured so far, and whether the gripper should hold a part."""
 
     errors: list[float] = field(default_factory=list)
-    positions: list[float] = field(default_factory=list)
-    dof: int = 0
+    positions: list[tuple[float, ...]] = field(default_factory=list)
     holding: bool = False
 
 
@@ -110,7 +118,8 @@ class Executor:
         """Run every step of a program; the first one that fails ends the operation."""
         steps = self.cell.programs[cycle.program].steps
         progress = _Progress()
-        status, message = "complete", ""
+        status: EndStatus = "complete"
+        message = ""
         for index, step in enumerate(steps):
             label = describe(step, product)
             try:
@@ -126,9 +135,7 @@ class Executor:
                 status = "uncertain" if outcome == "uncertain" else "failed"
                 message = f"step {index + 1} ({label}): {reason}"
                 break
-        return OperationOutcome(
-            status, message, tuple(progress.errors), tuple(progress.positions), progress.dof
-        )
+        return OperationOutcome(status, message, tuple(progress.errors), tuple(progress.positions))
 
     def _perform(
         self,
@@ -138,7 +145,7 @@ class Executor:
         product: str,
         cycle: ProgramCycle,
         progress: _Progress,
-    ) -> tuple[str, str]:
+    ) -> tuple[StepOutcome, str]:
         if isinstance(step, MoveStep):
             return self._move(cycle.motions.get(index), step_id, progress)
         if isinstance(step, WaitStep):
@@ -156,14 +163,13 @@ class Executor:
 
     def _move(
         self, motion: StepMotion | None, step_id: int, progress: _Progress
-    ) -> tuple[str, str]:
+    ) -> tuple[StepOutcome, str]:
         if motion is None:
             return "done", ""
         ended = self.arm.follow(motion)
         if ended.positions_rad:
             progress.errors.append(max(abs(error) for error in ended.error_rad))
-            progress.positions.extend(ended.positions_rad)
-            progress.dof = len(ended.positions_rad)
+            progress.positions.append(ended.positions_rad)
         if not ended.ok:
             return "failed", ended.message
         if progress.holding:
@@ -181,17 +187,17 @@ class Executor:
         args: Sequence[str],
         expect: Mapping[str, str],
         timeout_s: float,
-    ) -> tuple[str, str]:
+    ) -> tuple[StepOutcome, str]:
         outcome = self.fixtures.command(device, step_id, command, args, timeout_s)
         if outcome.status != "done":
-            return outcome.status, outcome.message
+            return _OUTCOMES.get(outcome.status, "uncertain"), outcome.message
         for key, expected in expect.items():
             found = outcome.values.get(key, "no such reading")
             if found != expected:
                 return "failed", f"{device} reads {key} = {found}, expected {expected}"
         return "done", ""
 
-    def _note_grip(self, step: FixtureStep, outcome: str, progress: _Progress) -> None:
+    def _note_grip(self, step: FixtureStep, outcome: StepOutcome, progress: _Progress) -> None:
         if step.fixture != self.cell.arm.tool.gripper or outcome != "done":
             return
         if step.command == "close":

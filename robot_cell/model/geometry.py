@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import Discriminator, Field, Tag
 
 from robot_cell.model.base import Name, PositiveVector3, Vector3, Word
 
@@ -33,7 +35,16 @@ class JointPose(Word):
     joints_deg: tuple[float, ...] = Field(min_length=6, max_length=7)
 
 
-Pose = CartesianPose | JointPose
+def _kind(value: object) -> str:
+    keys = value if isinstance(value, dict) else vars(value)
+    return "joints" if "joints_deg" in keys else "cartesian"
+
+
+Pose = Annotated[
+    Annotated[CartesianPose, Tag("cartesian")] | Annotated[JointPose, Tag("joints")],
+    Discriminator(_kind),
+]
+"""A taught pose; which of the two it is, is told by `joints_deg`."""
 
 
 class Box(Word):

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
 
 from robot_cell.model.base import Name, Word
 
+FORMULA_STARTS: Final = ("=", "+", "-", "@")
+"""Spreadsheets run text that starts with one of these as a formula (OWASP, CSV injection)."""
+
+
+def check_plain_text(value: str) -> str:
+    """Refuse text that would be run by a spreadsheet or would break a line of a report.
+
+    It is refused and not altered, so that what is stored is what the ERP sent.
+    """
+    if value.startswith(FORMULA_STARTS):
+        raise ValueError(
+            "text that does not start with = + - or @ (a spreadsheet would run it as a formula)"
+        )
+    if not value.isprintable():
+        raise ValueError("printable text without control characters or line breaks")
+    return value
+
+
+PlainText = Annotated[str, StringConstraints(max_length=200), AfterValidator(check_plain_text)]
 OrderId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
@@ -27,7 +46,7 @@ class JobOrder(Word):
     release: AwareDatetime
     due: AwareDatetime
     priority: int = Field(default=5, ge=1, le=9)
-    customer: str = Field(default="", max_length=200)
+    customer: PlainText = ""
 
     @model_validator(mode="after")
     def _due_after_release(self) -> JobOrder:

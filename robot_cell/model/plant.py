@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AwareDatetime, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from robot_cell.model.base import Name, PositiveVector3, Vector3, Word
+from robot_cell.model.base import (
+    BrokenReference,
+    BrokenReferences,
+    Name,
+    PositiveVector3,
+    Vector3,
+    Word,
+)
+from robot_cell.model.calendar import Calendar
 from robot_cell.model.geometry import Box, CartesianPose, Frame, JointPose, Pose
 from robot_cell.model.program import FixtureStep, InspectStep, MoveStep, Program
-
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class Tool(Word):
@@ -72,42 +77,7 @@ class Fixture(Word):
     frame: Name | None = None
     mounted_on: Name | None = None
     clears: Name | None = None
-    durations_s: dict[Name, float] = Field(default_factory=dict)
-
-
-class Shift(Word):
-    """Working time of a cell on some weekdays, in the plant's time zone."""
-
-    days: tuple[Weekday, ...] = Field(min_length=1)
-    start: time
-    end: time
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Shift:
-        if self.end <= self.start:
-            raise ValueError("a shift ends after it starts; split one that passes midnight")
-        return self
-
-
-class Maintenance(Word):
-    """A time in which a cell does not work although its shift says so."""
-
-    start: AwareDatetime
-    end: AwareDatetime
-    reason: str = "maintenance"
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Maintenance:
-        if self.end <= self.start:
-            raise ValueError("maintenance ends after it starts")
-        return self
-
-
-class Calendar(Word):
-    """When a cell works; no shifts mean always."""
-
-    shifts: tuple[Shift, ...] = ()
-    maintenance: tuple[Maintenance, ...] = ()
+    durations_s: dict[Name, Annotated[float, Field(gt=0.0)]] = Field(default_factory=dict)
 
 
 class Cell(Word):
@@ -125,45 +95,46 @@ class Cell(Word):
 
     @model_validator(mode="after")
     def _references(self) -> Cell:
-        problems: list[str] = []
+        problems: list[BrokenReference] = []
 
-        def check(kind: str, name: str | None, known: object, where: str) -> None:
-            if name is not None and name not in known:  # type: ignore[operator]
-                listed = ", ".join(sorted(known))  # type: ignore[call-overload]
-                problems.append(f"{where}: unknown {kind} {name!r}; there are: {listed}")
+        def check(kind: str, name: str | None, known: Collection[str], *path: str | int) -> None:
+            if name is not None and name not in known:
+                expected = f"a {kind} of the cell: {', '.join(sorted(known))}"
+                problems.append(BrokenReference(path, name, expected))
 
-        for name, fixture in self.fixtures.items():
-            check("bus", fixture.bus, self.buses, f"fixtures.{name}.bus")
-            check("frame", fixture.frame, self.frames, f"fixtures.{name}.frame")
-            check("frame", fixture.clears, self.frames, f"fixtures.{name}.clears")
-            check("fixture", fixture.mounted_on, self.fixtures, f"fixtures.{name}.mounted_on")
         addresses: dict[tuple[str, int], str] = {}
         for name, fixture in self.fixtures.items():
+            check("bus", fixture.bus, self.buses, "fixtures", name, "bus")
+            check("frame", fixture.frame, self.frames, "fixtures", name, "frame")
+            check("frame", fixture.clears, self.frames, "fixtures", name, "clears")
+            check("fixture", fixture.mounted_on, self.fixtures, "fixtures", name, "mounted_on")
             other = addresses.setdefault((fixture.bus, fixture.address), name)
             if other != name:
-                problems.append(
-                    f"fixtures.{name}.address: {fixture.address} is taken by {other} on the bus"
-                )
-        check("fixture", self.arm.tool.gripper, self.fixtures, "arm.tool.gripper")
-        check("pose", self.arm.home, self.poses, "arm.home")
+                expected = f"a free address; {other} has this one on the same bus"
+                path = ("fixtures", name, "address")
+                problems.append(BrokenReference(path, fixture.address, expected))
+        check("fixture", self.arm.tool.gripper, self.fixtures, "arm", "tool", "gripper")
+        check("pose", self.arm.home, self.poses, "arm", "home")
         if not isinstance(self.poses.get(self.arm.home), JointPose | None):
-            problems.append("arm.home: the home pose is given as joints_deg")
+            expected = "a pose given as joints_deg"
+            problems.append(BrokenReference(("arm", "home"), self.arm.home, expected))
         for name, pose in self.poses.items():
             if isinstance(pose, CartesianPose):
-                check("frame", pose.frame, self.frames, f"poses.{name}.frame")
+                check("frame", pose.frame, self.frames, "poses", name, "frame")
         for name, program in self.programs.items():
-            for number, step in enumerate(program.steps, start=1):
-                where = f"programs.{name}, step {number}"
+            for index, step in enumerate(program.steps):
+                here = ("programs", name, "steps", index)
                 if isinstance(step, MoveStep):
-                    check("pose", step.to, self.poses, where)
+                    check("pose", step.to, self.poses, *here, "to")
                     if step.above_m and isinstance(self.poses.get(step.to), JointPose):
-                        problems.append(f"{where}: above_m needs a pose given by a frame")
+                        expected = "no above_m: the pose is given by joints, not by a frame"
+                        problems.append(BrokenReference((*here, "above_m"), step.above_m, expected))
                 elif isinstance(step, FixtureStep):
-                    check("fixture", step.fixture, self.fixtures, where)
+                    check("fixture", step.fixture, self.fixtures, *here, "fixture")
                 elif isinstance(step, InspectStep):
-                    check("fixture", step.inspect, self.fixtures, where)
+                    check("fixture", step.inspect, self.fixtures, *here, "inspect")
         if problems:
-            raise ValueError("; ".join(problems))
+            raise BrokenReferences(problems)
         return self
 
 
@@ -197,17 +168,20 @@ class Product(Word):
 
     @model_validator(mode="after")
     def _acyclic(self) -> Product:
-        seen: set[str] = set()
-        for operation in self.operations:
+        problems: list[BrokenReference] = []
+        seen: list[str] = []
+        for index, operation in enumerate(self.operations):
+            path = ("operations", index)
             if operation.name in seen:
-                raise ValueError(f"operation {operation.name!r} is listed twice")
-            for other in operation.after or ():
+                expected = "a name that no other operation of the recipe has"
+                problems.append(BrokenReference((*path, "name"), operation.name, expected))
+            for position, other in enumerate(operation.after or ()):
                 if other not in seen:
-                    raise ValueError(
-                        f"operation {operation.name!r} is after {other!r}, "
-                        "which is not listed before it"
-                    )
-            seen.add(operation.name)
+                    expected = f"an operation listed before it: {', '.join(seen) or 'none is'}"
+                    problems.append(BrokenReference((*path, "after", position), other, expected))
+            seen.append(operation.name)
+        if problems:
+            raise BrokenReferences(problems)
         return self
 
     def predecessors(self, index: int) -> tuple[int, ...]:
@@ -241,22 +215,18 @@ class Plant(Word):
 
     @model_validator(mode="after")
     def _references(self) -> Plant:
-        problems: list[str] = []
-        for product_name, product in self.products.items():
-            for operation in product.operations:
-                for cell_name, program in operation.programs.items():
-                    where = f"products.{product_name}, operation {operation.name}"
-                    cell = self.cells.get(cell_name)
-                    if cell is None:
-                        listed = ", ".join(sorted(self.cells))
-                        problems.append(f"{where}: unknown cell {cell_name!r}; there are: {listed}")
-                    elif program not in cell.programs:
-                        listed = ", ".join(sorted(cell.programs))
-                        problems.append(
-                            f"{where}: {cell_name} has no program {program!r}; it has: {listed}"
-                        )
+        problems = [
+            problem
+            for name, product in self.products.items()
+            for index, operation in enumerate(product.operations)
+            for problem in broken_programs(
+                ("products", name, "operations", index, "programs"),
+                operation.programs,
+                {cell: set(content.programs) for cell, content in self.cells.items()},
+            )
+        ]
         if problems:
-            raise ValueError("; ".join(problems))
+            raise BrokenReferences(problems)
         return self
 
     @property
@@ -265,46 +235,19 @@ class Plant(Word):
         return ZoneInfo(self.time_zone)
 
 
-def unavailable(
-    calendar: Calendar, zone: ZoneInfo, start: datetime, end: datetime
-) -> list[tuple[datetime, datetime]]:
-    """Intervals within [start, end) in which a cell with this calendar does not work.
-
-    Returns:
-        Disjoint intervals in order, in the time zone of the plant.
-    """
-    open_intervals: list[tuple[datetime, datetime]] = []
-    if calendar.shifts:
-        day = start.astimezone(zone).date() - timedelta(days=1)
-        last = end.astimezone(zone).date() + timedelta(days=1)
-        while day <= last:
-            open_intervals += [
-                (datetime.combine(day, s.start, zone), datetime.combine(day, s.end, zone))
-                for s in calendar.shifts
-                if WEEKDAYS[day.weekday()] in s.days
-            ]
-            day += timedelta(days=1)
-    else:
-        open_intervals.append((start, end))
-    closed: list[tuple[datetime, datetime]] = []
-    at = start
-    for opens, closes in sorted(open_intervals):
-        if opens > at:
-            closed.append((at, min(opens, end)))
-        at = max(at, closes)
-        if at >= end:
-            break
-    if at < end:
-        closed.append((at, end))
-    closed += [
-        (max(m.start, start), min(m.end, end))
-        for m in calendar.maintenance
-        if m.end > start and m.start < end
-    ]
-    merged: list[tuple[datetime, datetime]] = []
-    for opens, closes in sorted(c for c in closed if c[0] < c[1]):
-        if merged and opens <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], closes))
-        else:
-            merged.append((opens, closes))
-    return merged
+def broken_programs(
+    path: tuple[str | int, ...],
+    programs: Mapping[str, str],
+    programs_by_cell: Mapping[str, Collection[str]],
+) -> list[BrokenReference]:
+    """Which of an operation's programs name a cell or a program that the plant does not have."""
+    problems: list[BrokenReference] = []
+    for cell, program in programs.items():
+        known = programs_by_cell.get(cell)
+        if known is None:
+            expected = f"a cell of the plant: {', '.join(sorted(programs_by_cell))}"
+            problems.append(BrokenReference((*path, cell), cell, expected))
+        elif program not in known:
+            expected = f"a program of {cell}: {', '.join(sorted(known))}"
+            problems.append(BrokenReference((*path, cell), program, expected))
+    return problems

@@ -1,12 +1,14 @@
-"""One program for one product on one cell, planned: a trajectory per move and a duration per step."""
+"""A planned program: a trajectory for each move and a duration for each step."""
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import tempfile
 import zipfile
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,10 +28,17 @@ from robot_cell.model import (
     Step,
     WaitStep,
 )
-from robot_cell.programs.geometry import joints_rad, transform_base_target, transform_flange_tcp
+from robot_cell.programs.geometry import (
+    joints_rad,
+    transform,
+    transform_base_target,
+    transform_flange_tcp,
+)
 
 if TYPE_CHECKING:
-    from planners.kinematics import CollisionScene, Robot
+    from planners.kinematics import Robot
+    from planners.kinematics.collision import CollisionScene
+    from planners.motion import Trajectory
 
 FORMAT = 1
 """Version of the planned cycle's content; part of every cache key."""
@@ -43,6 +52,9 @@ STEP_OVERHEAD_S = 0.02
 CONTACT_ALLOWANCE_M = 0.006
 """Held parts are planned this much smaller on each side: they may touch what they rest on."""
 
+HOMING_SPEED = 0.25
+"""Share of the arm's limits with which it goes home after a stop."""
+
 
 class ProgramError(RobotCellError):
     """A program of the plant file cannot be planned."""
@@ -53,6 +65,10 @@ class ProgramError(RobotCellError):
         self.program = program
         self.product = product
         self.reason = reason
+
+    def __reduce__(self) -> tuple[type[ProgramError], tuple[str, str, str, str]]:
+        """Errors of worker processes come back as what they were."""
+        return ProgramError, (self.cell, self.program, self.product, self.reason)
 
 
 @dataclass(frozen=True)
@@ -128,7 +144,8 @@ def step_duration_s(cell: Cell, step: Step) -> float:
 
 def robot_and_scene(cell: Cell) -> tuple[Robot, CollisionScene]:
     """The kinematic model of a cell's arm with its tool, and what it must not touch."""
-    from planners.kinematics import BoxObstacle, CollisionScene, Robot, ToolShape
+    from planners.kinematics import Body, Box, Robot
+    from planners.kinematics.collision import CollisionScene
 
     tool = cell.arm.tool
     robot = Robot.from_urdf(
@@ -137,16 +154,11 @@ def robot_and_scene(cell: Cell) -> tuple[Robot, CollisionScene]:
         tool_mass_kg=tool.mass_kg,
     )
     obstacles = [
-        BoxObstacle(
-            name=box.name,
-            size_m=np.asarray(box.size_m),
-            xyz_m=np.asarray(box.xyz_m),
-            yaw_rad=float(np.radians(box.yaw_deg)),
-        )
+        Body(box.name, Box(box.size_m), transform(box.xyz_m, (0.0, 0.0, box.yaw_deg)))
         for box in cell.obstacles
     ]
-    scene = CollisionScene(robot, obstacles, tool=ToolShape(size_m=np.asarray(tool.size_m)))
-    return robot, scene
+    hull = Body("tool", Box(tool.size_m), transform((0.0, 0.0, tool.size_m[2] / 2), (0.0,) * 3))
+    return robot, CollisionScene(robot, obstacles=obstacles, tool=[hull])
 
 
 def plan_program(
@@ -177,7 +189,11 @@ def plan_program(
 
     robot, scene = planner or robot_and_scene(cell)
     steps = cell.programs[program].steps
-    size = np.asarray(product.part.size_m) - 2 * CONTACT_ALLOWANCE_M
+    x, y, z = (edge - 2 * CONTACT_ALLOWANCE_M for edge in product.part.size_m)
+    last = next((step for step in reversed(steps) if isinstance(step, MoveStep)), None)
+    if last is None or last.to != cell.arm.home:
+        reason = f"a program ends at the arm's home; add the step {{move: ptp, to: {cell.arm.home}}}"
+        raise ProgramError(cell_name, program, product_name, reason)
     items: list[Move | Dwell | Attach | Detach] = []
     item_of_step: dict[int, int] = {}
     for index, step in enumerate(steps):
@@ -205,23 +221,19 @@ def plan_program(
         items.append(Dwell(step_duration_s(cell, step), label))
         if isinstance(step, FixtureStep) and step.fixture == cell.arm.tool.gripper:
             if step.command == "close":
-                items.append(Attach(PartShape(size_m=size, transform_tool_part=np.eye(4))))
+                items.append(Attach(PartShape((x, y, z))))
             elif step.command == "open":
                 items.append(Detach())
     home = cell.poses[cell.arm.home]
     assert isinstance(home, JointPose)
     try:
-        cycle = plan_cycle(robot, scene, items, q_start=joints_rad(home))
+        cycle = plan_cycle(
+            robot, scene, items, q_start=joints_rad(home), q_end_same_as_start=False
+        )
     except PlannerError as error:
         raise ProgramError(cell_name, program, product_name, str(error)) from error
     motions = {
-        item_of_step[motion.item_index]: StepMotion(
-            times=motion.trajectory.times,
-            positions=motion.trajectory.positions,
-            velocities=motion.trajectory.velocities,
-            accelerations=motion.trajectory.accelerations,
-        )
-        for motion in cycle.motions
+        item_of_step[motion.item_index]: _step_motion(motion.trajectory) for motion in cycle.motions
     }
     durations = tuple(
         STEP_OVERHEAD_S
@@ -230,6 +242,43 @@ def plan_program(
         for i, step in enumerate(steps)
     )
     return ProgramCycle(program, product_name, durations, motions)
+
+
+def plan_home(cell_name: str, cell: Cell, measured: tuple[float, ...]) -> StepMotion:
+    """Plan the way home from measured joint positions (n,) in rad, in a process of its own.
+
+    Raises:
+        ProgramError: there is no free way; the message says what blocks it.
+    """
+    context = multiprocessing.get_context("forkserver")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(_plan_home, cell_name, cell, measured).result()
+
+
+def _plan_home(cell_name: str, cell: Cell, measured: tuple[float, ...]) -> StepMotion:
+    from planners.errors import PlannerError
+    from planners.motion import JointTarget, Move, plan_cycle
+
+    robot, scene = robot_and_scene(cell)
+    home = cell.poses[cell.arm.home]
+    assert isinstance(home, JointPose)
+    move = Move("ptp", JointTarget(joints_rad(home)), speed=HOMING_SPEED, label="home")
+    try:
+        cycle = plan_cycle(
+            robot, scene, [move], q_start=np.asarray(measured), q_end_same_as_start=False
+        )
+    except PlannerError as error:
+        raise ProgramError(cell_name, "(homing)", "(none)", str(error)) from error
+    return _step_motion(cycle.motions[0].trajectory)
+
+
+def _step_motion(trajectory: Trajectory) -> StepMotion:
+    return StepMotion(
+        times=trajectory.times,
+        positions=trajectory.positions,
+        velocities=trajectory.velocities,
+        accelerations=trajectory.accelerations,
+    )
 
 
 def save_cycle(cycle: ProgramCycle, path: Path) -> None:

@@ -57,13 +57,11 @@ class CycleLibrary:
     def path(self, key: ProgramKey) -> Path:
         """File of a planned program."""
         cell = self._plant.cells[key.cell]
-        limits = cell.arm.urdf.with_name(cell.arm.urdf.name.split(".")[0] + ".limits.yaml")
         content = {
             "format": FORMAT,
             "sources": self._sources,
             "arm": cell.arm.model_dump(mode="json", exclude={"driver", "urdf"}),
             "urdf": _digest(cell.arm.urdf),
-            "limits": _digest(limits) if limits.exists() else "",
             "fixtures": {n: f.model_dump(mode="json") for n, f in cell.fixtures.items()},
             "frames": {n: f.model_dump(mode="json") for n, f in cell.frames.items()},
             "poses": {n: p.model_dump(mode="json") for n, p in cell.poses.items()},

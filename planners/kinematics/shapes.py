@@ -1,0 +1,130 @@
+"""Solid shapes and where they are: the words in which tools, parts and surroundings are given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+
+from planners.arrays import Array
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box around its origin; edge lengths along x, y, z in metres."""
+
+    size_m: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        if len(self.size_m) != 3 or not all(0.0 < s < np.inf for s in self.size_m):
+            raise ValueError(f"box edges must be three positive lengths in metres: {self.size_m}")
+
+    @property
+    def half_extents_m(self) -> tuple[float, float, float]:
+        """Half edges of the box that encloses the shape."""
+        x, y, z = self.size_m
+        return (x / 2, y / 2, z / 2)
+
+
+@dataclass(frozen=True)
+class Cylinder:
+    """A cylinder around its origin, along z; metres."""
+
+    radius_m: float
+    length_m: float
+
+    def __post_init__(self) -> None:
+        if not (0.0 < self.radius_m < np.inf and 0.0 < self.length_m < np.inf):
+            raise ValueError(f"cylinder radius and length must be positive: {self}")
+
+    @property
+    def half_extents_m(self) -> tuple[float, float, float]:
+        """Half edges of the box that encloses the shape."""
+        return (self.radius_m, self.radius_m, self.length_m / 2)
+
+
+@dataclass(frozen=True)
+class Sphere:
+    """A sphere around its origin; metres."""
+
+    radius_m: float
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.radius_m < np.inf:
+            raise ValueError(f"sphere radius must be positive: {self.radius_m}")
+
+    @property
+    def half_extents_m(self) -> tuple[float, float, float]:
+        """Half edges of the box that encloses the shape."""
+        return (self.radius_m, self.radius_m, self.radius_m)
+
+
+Shape: TypeAlias = Box | Cylinder | Sphere
+
+
+def bounding_radius(shape: Shape) -> float:
+    """Radius (m) of the sphere around the shape's origin that encloses it."""
+    if isinstance(shape, Sphere):
+        return shape.radius_m
+    if isinstance(shape, Cylinder):
+        return float(np.hypot(shape.radius_m, shape.length_m / 2))
+    return float(np.linalg.norm(shape.half_extents_m))
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """One named solid.
+
+    Attributes:
+        name: what a collision report calls it.
+        shape: its geometry.
+        transform: (4, 4) its pose: in the arm's base frame for surroundings, in tool0 (the flange,
+            z outwards) for a tool.
+        may_touch_part: a nest, jaw or tray that encloses the part it holds; an attached part is not
+            checked against it.
+    """
+
+    name: str
+    shape: Shape
+    transform: Array = field(default_factory=lambda: np.eye(4))
+    may_touch_part: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "transform", checked_transform(self.transform, self.name))
+
+
+@dataclass(frozen=True, eq=False)
+class PartShape:
+    """A part in the gripper: a box of `size_m`, at `transform_tool_part` (4, 4) from the TCP."""
+
+    size_m: tuple[float, float, float]
+    transform_tool_part: Array = field(default_factory=lambda: np.eye(4))
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size_m", Box(tuple(float(s) for s in self.size_m)).size_m)  # type: ignore[arg-type]
+        object.__setattr__(
+            self, "transform_tool_part", checked_transform(self.transform_tool_part, "part")
+        )
+
+
+def checked_transform(matrix: Array | Sequence[Sequence[float]], what: str) -> Array:
+    """The matrix as a read-only (4, 4) array.
+
+    Raises:
+        ValueError: it is not a rigid transform (tolerance 1e-6).
+    """
+    transform = np.array(matrix, dtype=float)
+    if transform.shape != (4, 4) or not np.isfinite(transform).all():
+        raise ValueError(f"{what}: a pose is a finite 4 x 4 matrix, not shape {transform.shape}")
+    rotation = transform[:3, :3]
+    rigid = (
+        np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-6)
+        and np.linalg.det(rotation) > 0.0
+        and np.allclose(transform[3], [0.0, 0.0, 0.0, 1.0], atol=1e-9)
+    )
+    if not rigid:
+        raise ValueError(f"{what}: not a rigid transform (right-handed rotation expected)")
+    transform.setflags(write=False)
+    return transform

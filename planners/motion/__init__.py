@@ -1,0 +1,30 @@
+"""Motions of an arm: programs in, verified trajectories out."""
+
+from planners.kinematics.shapes import PartShape
+from planners.motion.cache import CycleCache
+from planners.motion.cycle import Cycle, PlannedMotion, plan_cycle
+from planners.motion.errors import MotionError, PlanningError
+from planners.motion.items import Attach, Detach, Dwell, Item, JointTarget, Move, PoseTarget
+from planners.motion.trajectory import Trajectory, TrajectoryPoint
+from planners.motion.verify import TrajectoryViolation, verify_trajectory
+
+__all__ = [
+    "Attach",
+    "Cycle",
+    "CycleCache",
+    "Detach",
+    "Dwell",
+    "Item",
+    "JointTarget",
+    "MotionError",
+    "Move",
+    "PartShape",
+    "PlannedMotion",
+    "PlanningError",
+    "PoseTarget",
+    "Trajectory",
+    "TrajectoryPoint",
+    "TrajectoryViolation",
+    "plan_cycle",
+    "verify_trajectory",
+]

@@ -1,0 +1,84 @@
+"""Is a sampled path free? Between samples too: no body moves further than the margin covers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planners.arrays import Array
+from planners.kinematics.collision import CollisionScene, PathCollision
+from planners.kinematics.shapes import PartShape
+from planners.motion.errors import MotionError
+
+CONTACT_DEPTH_M: Final = 0.002
+"""A part may rest on, or be modelled this deep inside, what it lies on when it is taken or left."""
+
+_CONTACT_SLACK_M: Final = 0.0005
+
+
+def contacts(
+    scene: CollisionScene, q_start: Array, q_end: Array, attached: PartShape | None
+) -> dict[str, float]:
+    """What the part touches where a motion starts or ends, and how near it may stay on the way.
+
+    A part that is taken from a table touches the table at first; it may leave it, and nothing else.
+    """
+    allowed: dict[str, float] = {}
+    if attached is None:
+        return allowed
+    for q in (q_start, q_end):
+        for body, distance in scene.part_distances(q, attached).items():
+            if distance >= -CONTACT_DEPTH_M:
+                allowed[body] = min(allowed.get(body, np.inf), distance - _CONTACT_SLACK_M)
+    return allowed
+
+
+def thinned(scene: CollisionScene, q: Array, attached: PartShape | None) -> NDArray[np.intp]:
+    """Indices of the samples (n, 6) that suffice: the margin covers the way between two of them."""
+    travelled = np.concatenate([[0.0], np.cumsum(scene.displacement(q, attached))])
+    # The first sample of each stretch of one margin: two of them are less than two margins apart.
+    stretch = np.floor(travelled / scene.margin_m)
+    kept = np.concatenate([[True], np.diff(stretch) > 0])
+    kept[-1] = True
+    return np.nonzero(kept)[0]
+
+
+def line_samples(
+    scene: CollisionScene, q_start: Array, q_end: Array, attached: PartShape | None
+) -> Array:
+    """The straight joint motion (n, 6), sampled so that the margin covers what lies between."""
+    travel = float(scene.displacement(np.stack([q_start, q_end]), attached)[0])
+    count = max(int(np.ceil(travel / (2 * scene.margin_m))), 1) + 1
+    samples: Array = q_start + np.linspace(0.0, 1.0, count)[:, None] * (q_end - q_start)
+    return samples
+
+
+def require_free(
+    scene: CollisionScene, q: Array, attached: PartShape | None, touching: dict[str, float]
+) -> None:
+    """Check samples (n, 6) in order.
+
+    Raises:
+        MotionError: two bodies are too near at one of them.
+    """
+    hit = scene.first_collision(q, attached, touching)
+    if hit is not None:
+        raise collision_error(hit, q)
+
+
+def collision_error(hit: PathCollision, q: Array) -> MotionError:
+    """The error that tells of a collision."""
+    how = (
+        f"overlap by {-hit.distance_m * 1e3:.1f} mm"
+        if hit.distance_m < 0.0
+        else f"come within {hit.distance_m * 1e3:.1f} mm"
+    )
+    share = 100.0 * hit.index / max(len(q) - 1, 1)
+    return MotionError(
+        "collision",
+        f"{hit.body_a!r} and {hit.body_b!r} {how} at {share:.0f} % of the way",
+        bodies=(hit.body_a, hit.body_b),
+        q=q[hit.index],
+    )

@@ -1,0 +1,204 @@
+"""Curves in joint space with exact derivatives: a straight line of the tool, and a smooth detour."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+import numpy as np
+
+from planners.arrays import Array
+from planners.kinematics.robot import Robot
+from planners.motion.errors import MotionError
+
+_STATION_M: Final = 0.004
+_STATION_RAD: Final = 0.02
+_LARGEST_STEP_RAD: Final = 0.35
+_BRANCH_MATCH_RAD: Final = 1e-4
+
+
+class JointPath(Protocol):
+    """A curve q(s), s from 0 to `length`."""
+
+    length: float
+
+    def evaluate(self, s: Array) -> tuple[Array, Array, Array]:
+        """q, dq/ds and d2q/ds2, each (k, n), at s (k,)."""
+
+
+class LinePath:
+    """The joint path of a tool that moves straight and turns about one fixed axis.
+
+    `s` is the travel in metres, or the turn in radians where the tool only turns.
+
+    Args:
+        robot: the arm.
+        q_start: (6,) where the line starts; decides the branch.
+        transform_base_tool: (4, 4) where it ends.
+
+    Raises:
+        MotionError: the line leaves the reach or the joint limits, or meets a singularity.
+    """
+
+    def __init__(self, robot: Robot, q_start: Array, transform_base_tool: Array) -> None:
+        self._robot = robot
+        self._start = robot.forward(q_start)
+        travel = transform_base_tool[:3, 3] - self._start[:3, 3]
+        turn = _rotation_vector(transform_base_tool[:3, :3] @ self._start[:3, :3].T)
+        self.travel_m, self.turn_rad = float(np.linalg.norm(travel)), float(np.linalg.norm(turn))
+        self.length = self.travel_m if self.travel_m > 1e-6 else self.turn_rad
+        if self.length < 1e-9:
+            raise ValueError("the line has no length")
+        self._twist = np.concatenate([travel, turn]) / self.length
+        steps = max(self.travel_m / _STATION_M, self.turn_rad / _STATION_RAD, 8.0)
+        self._stations = np.linspace(0.0, self.length, int(np.ceil(steps)) + 1)
+        self._table = self._follow(q_start)
+        self.q_start, self.q_end = self._table[0], self.evaluate(self._stations[-1:])[0][0]
+
+    def evaluate(self, s: Array) -> tuple[Array, Array, Array]:
+        """q, dq/ds and d2q/ds2, each (k, n), at s (k,)."""
+        robot = self._robot
+        q = np.stack([np.interp(s, self._stations, column) for column in self._table.T], axis=-1)
+        target = self.poses(s)
+        for _ in range(3):
+            q = q + np.linalg.solve(robot.jacobian(q), _pose_error(target, robot.forward(q)))[..., 0]
+        twist = np.broadcast_to(self._twist, q.shape)[..., None]
+        jacobian = robot.jacobian(q)
+        slope = np.linalg.solve(jacobian, twist)
+        step = 1e-5 / np.maximum(1.0, np.abs(slope).max(axis=1, keepdims=True))
+        ahead = robot.jacobian(q + (step * slope)[..., 0])
+        behind = robot.jacobian(q - (step * slope)[..., 0])
+        bend = np.linalg.solve(jacobian, -((ahead - behind) / (2 * step)) @ slope)
+        return q, slope[..., 0], bend[..., 0]
+
+    def poses(self, s: Array) -> Array:
+        """Poses (k, 4, 4) of the tool on the line."""
+        poses = np.empty((len(s), 4, 4))
+        poses[:] = self._start
+        poses[:, :3, 3] += s[:, None] * self._twist[:3]
+        poses[:, :3, :3] = _rotations(s[:, None] * self._twist[3:]) @ self._start[:3, :3]
+        return poses
+
+    def _follow(self, q_start: Array) -> Array:
+        """Joint positions at the stations on the branch of the start."""
+        robot = self._robot
+        poses = self.poses(self._stations)
+        branches = robot.inverse_all(poses, np.broadcast_to(q_start, (len(poses), robot.dof)))
+        gap = np.abs(robot.nearest_turns(branches[0], q_start) - q_start).max(axis=-1)
+        if np.isnan(gap).all() or np.nanmin(gap) > _BRANCH_MATCH_RAD:
+            raise MotionError(
+                "singularity", "the line starts in a singular position", q=q_start
+            )
+        table = branches[:, int(np.nanargmin(gap))]
+        lost = np.isnan(table[:, 0])
+        if lost.any():
+            at = int(lost.argmax())
+            raise MotionError(
+                "out_of_reach",
+                f"{self._where(at)} the tool is out of reach on this branch",
+                transform_base_tool=poses[at],
+            )
+        table = np.unwrap(np.vstack([q_start, table]), axis=0)[1:]
+        jumps = np.abs(np.diff(table, axis=0)).max(axis=1)
+        if (jumps > _LARGEST_STEP_RAD).any():
+            at = int((jumps > _LARGEST_STEP_RAD).argmax())
+            joint = robot.joint_names[int(np.abs(table[at + 1] - table[at]).argmax())]
+            raise MotionError(
+                "singularity",
+                f"{self._where(at)} the arm passes a singularity ({joint} would have to jump)",
+                q=table[at],
+                transform_base_tool=poses[at],
+            )
+        over = np.maximum(table - robot.upper, robot.lower - table)
+        if (over > 1e-9).any():
+            at = int((over.max(axis=1) > 1e-9).argmax())
+            joint = robot.joint_names[int(over[at].argmax())]
+            raise MotionError(
+                "joint_limits",
+                f"{self._where(at)} {joint} passes its limit",
+                q=table[at],
+                transform_base_tool=poses[at],
+            )
+        return table
+
+    def _where(self, station: int) -> str:
+        share = self._stations[station] / self.length
+        return f"after {share * self.travel_m * 1e3:.0f} mm of {self.travel_m * 1e3:.0f} mm"
+
+
+class SplinePath:
+    """A uniform cubic B-spline along a polyline of joint positions; twice differentiable.
+
+    The curve starts and ends where the polyline does and stays in the hull of four neighbouring
+    control points, so it cuts corners by less than their spacing.
+
+    Args:
+        corners: (m, n) the polyline.
+        spacing: distance of control points, in units of the largest joint's movement (rad).
+    """
+
+    def __init__(self, corners: Array, spacing: float) -> None:
+        control = [corners[:1]]
+        for a, b in zip(corners[:-1], corners[1:], strict=True):
+            count = max(int(np.ceil(np.abs(b - a).max() / spacing)), 1)
+            control.append(a + np.linspace(0.0, 1.0, count + 1)[1:, None] * (b - a))
+        inner = np.vstack(control)
+        # Mirrored control points make the curve start and end exactly in the corners.
+        self._control = np.vstack([2 * inner[0] - inner[1], inner, 2 * inner[-1] - inner[-2]])
+        self.length = float(len(inner) - 1)
+
+    def evaluate(self, s: Array) -> tuple[Array, Array, Array]:
+        """q, dq/ds and d2q/ds2, each (k, n), at s (k,)."""
+        k = np.clip(np.floor(s).astype(int), 0, len(self._control) - 4)
+        x = (s - k)[:, None]
+        p = [self._control[k + i] for i in range(4)]
+        value = ((1 - x) ** 3, 3 * x**3 - 6 * x**2 + 4, -3 * x**3 + 3 * x**2 + 3 * x + 1, x**3)
+        first = (-((1 - x) ** 2), 3 * x**2 - 4 * x, -3 * x**2 + 2 * x + 1, x**2)
+        second = (1 - x, 3 * x - 2, 1 - 3 * x, x)
+        return (
+            sum((w * c for w, c in zip(value, p, strict=True)), np.zeros(1)) / 6,
+            sum((w * c for w, c in zip(first, p, strict=True)), np.zeros(1)) / 2,
+            sum((w * c for w, c in zip(second, p, strict=True)), np.zeros(1)),
+        )
+
+
+def _pose_error(target: Array, pose: Array) -> Array:
+    """Small twist (k, 6, 1) from `pose` to `target`, linear then angular, base axes."""
+    spin = target[:, :3, :3] @ np.swapaxes(pose[:, :3, :3], -1, -2)
+    turn = np.stack(
+        [spin[:, 2, 1] - spin[:, 1, 2], spin[:, 0, 2] - spin[:, 2, 0], spin[:, 1, 0] - spin[:, 0, 1]],
+        axis=-1,
+    )
+    return np.concatenate([target[:, :3, 3] - pose[:, :3, 3], turn / 2], axis=-1)[..., None]
+
+
+def _rotations(vectors: Array) -> Array:
+    """Rotations (k, 3, 3) by rotation vectors (k, 3)."""
+    angle = np.linalg.norm(vectors, axis=-1)[:, None, None]
+    axis = vectors / np.maximum(angle[:, 0], 1e-300)
+    cross = np.zeros((len(vectors), 3, 3))
+    cross[:, 2, 1], cross[:, 0, 2], cross[:, 1, 0] = axis.T
+    cross -= np.swapaxes(cross, -1, -2)
+    rotations: Array = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross)
+    return rotations
+
+
+def _rotation_vector(rotation: Array) -> Array:
+    """The rotation vector of one rotation, angle in [0, pi]."""
+    skew = np.array(
+        [
+            rotation[2, 1] - rotation[1, 2],
+            rotation[0, 2] - rotation[2, 0],
+            rotation[1, 0] - rotation[0, 1],
+        ]
+    )
+    sine, cosine = np.linalg.norm(skew) / 2, (np.trace(rotation) - 1) / 2
+    angle = float(np.arctan2(sine, cosine))
+    if sine > 1e-7:
+        vector: Array = skew / (2 * sine) * angle
+        return vector
+    if cosine > 0:
+        small: Array = skew / 2
+        return small
+    column = (rotation + np.eye(3))[:, int(np.argmax(np.diag(rotation)))]
+    half_turn: Array = column / np.linalg.norm(column) * angle
+    return half_turn

@@ -1,0 +1,119 @@
+"""A way around: two trees that grow towards each other, then shortcuts, then a smooth curve.
+
+RRT-Connect (Kuffner and LaValle, ICRA 2000) in joint space scaled by the joints' speeds, so that
+"near" means "soon". The random numbers come from a seed: the same question has the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+import numpy as np
+
+from planners.arrays import Array
+from planners.kinematics.collision import CollisionScene
+from planners.kinematics.shapes import PartShape
+from planners.motion.clearance import line_samples
+from planners.motion.errors import MotionError
+from planners.motion.paths import SplinePath
+
+Free: TypeAlias = Callable[[Array, Array], bool]
+
+_STEP_S: Final = 0.15
+_NODES: Final = 1500
+_SHORTCUTS: Final = 60
+_GLANCE: Final = 12
+_SPACINGS_RAD: Final = (1.5, 1.0, 0.7, 0.5, 0.35, 0.25, 0.15, 0.08)
+
+
+def detour(
+    scene: CollisionScene,
+    q_start: Array,
+    q_end: Array,
+    attached: PartShape | None,
+    touching: dict[str, float],
+    seed: int,
+) -> SplinePath:
+    """A smooth collision-free path from `q_start` to `q_end`, both free.
+
+    Raises:
+        MotionError: none was found.
+    """
+
+    def free(a: Array, b: Array) -> bool:
+        samples = line_samples(scene, a, b, attached)
+        # A blocked line mostly shows at a few samples; only a free one needs them all.
+        for q in (samples[:: _GLANCE], samples):
+            if scene.first_collision(q, attached, touching) is not None:
+                return False
+        return True
+
+    rng = np.random.default_rng(seed)
+    corners = _shortened(_connect(scene, q_start, q_end, free, rng), free, rng)
+    for spacing in _SPACINGS_RAD:
+        path = SplinePath(corners, spacing)
+        q = path.evaluate(np.linspace(0.0, path.length, int(path.length) * 16 + 1))[0]
+        if scene.first_collision(q, attached, touching) is None:
+            return path
+    raise MotionError("no_path", "the way around is too narrow for a smooth curve")
+
+
+class _Tree:
+    def __init__(self, root: Array) -> None:
+        self.q = root[None].copy()
+        self.parent = [-1]
+
+    def add(self, q: Array, parent: int) -> int:
+        self.q = np.vstack([self.q, q])
+        self.parent.append(parent)
+        return len(self.parent) - 1
+
+    def branch(self, node: int) -> list[Array]:
+        way = []
+        while node >= 0:
+            way.append(self.q[node])
+            node = self.parent[node]
+        return way
+
+
+def _connect(scene: CollisionScene, q_start: Array, q_end: Array, free: Free, rng: np.random.Generator) -> list[Array]:
+    robot = scene.robot
+    # Sampling every turn of a joint that turns twice would only lead astray.
+    low = np.maximum(robot.lower, np.minimum(q_start, q_end) - np.pi)
+    high = np.minimum(robot.upper, np.maximum(q_start, q_end) + np.pi)
+    here, there = _Tree(q_start), _Tree(q_end)
+    forward = True
+    while len(here.parent) + len(there.parent) < _NODES:
+        new = _extend(robot.velocity, here, rng.uniform(low, high), free)
+        if new is not None:
+            goal, met = here.q[new], None
+            while met is None:
+                node = _extend(robot.velocity, there, goal, free)
+                if node is None:
+                    break
+                if np.array_equal(there.q[node], goal):
+                    met = node
+            if met is not None:
+                way = here.branch(new)[::-1] + there.branch(met)[1:]
+                return way if forward else way[::-1]
+        here, there, forward = there, here, not forward
+    raise MotionError("no_path", f"no way around found among {_NODES} positions")
+
+
+def _extend(velocity: Array, tree: _Tree, goal: Array, free: Free) -> int | None:
+    distance = np.abs((tree.q - goal) / velocity).max(axis=1)
+    nearest = int(distance.argmin())
+    share = _STEP_S / max(float(distance[nearest]), 1e-12)
+    q = goal if share >= 1.0 else tree.q[nearest] + share * (goal - tree.q[nearest])
+    return tree.add(q, nearest) if free(tree.q[nearest], q) else None
+
+
+def _shortened(way: list[Array], free: Free, rng: np.random.Generator) -> Array:
+    for _ in range(_SHORTCUTS):
+        if len(way) < 3:
+            break
+        i, k = sorted(rng.choice(len(way), 2, replace=False))
+        if k - i > 1 and free(way[i], way[k]):
+            way = way[: i + 1] + way[k:]
+    return np.array(way)

@@ -1,0 +1,146 @@
+"""Timing of a curve in joint space: time-optimal speed along it, then ramps for the acceleration.
+
+copp-py finds the fastest profile within the speed and acceleration limits (time-optimal path
+parameterisation by reachability, Pham and Pham 2018). Its acceleration jumps; a moving average over
+the path coordinate in time turns the jumps into ramps and makes the motion start and end with zero
+acceleration (Biagiotti and Melchiorri, "FIR filters for online trajectory planning with time- and
+frequency-domain specifications", 2012). What is left over the limits is taken out by slowing down.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from planners.arrays import Array
+from planners.kinematics.robot import Robot
+from planners.motion.errors import MotionError
+from planners.motion.paths import JointPath
+from planners.motion.trajectory import Trajectory
+
+_STATIONS: Final = 160
+_SPACING_S: Final = 0.008
+_CHECK_S: Final = 0.001
+
+
+def timed_trajectory(
+    robot: Robot, path: JointPath, *, speed: float = 1.0, path_speed: float | None = None
+) -> Trajectory:
+    """The motion along `path` from rest to rest within a share `speed` of the arm's limits.
+
+    Args:
+        robot: the arm.
+        path: the curve.
+        speed: share of the arm's speed, acceleration and jerk limits.
+        path_speed: highest ds/dt.
+
+    Raises:
+        MotionError: no speed profile fits, because the curve bends too sharply.
+    """
+    stations = np.linspace(0.0, path.length, _STATIONS + 1)
+    optimum = _fastest(robot, path, stations, speed, path_speed)
+    ramp = float(np.max(robot.acceleration / robot.jerk))
+    # One ramp time lets a flip from full acceleration to full braking take twice the jerk; two
+    # never do, but cost time. Whichever is shorter once it is within the limits.
+    candidates = [
+        _within_limits(robot, _sampled(robot, path, optimum, width), speed)
+        for width in (ramp, 2 * ramp)
+    ]
+    return min(candidates, key=lambda trajectory: trajectory.duration_s)
+
+
+class _Profile:
+    """s(t) with constant path acceleration between stations, and its integral over time."""
+
+    def __init__(self, s: Array, squared_speed: Array) -> None:
+        speed = np.sqrt(np.maximum(squared_speed, 0.0))
+        ds = np.diff(s)
+        step = 2 * ds / (speed[1:] + speed[:-1])
+        self._t = np.concatenate([[0.0], np.cumsum(step)])
+        self._s, self._speed = s, speed
+        self._acceleration = np.concatenate([np.diff(speed) / step, [0.0]])
+        area = step * (s[:-1] + step * (speed[:-1] / 2 + step * self._acceleration[:-1] / 6))
+        self._area = np.concatenate([[0.0], np.cumsum(area)])
+
+    @property
+    def duration_s(self) -> float:
+        return float(self._t[-1])
+
+    def averaged(self, t: Array, width: float) -> tuple[Array, Array, Array]:
+        """s, ds/dt and d2s/dt2 of the mean of s over the last `width` seconds."""
+        (area, s, v), (area_before, s_before, v_before) = self._at(t), self._at(t - width)
+        return (area - area_before) / width, (s - s_before) / width, (v - v_before) / width
+
+    def _at(self, t: Array) -> tuple[Array, Array, Array]:
+        inside = np.clip(t, 0.0, self._t[-1])
+        k = np.clip(np.searchsorted(self._t, inside, side="right") - 1, 0, len(self._t) - 1)
+        x = inside - self._t[k]
+        a, v, s = self._acceleration[k], self._speed[k], self._s[k]
+        after = np.maximum(t - self._t[-1], 0.0) * self._s[-1]
+        moving = (t > 0.0) & (t < self._t[-1])
+        return (
+            self._area[k] + x * (s + x * (v / 2 + x * a / 6)) + after,
+            s + x * (v + x * a / 2),
+            np.where(moving, v + x * a, 0.0),
+        )
+
+
+def _fastest(
+    robot: Robot, path: JointPath, s: Array, speed: float, path_speed: float | None
+) -> _Profile:
+    import copp_py
+
+    q, slope, bend = path.evaluate(s)
+    solver = copp_py.Robot(robot.dof, capacity=len(s))
+    solver.append_s(s)
+    solver.set_q(q, slope, bend, 0)
+    v = np.tile(robot.velocity * speed, (len(s), 1))
+    a = np.tile(robot.acceleration * speed, (len(s), 1))
+    solver.add_velocity_limits(v, -v, start_idx_s=0, length=len(s))
+    solver.add_acceleration_limits(a, -a, start_idx_s=0, length=len(s))
+    if path_speed is not None:
+        solver.constraints.add_constraint_1st(np.full((len(s), 1), path_speed**2), 0)
+    topp = copp_py.solver.topp2_ra
+    problem = topp.Problem(
+        solver.constraints, idx_s_interval=(0, len(s) - 1), a_boundary=(0.0, 0.0)
+    )
+    try:
+        squared = np.asarray(topp.solve(problem, topp.Options()))
+    except copp_py.CoppError as error:
+        raise MotionError("singularity", f"no speed profile fits the path: {error}") from error
+    # A station at rest inside the path would take for ever; the solver leaves none but the ends.
+    squared[1:-1] = np.maximum(squared[1:-1], 1e-12)
+    return _Profile(s, squared)
+
+
+def _sampled(robot: Robot, path: JointPath, profile: _Profile, width: float) -> Trajectory:
+    duration = profile.duration_s + width
+    times = np.linspace(0.0, duration, int(np.ceil(duration / _SPACING_S)) + 1)
+    s, speed, acceleration = profile.averaged(times, width)
+    s = np.clip(s, 0.0, path.length)
+    s[0], s[-1] = 0.0, path.length
+    speed[[0, -1]] = acceleration[[0, -1]] = 0.0
+    q, slope, bend = path.evaluate(s)
+    speed, acceleration = speed[:, None], acceleration[:, None]
+    return Trajectory(
+        robot.joint_names,
+        times,
+        q,
+        slope * speed,
+        bend * speed**2 + slope * acceleration,
+    )
+
+
+def _within_limits(robot: Robot, trajectory: Trajectory, speed: float) -> Trajectory:
+    """Slowed down by just what it exceeds the limits."""
+    count = int(np.ceil(trajectory.duration_s / _CHECK_S)) + 1
+    state = trajectory.sample(np.linspace(0.0, trajectory.duration_s, count))
+    jerk = np.diff(trajectory.accelerations, axis=0) / np.diff(trajectory.times)[:, None]
+    factor = max(
+        1.0,
+        float(np.max(np.abs(state.velocities) / (speed * robot.velocity))),
+        float(np.sqrt(np.max(np.abs(state.accelerations) / (speed * robot.acceleration)))),
+        float(np.cbrt(np.max(np.abs(jerk) / (speed * robot.jerk)))),
+    )
+    return trajectory.slowed(factor * (1.0 + 1e-9)) if factor > 1.0 else trajectory
