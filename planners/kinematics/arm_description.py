@@ -126,7 +126,9 @@ class _Reader:
 
     def _root_link(self) -> str:
         children = {self._child(j, "child").attrib["link"] for j in self._root.findall("joint")}
-        roots = [n for n in (e.attrib["name"] for e in self._root.findall("link")) if n not in children]
+        roots = [
+            n for n in (e.attrib["name"] for e in self._root.findall("link")) if n not in children
+        ]
         if len(roots) != 1:
             raise self._error(f"one root link expected, found {roots}")
         return roots[0]
@@ -157,9 +159,10 @@ class _Reader:
                     f"joint {name!r}: <limit> needs a number for {key!r}"
                     " (acceleration in rad/s^2, jerk in rad/s^3)"
                 ) from None
-        if not values["lower"] < values["upper"] or min(
-            values[k] for k in ("velocity", "effort", "acceleration", "jerk")
-        ) <= 0.0:
+        if (
+            not values["lower"] < values["upper"]
+            or min(values[k] for k in ("velocity", "effort", "acceleration", "jerk")) <= 0.0
+        ):
             raise self._error(f"joint {name!r}: limits must be positive and lower < upper")
         return Joint(name, child, placement, axis / np.linalg.norm(axis), **values)
 

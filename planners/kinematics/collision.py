@@ -269,9 +269,7 @@ class CollisionScene:
         for low, high in sorted(candidates):
             columns = [k for k, pair in enumerate(links) if pair == (low, high)]
             if all(
-                any(
-                    near[i, k] and self._exact(pairs, poses, i, k) < self.margin_m for k in columns
-                )
+                any(near[i, k] and self._exact(pairs, poses, i, k) < self.margin_m for k in columns)
                 for i in range(_PRUNING_SAMPLES)
             ):
                 always.add((low, high))
@@ -347,7 +345,9 @@ class CollisionScene:
         for box, ball_radius in ((b, pairs.radius_a[k]), (a, pairs.radius_b[k])):
             local = (gap @ poses[i, box, :3, :3])[:, 0]
             outside = np.maximum(np.abs(local) - pairs.half_extents[box], 0.0)
-            near &= np.einsum("pi,pi->p", outside, outside) < np.maximum(ball_radius + limit, 0.0) ** 2
+            near &= (
+                np.einsum("pi,pi->p", outside, outside) < np.maximum(ball_radius + limit, 0.0) ** 2
+            )
         return near
 
     def _exact(self, pairs: _Pairs, poses: Array, i: int, k: int) -> float:

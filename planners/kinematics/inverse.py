@@ -101,11 +101,7 @@ def _three_parallel(h: Array, p: Array, motion: Array, fallback: Array) -> Array
             q234 = _subproblem_1(h[1], np.broadcast_to(across, (n, 3)), r234 @ across, q1 * 0.0)
             # The point p4 of axis 4, where axes 2 and 3 have to bring it. `wrist` lies on axes 5
             # and 6, so it is the same point before and after them.
-            goal = (
-                np.einsum("nij,nj->ni", r1_t, target - p[0])
-                + p[0]
-                + r234 @ (p[3] - wrist)
-            )
+            goal = np.einsum("nij,nj->ni", r1_t, target - p[0]) + p[0] + r234 @ (p[3] - wrist)
             reach = np.linalg.norm(goal - p[1], axis=-1)
             for k, q3 in enumerate(_subproblem_3(h[2], p[3] - p[2], p[1] - p[2], reach)):
                 elbow = _rotation(h[2], q3) @ (p[3] - p[2]) + p[2]
@@ -149,9 +145,7 @@ def _subproblem_4(h: Array, k: Array, a: Array, projection: Array | float) -> tu
 
 def _rotation(axis: Array, angle: Array) -> Array:
     """Rodrigues' formula: (n, 3, 3) for one axis (3,) and angles (n,)."""
-    cross = np.array(
-        [[0.0, -axis[2], axis[1]], [axis[2], 0.0, -axis[0]], [-axis[1], axis[0], 0.0]]
-    )
+    cross = np.array([[0.0, -axis[2], axis[1]], [axis[2], 0.0, -axis[0]], [-axis[1], axis[0], 0.0]])
     sine, cosine = np.sin(angle)[..., None, None], np.cos(angle)[..., None, None]
     rotation: Array = np.eye(3) + sine * cross + (1.0 - cosine) * (cross @ cross)
     return rotation

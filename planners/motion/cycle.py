@@ -98,7 +98,9 @@ def plan_cycle(
             if edge.key(number) in planned or not edge.moves:
                 continue
             try:
-                planned[edge.key(number)] = _planned(robot, scene, legs[number], edge, seed + number)
+                planned[edge.key(number)] = _planned(
+                    robot, scene, legs[number], edge, seed + number
+                )
             except MotionError as error:
                 failures[edge.key(number)] = error
                 failed = True
@@ -129,9 +131,7 @@ def _legs(robot: Robot, items: Sequence[Item]) -> list[Leg]:
     return legs
 
 
-def _planned(
-    robot: Robot, scene: CollisionScene, leg: Leg, edge: Edge, seed: int
-) -> Trajectory:
+def _planned(robot: Robot, scene: CollisionScene, leg: Leg, edge: Edge, seed: int) -> Trajectory:
     """The verified trajectory of one motion."""
     move, attached = leg.move, leg.attached
     touching = contacts(scene, edge.q_start, edge.q_end, attached)

@@ -60,7 +60,10 @@ class LinePath:
         q = np.stack([np.interp(s, self._stations, column) for column in self._table.T], axis=-1)
         target = self.poses(s)
         for _ in range(3):
-            q = q + np.linalg.solve(robot.jacobian(q), _pose_error(target, robot.forward(q)))[..., 0]
+            q = (
+                q
+                + np.linalg.solve(robot.jacobian(q), _pose_error(target, robot.forward(q)))[..., 0]
+            )
         twist = np.broadcast_to(self._twist, q.shape)[..., None]
         jacobian = robot.jacobian(q)
         slope = np.linalg.solve(jacobian, twist)
@@ -85,9 +88,7 @@ class LinePath:
         branches = robot.inverse_all(poses, np.broadcast_to(q_start, (len(poses), robot.dof)))
         gap = np.abs(robot.nearest_turns(branches[0], q_start) - q_start).max(axis=-1)
         if np.isnan(gap).all() or np.nanmin(gap) > _BRANCH_MATCH_RAD:
-            raise MotionError(
-                "singularity", "the line starts in a singular position", q=q_start
-            )
+            raise MotionError("singularity", "the line starts in a singular position", q=q_start)
         table = branches[:, int(np.nanargmin(gap))]
         lost = np.isnan(table[:, 0])
         if lost.any():
@@ -165,7 +166,11 @@ def _pose_error(target: Array, pose: Array) -> Array:
     """Small twist (k, 6, 1) from `pose` to `target`, linear then angular, base axes."""
     spin = target[:, :3, :3] @ np.swapaxes(pose[:, :3, :3], -1, -2)
     turn = np.stack(
-        [spin[:, 2, 1] - spin[:, 1, 2], spin[:, 0, 2] - spin[:, 2, 0], spin[:, 1, 0] - spin[:, 0, 1]],
+        [
+            spin[:, 2, 1] - spin[:, 1, 2],
+            spin[:, 0, 2] - spin[:, 2, 0],
+            spin[:, 1, 0] - spin[:, 0, 1],
+        ],
         axis=-1,
     )
     return np.concatenate([target[:, :3, 3] - pose[:, :3, 3], turn / 2], axis=-1)[..., None]

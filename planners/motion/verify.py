@@ -125,9 +125,7 @@ def _malformed(robot: Robot, t: Trajectory) -> list[TrajectoryViolation]:
     steps = np.diff(t.times)
     if t.times[0] != 0.0 or steps.min() <= 0.0:
         k = int(steps.argmin())
-        return [
-            TrajectoryViolation("times", float(t.times[k]), "points", float(steps[k]), 0.0)
-        ]
+        return [TrajectoryViolation("times", float(t.times[k]), "points", float(steps[k]), 0.0)]
     return []
 
 
@@ -197,9 +195,7 @@ def _resampled(t: Trajectory) -> tuple[Array, Array, Array, Array, Array]:
 
 def _bezier(control: Array, x: Array) -> Array:
     degree = len(control) - 1
-    weights = [
-        c * x**i * (1 - x) ** (degree - i) for i, c in enumerate(_BINOMIALS[degree])
-    ]
+    weights = [c * x**i * (1 - x) ** (degree - i) for i, c in enumerate(_BINOMIALS[degree])]
     value: Array = np.einsum("ikj,ikj->kj", np.stack(weights) + 0.0 * control, control)
     return value
 
