@@ -15,7 +15,7 @@ from planners.scheduling.schedule import Objective, ObjectiveWeights, Schedule, 
 from planners.scheduling.tidy import shift_left, units_in_order
 from planners.scheduling.verify import verify
 
-PATIENCE_SHARE = 0.25
+PATIENCE_SHARE = 0.4
 """Share of the time limit without improvement after which the search ends."""
 MIN_PATIENCE_S = 0.4
 MOVES_SHARE = 0.3
@@ -62,8 +62,8 @@ def solve(
         seed: Seed of CP-SAT.
         hint: An earlier plan; it need not fit the problem any more.
         weights: How the objective's terms are traded.
-        patience_s: Wall time without improvement after which the search ends; by default a
-            quarter of the limit.
+        patience_s: Wall time without improvement after which the search ends; by default two
+            fifths of the limit.
         effort: Limits the search by counted work instead of patience, in seconds of an idle
             machine, roughly. The plan is then a function of problem, seed and workers, as long as
             the time limit is not reached: allow several times the effort.
