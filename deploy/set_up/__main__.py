@@ -5,8 +5,10 @@ interrupted goes on where it stopped. Standard library only: nothing is installe
 """
 
 import fcntl
+import signal
 import sys
 import time
+from types import FrameType
 from typing import TextIO
 
 from set_up.console import StepError, say
@@ -24,6 +26,8 @@ def main() -> int:
     if all(step.is_done(machine) for step in STEPS):
         return 0
     machine.state.mkdir(exist_ok=True)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
     with (machine.state / "lock").open("w") as lock:
         wait_for_turn(lock)
         started = time.monotonic()
@@ -39,6 +43,11 @@ def main() -> int:
             return 130
         say(f"set up in {time.monotonic() - started:.0f} s; `. ./env.sh` puts it into a shell")
     return 0
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """End as from the keyboard, so that no compiler is left behind."""
+    raise KeyboardInterrupt
 
 
 def wait_for_turn(lock: TextIO) -> None:

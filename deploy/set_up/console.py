@@ -98,8 +98,7 @@ class Console:
                 end_group(child, alone)
                 raise
         if code != 0:
-            named = [Path(words[0]).name, *words[1:3]]
-            reason = f"`{' '.join(named)} …` ended with {code}"
+            reason = f"`{short(words)} …` ended with {code}"
             raise StepError(self.title, reason, advice or self.advice, self.log)
 
     def _watch(self, child: subprocess.Popen[bytes]) -> int:
@@ -122,9 +121,16 @@ class Console:
             lines = log.read().decode(errors="replace").splitlines()
         for line in reversed(lines):
             text = line.strip()
-            if text and not text.startswith(("$", "WARNING: Location", "Looking in")):
+            if text.startswith("$ "):  # the command has printed nothing yet
+                return f"{short(text[2:].split())} at work"
+            if text and not text.startswith(("WARNING: Location", "Looking in")):
                 return text if len(text) <= 68 else text[:67] + "…"
-        return "…"
+        return "at work"
+
+
+def short(words: list[str]) -> str:
+    """The beginning of a command, without the folder of its program."""
+    return " ".join([Path(words[0]).name, *words[1:3]])
 
 
 def end_group(child: subprocess.Popen[bytes], alone: bool) -> None:

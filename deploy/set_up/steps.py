@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -99,6 +100,9 @@ def build_interfaces(machine: Machine, console: Console) -> None:
     made_with.write_text(toolchain)
     env = clean_environment()
     env["PATH"] = f"{machine.venv / 'bin'}:{env['PATH']}"
+    # Left to itself colcon makes the build wait while the machine has anything else to do.
+    cores = len(os.sched_getaffinity(0))
+    env |= {"MAKEFLAGS": f"-j{cores}", "CMAKE_BUILD_PARALLEL_LEVEL": str(cores)}
     if machine.underlay is None:
         env |= {
             "AMENT_PREFIX_PATH": str(machine.venv),

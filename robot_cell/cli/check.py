@@ -8,31 +8,33 @@ from robot_cell.cli.options import Json
 
 def doctor(as_json: Json = False) -> int:
     """Check this machine: what is there, what is missing, and how to mend it."""
-    from robot_cell.cli.doctor import run_checks
+    from robot_cell.cli.doctor import Verdict, examine, worst
     from robot_cell.cli.output import make_table, out, print_json
 
-    checks = run_checks()
-    healthy = all(check.ok for check in checks)
+    findings = examine()
+    verdict = worst(findings)
     if as_json:
         print_json(
             {
-                "ok": healthy,
-                "checks": [
-                    {"name": c.name, "ok": c.ok, "found": c.found, "mend": c.mend} for c in checks
+                "verdict": verdict.value,
+                "findings": [
+                    {
+                        "subject": finding.subject,
+                        "verdict": finding.verdict.value,
+                        "found": finding.found,
+                        "advice": finding.advice,
+                    }
+                    for finding in findings
                 ],
             }
         )
     else:
         from rich.text import Text
 
+        styles = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.ERROR: "bold red"}
         rows = [
-            (
-                Text("ok", style="green") if check.ok else Text("wrong", style="bold red"),
-                check.name,
-                check.found,
-                "" if check.ok else check.mend,
-            )
-            for check in checks
+            (Text(f.verdict.value, style=styles[f.verdict]), f.subject, f.found, f.advice)
+            for f in findings
         ]
-        out().print(make_table("", ("", "check", "found", "how to mend it"), rows))
-    return ExitCode.OK if healthy else ExitCode.NOT_COMPLETE
+        out().print(make_table("", ("", "what", "found", "what to do"), rows))
+    return ExitCode.NOT_COMPLETE if verdict is Verdict.ERROR else ExitCode.OK

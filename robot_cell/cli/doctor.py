@@ -1,6 +1,6 @@
 """Looks whether this machine can run a plant, and says what to do where it cannot.
 
-Each check is a plain function that returns its findings; `examine` runs them all. Nothing is
+Each check is a plain function that returns its findings; `run_checks` runs them all. Nothing is
 changed on the machine, and a check that fails never hides the ones after it.
 """
 
@@ -23,7 +23,7 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 from typing import Final
 
-__all__ = ["CHECKS", "Finding", "Verdict", "examine", "worst"]
+__all__ = ["CHECKS", "Finding", "Verdict", "run_checks", "worst"]
 
 _MIN_FREE_DISK_MB: Final = 500
 # Fast DDS keeps about 0.6 MB of segments and ports for each process; a plant has about ten.
@@ -45,16 +45,21 @@ class Finding:
     """One thing that was looked at.
 
     Attributes:
-        subject: what was looked at.
+        name: what was looked at.
         verdict: how it bears on a run.
         found: what was found.
-        advice: what to do about it; empty if nothing.
+        mend: what to do about it; empty if nothing.
     """
 
-    subject: str
+    name: str
     verdict: Verdict
     found: str
-    advice: str = ""
+    mend: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether a run works in spite of it."""
+        return self.verdict is not Verdict.ERROR
 
 
 def check_python() -> list[Finding]:
@@ -79,8 +84,8 @@ def check_environment(environment: Mapping[str, str] | None = None) -> list[Find
     ]
     if missing:
         found = f"AMENT_PREFIX_PATH does not lead to {', '.join(missing)}"
-        advice = "`. ./env.sh` in the folder of robot_cell; `make setup` writes it"
-        return [Finding("environment", Verdict.ERROR, found, advice)]
+        mend = "`. ./env.sh` in the folder of robot_cell; `make setup` writes it"
+        return [Finding("environment", Verdict.ERROR, found, mend)]
     domain = env.get("ROS_DOMAIN_ID", "0")
     reach = env.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET")
     found = f"ROS 2 {env.get('ROS_DISTRO', '?')}, domain {domain}, discovery {reach}"
@@ -163,8 +168,8 @@ def check_drivers() -> list[Finding]:
                 broken.append(f"{point.name} ({point.value}): {error}")
         names = ", ".join(point.name for point in points)
         if broken:
-            advice = "mend or uninstall the package that registers it"
-            findings.append(Finding(group, Verdict.ERROR, "; ".join(broken), advice))
+            mend = "mend or uninstall the package that registers it"
+            findings.append(Finding(group, Verdict.ERROR, "; ".join(broken), mend))
         elif not points:
             findings.append(Finding(group, Verdict.ERROR, "none registered", "`make setup`"))
         else:
@@ -177,8 +182,8 @@ def check_pseudo_terminals() -> list[Finding]:
     try:
         ours, theirs = pty.openpty()
     except OSError as error:
-        advice = "mount devpts, or raise kernel.pty.max"
-        return [Finding("pseudo-terminals", Verdict.ERROR, str(error), advice)]
+        mend = "mount devpts, or raise kernel.pty.max"
+        return [Finding("pseudo-terminals", Verdict.ERROR, str(error), mend)]
     try:
         tty.setraw(theirs)
         os.write(ours, b"?")
@@ -199,8 +204,8 @@ def check_shared_memory(folder: Path = Path("/dev/shm")) -> list[Finding]:
     free_mb = shutil.disk_usage(folder).free // 2**20
     found = f"{free_mb} MB free in {folder}"
     if free_mb < _MIN_FREE_SHM_MB:
-        advice = "end stale ROS 2 processes, or give the container more (--shm-size)"
-        return [Finding("shared memory", Verdict.ERROR, found, advice)]
+        mend = "end stale ROS 2 processes, or give the container more (--shm-size)"
+        return [Finding("shared memory", Verdict.ERROR, found, mend)]
     return [Finding("shared memory", Verdict.OK, found)]
 
 
@@ -225,8 +230,8 @@ def check_real_time() -> list[Finding]:
     if not is_root and locked != resource.RLIM_INFINITY and locked < 512 * 2**20:
         lacking.append(f"only {locked // 2**20} MB of locked memory (memlock)")
     if lacking:
-        advice = "raise both for this user in /etc/security/limits.d before moving a real arm"
-        return [Finding("real time", Verdict.WARNING, ", ".join(lacking), advice)]
+        mend = "raise both for this user in /etc/security/limits.d before moving a real arm"
+        return [Finding("real time", Verdict.WARNING, ", ".join(lacking), mend)]
     cores = len(os.sched_getaffinity(0))
     return [Finding("real time", Verdict.OK, f"priority and locked memory allowed, {cores} cores")]
 
@@ -245,16 +250,16 @@ CHECKS: Final[tuple[Callable[[], list[Finding]], ...]] = (
 )
 
 
-def examine(checks: Iterable[Callable[[], list[Finding]]] = CHECKS) -> list[Finding]:
+def run_checks(checks: Iterable[Callable[[], list[Finding]]] = CHECKS) -> list[Finding]:
     """Run the checks; one that breaks is itself a finding."""
     findings: list[Finding] = []
     for check in checks:
         try:
             findings += check()
         except Exception as error:  # the doctor never falls ill
-            subject = check.__name__.removeprefix("check_").replace("_", " ")
+            name = check.__name__.removeprefix("check_").replace("_", " ")
             found = f"could not be looked at: {type(error).__name__}: {error}"
-            findings.append(Finding(subject, Verdict.ERROR, found, "report this as a bug"))
+            findings.append(Finding(name, Verdict.ERROR, found, "report this as a bug"))
     return findings
 
 

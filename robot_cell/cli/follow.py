@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from robot_cell.bringup.session import PlantSession
 from robot_cell.cli.output import PlantNotReadyError, err, out, print_problems
 from robot_cell.cli.progress import show_progress
-from robot_cell.client import JobView, PlantClient, PlantNotReachable, ScheduleView
+from robot_cell.client import JobView, OperationView, PlantClient, PlantNotReachable, ScheduleView
 from robot_cell.model import JobOrder, Plant
 from robot_cell.reporting.gantt_html import write_html
 from robot_cell.reporting.gantt_terminal import render_terminal
@@ -28,15 +29,19 @@ from robot_cell.store import open_journal
 if TYPE_CHECKING:
     from robot_cell.reporting.gantt_data import GanttData
 
-READY_WITHIN_S: Final = 60.0
-CONNECT_WITHIN_S: Final = 30.0
+READY_WITHIN_S: Final = 120.0
+PLANNED_WITHIN_S: Final = 60.0
 CONNECT_SLICE_S: Final = 5.0
 CHECK_EVERY_S: Final = 1.0
+BUSY_AT_MOST_S: Final = 60.0
 POLL_S: Final = 0.1
 JOBS_EVERY_S: Final = 0.5
 STUCK_AFTER_S: Final = 20.0
 _ENDED: Final = ("complete", "failed", "cancelled")
 _STOPPED: Final = ("Held", "Aborted", "Stopped")
+
+
+_Answer = TypeVar("_Answer")
 
 
 class Follower:
@@ -75,14 +80,15 @@ class Follower:
                 self._console.print(f"the batch was refused: {result.message}")
             return False
         self._say(result.message)
-        while not (schedule := self._client.schedule()).operations:
+        end_s = time.monotonic() + PLANNED_WITHIN_S
+        while not (schedule := self._ask(self._client.schedule)).operations:
             self._session.check()
-            if self._waited_s() > READY_WITHIN_S + CONNECT_WITHIN_S:
+            if time.monotonic() > end_s:
                 raise PlantNotReadyError(f"no schedule was published:\n{self._session.story()}")
             time.sleep(POLL_S)
         self._schedule = schedule
-        self._jobs = self._client.jobs()
-        chart = self._chart(schedule, "Schedule")
+        self._jobs = self._ask(self._client.jobs)
+        chart = self._chart([_unmade(o) for o in schedule.operations], schedule, "Schedule")
         page = write_html(report / "schedule.html", chart)
         if not self._quiet:
             out().print(render_terminal(chart))
@@ -102,7 +108,7 @@ class Follower:
                 now_s = time.monotonic()
                 if now_s - asked_s > JOBS_EVERY_S:
                     asked_s = now_s
-                    self._jobs = self._client.jobs()
+                    self._jobs = self._ask(self._client.jobs)
                     show(self._jobs)
                     if self._jobs and all(job.status in _ENDED for job in self._jobs):
                         return True
@@ -124,10 +130,12 @@ class Follower:
     def result(self, speed: float, seed: int) -> tuple[RunResult, GanttData]:
         """What the run was, and its chart."""
         wall_s = self._waited_s()
-        schedule = self._client.schedule()
-        self._jobs = self._client.jobs()
+        schedule = self._ask(self._client.schedule)
+        self._jobs = self._ask(self._client.jobs)
         with open_journal(self._session.run_dir / "journal.db") as journal:
             measured = {record.operation_id: record for record in journal.operations()}
+        first = self._schedule or schedule
+        operations = _against(first, schedule)
         setup_s = self._setup_s or 0.0
         result = build_run_result(
             Conditions(
@@ -135,30 +143,35 @@ class Follower:
                 schedule.start,
                 speed,
                 seed,
-                schedule.engine,
-                self._planned_makespan_s(schedule),
-                schedule.lower_bound_ns * 1e-9,
+                first.engine,
+                first.makespan_ns * 1e-9,
+                first.lower_bound_ns * 1e-9,
             ),
             Timing(wall_s, self._setup_s, self._first_motion_s, wall_s - setup_s),
-            Records(self._jobs, schedule.operations, measured),
+            Records(self._jobs, operations, measured),
         )
-        return result, self._chart(schedule, "What was made")
+        return result, self._chart(operations, schedule, "What was made")
 
-    def _planned_makespan_s(self, latest: ScheduleView) -> float:
-        """That of the first plan: later ones know what has happened."""
-        return (self._schedule or latest).makespan_ns * 1e-9
+    def _ask(self, question: Callable[[], _Answer]) -> _Answer:
+        """Ask the scheduler again where it was too busy to answer, as long as the plant runs."""
+        end_s = time.monotonic() + BUSY_AT_MOST_S
+        while True:
+            try:
+                return question()
+            except PlantNotReachable:
+                self._session.check()
+                if time.monotonic() > end_s:
+                    raise
 
     def _connect(self) -> PlantClient:
         with self._status("starting the plant"):
             while True:
                 self._session.check()
-                left_s = CONNECT_WITHIN_S - self._waited_s()
                 try:
-                    client = PlantClient.connect(min(CONNECT_SLICE_S, max(0.1, left_s)))
+                    client = PlantClient.connect(CONNECT_SLICE_S)
                     break
-                except PlantNotReachable:
-                    if left_s <= 0.0:
-                        raise
+                except PlantNotReachable as error:
+                    self._too_late(error)
         try:
             self._wait_ready(client)
         except BaseException:
@@ -183,15 +196,23 @@ class Follower:
                 client.wait_ready(CHECK_EVERY_S, on_wait=on_wait, cells=self._plant.cells)
                 return
             except PlantNotReachable as error:
-                if self._waited_s() > READY_WITHIN_S:
-                    raise PlantNotReadyError(f"{error}\n{self._session.story()}") from error
+                self._too_late(error)
 
-    def _chart(self, schedule: ScheduleView, title: str) -> GanttData:
+    def _too_late(self, error: PlantNotReachable) -> None:
+        if self._waited_s() > READY_WITHIN_S:
+            story = self._session.story()
+            raise PlantNotReadyError(
+                f"the plant is not ready after {READY_WITHIN_S:.0f} s: {error}\n{story}".rstrip()
+            ) from error
+
+    def _chart(
+        self, operations: Sequence[OperationView], schedule: ScheduleView, title: str
+    ) -> GanttData:
         return chart_of(
             self._plant,
             schedule.start,
             f"{title}: {self._plant.plant}",
-            schedule.operations,
+            operations,
             self._jobs,
         )
 
@@ -209,3 +230,23 @@ class Follower:
             return
         with self._console.status(text):
             yield
+
+
+def _unmade(operation: OperationView) -> OperationView:
+    """An operation as it was planned, whatever has become of it since."""
+    return replace(operation, status="planned", actual_start_ns=None, actual_end_ns=None)
+
+
+def _against(first: ScheduleView, latest: ScheduleView) -> list[OperationView]:
+    """What became of the operations, against the times of the first schedule that had them."""
+    promised = {operation.operation_id: operation for operation in first.operations}
+    return [
+        replace(
+            operation,
+            planned_start_ns=promised[operation.operation_id].planned_start_ns,
+            planned_end_ns=promised[operation.operation_id].planned_end_ns,
+        )
+        if operation.operation_id in promised
+        else operation
+        for operation in latest.operations
+    ]

@@ -56,7 +56,9 @@ def run(
     headless: Annotated[
         bool, typer.Option("--headless", help="No window of the simulation.")
     ] = False,
-    speed: Annotated[str, typer.Option(metavar="1|10|max", help="Plant seconds per second.")] = "1",
+    speed: Annotated[
+        str, typer.Option(metavar="1|10|max", help="Plant seconds per second.")
+    ] = "10",
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
     report: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("report"),
     start: Annotated[

@@ -72,7 +72,7 @@ class Motion:
             self.path_s = min(float(at[-1]), self.segments.duration_s)
             return self.segments.positions(at)
         rates = np.maximum(0.0, self.rate - step_s / STOP_S * np.arange(1, count + 1))
-        at = self.path_s + np.cumsum(rates) * step_s
+        at = (self.path_s + np.cumsum(rates) * step_s).astype(np.float64)
         self.rate = float(rates[-1])
         self.path_s = min(float(at[-1]), self.segments.duration_s)
         return self.segments.positions(at)
@@ -154,7 +154,8 @@ class Servo:
         segments, tolerances, goal_time_ns = self._horizon.trajectory()
         if self._motion is not None:
             self._finish(now_ns, positions, Outcome.STOPPED)
-        self._motion = Motion(number, segments, *tolerances, goal_time_ns=goal_time_ns)
+        path, goal, stopped = tolerances
+        self._motion = Motion(number, segments, path, goal, stopped, goal_time_ns)
 
     def _judge(self, now_ns: int, positions: Array, velocities: Array) -> None:
         motion = self._motion

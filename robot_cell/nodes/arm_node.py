@@ -111,7 +111,7 @@ class ArmNode(PlantNode):
         )
         os.close(write_fd)
         self._event_fd = read_fd
-        threading.Thread(target=self._listen, name="servo events", daemon=True).start()
+        self.start_thread(self._listen, "servo events")
 
     def _listen(self) -> None:
         """Wake the goal that waits for the order that has just ended."""

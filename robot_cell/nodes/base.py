@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import threading
+import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +35,7 @@ LATCHED: Final = QoSProfile(
 """A topic whose last message late subscribers get as well."""
 
 _HEARTBEAT_S: Final = 0.25
+_LEAVE_S: Final = 0.4
 
 
 class PlantNode(LifecycleNode):
@@ -52,6 +56,7 @@ class PlantNode(LifecycleNode):
         self.run_dir = Path()
         self.simulated = False
         self._heartbeat: Heartbeat | None = None
+        self._threads: list[threading.Thread] = []
 
     # -- lifecycle ------------------------------------------------------------------------------
 
@@ -81,6 +86,9 @@ class PlantNode(LifecycleNode):
         except (RobotCellError, DriverError, PlannerError, OSError) as error:
             self.get_logger().error(f"cannot configure: {error}")
             return TransitionCallbackReturn.FAILURE
+        except Exception:  # rclpy would swallow it: a fault of ours must be seen in the log
+            self.get_logger().error(f"cannot configure:\n{traceback.format_exc()}")
+            return TransitionCallbackReturn.ERROR
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -94,6 +102,19 @@ class PlantNode(LifecycleNode):
 
     def release(self) -> None:
         """Close what `configure` opened; called once, also after a failure."""
+
+    def start_thread(self, work: Callable[[], None], name: str) -> None:
+        """Run `work` beside the node's callbacks; it ends when `release` tells it to."""
+        thread = threading.Thread(target=work, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def threads_ended(self, timeout_s: float) -> bool:
+        """Wait for the node's threads; False if one still works."""
+        deadline_s = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, deadline_s - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     # -- what nodes use -------------------------------------------------------------------------
 
@@ -146,11 +167,14 @@ def spin(make: Callable[[], PlantNode]) -> None:
                 executor.spin_once(timeout_sec=0.1)
     finally:
         node.release()
-        executor.shutdown(timeout_sec=0.5)
-        node.destroy_node()
-        rclpy.try_shutdown()
+        if node.threads_ended(_LEAVE_S):
+            executor.shutdown(timeout_sec=_LEAVE_S)
+            node.destroy_node()
+            rclpy.try_shutdown()
+        # A thread that still waits for a device or a peer would meet destroyed handles: leave it.
         sys.stdout.flush()
-        sys.exit(code)
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def seconds(duration: Any) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -68,7 +67,7 @@ class FixtureNode(PlantNode):
             goal_callback=self._accept,
             cancel_callback=lambda _: CancelResponse.REJECT,
         )
-        threading.Thread(target=self._serve, name="fixtures", daemon=True).start()
+        self.start_thread(self._serve, "fixtures")
         self.clock.wait_for()
 
     def release(self) -> None:

@@ -60,7 +60,7 @@ def job_status(view: JobView, start: datetime) -> JobStatus:
         product=order.product,
         quantity=order.quantity,
         done=view.units_complete,
-        failed=0,
+        failed=view.units_failed,
         status=view.status,
         release_ns=_instant_ns(order.release),
         due_ns=_instant_ns(order.due),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future as PoolFuture
@@ -91,9 +90,9 @@ class SchedulerNode(PlantNode):
             )
         self.create_service(SubmitBatch, "/submit_batch", self._service(self._submit))
         self.create_service(CancelJob, "/cancel_job", self._service(self._cancel))
-        self.create_service(GetJobs, "/get_jobs", self._service(self._get_jobs))
-        self.create_service(GetSchedule, "/get_schedule", self._service(self._get_schedule))
-        threading.Thread(target=self._serve, name="decisions", daemon=True).start()
+        self.create_service(GetJobs, "/get_jobs", self._get_jobs)
+        self.create_service(GetSchedule, "/get_schedule", self._get_schedule)
+        self.start_thread(self._serve, "decisions")
 
     def release(self) -> None:
         """End the decisions and the planning process."""
@@ -220,22 +219,29 @@ class SchedulerNode(PlantNode):
             token=token,
         )
         link.signals = self.clock.seq(f"{row.cell}/cell")
-        try:
-            handle = await_now(link.client.send_goal_async(goal), f"cell {row.cell}")
-            accepted = bool(handle.accepted)
-        except NoAnswerError as error:
-            self.get_logger().error(str(error))
-            accepted = False
-        if not accepted:
-            link.available = False
-            self._journal.requeue(
-                row.operation_id, f"{row.cell} did not take it", self.clock.now_ns()
-            )
-            return
         link.running = row
+        sent = link.client.send_goal_async(goal)
+        try:
+            self._answered(row, await_now(sent, f"cell {row.cell}"))
+        except NoAnswerError as error:
+            # It may have taken the work all the same: the lease stands until it has answered.
+            self.get_logger().error(str(error))
+            sent.add_done_callback(
+                lambda future: self._tasks.put(lambda: self._answered(row, future.result()))
+            )
+
+    def _answered(self, row: PlannedOperation, handle: Any) -> None:
+        """A cell has taken a leased operation, or not."""
+        link = self._links[row.cell]
+        if not handle.accepted:
+            link.running = None
+            link.available = False
+            reason = f"{row.cell} did not take it"
+            self._journal.requeue(row.operation_id, reason, self.clock.now_ns())
+            self._board.refresh()
+            return
         self._board.set_running(row, self.clock.now_ns())
-        result = handle.get_result_async()
-        result.add_done_callback(
+        handle.get_result_async().add_done_callback(
             lambda future: self._tasks.put(lambda: self._ended(row, future.result().result))
         )
 
@@ -314,7 +320,10 @@ class SchedulerNode(PlantNode):
         if cancelled:
             self._replan()
 
-    def _get_jobs(self, request: Any, response: Any) -> None:
+    # Questions are answered by the executor's thread from what the board holds, so that they are
+    # answered while a plan is being made.
+
+    def _get_jobs(self, request: Any, response: Any) -> Any:
         wanted = set(request.order_ids)
         start = self.clock.start()
         response.jobs = [
@@ -325,12 +334,14 @@ class SchedulerNode(PlantNode):
             if not wanted or view.order_id in wanted
         ]
         response.now_ns = messages.unix_ns(start, self.clock.now_ns())
+        return response
 
-    def _get_schedule(self, request: Any, response: Any) -> None:
+    def _get_schedule(self, request: Any, response: Any) -> Any:
         del request
         response.schedule = messages.schedule(
             self._plan, self._board, self._revision, self.clock, self.stamp()
         )
+        return response
 
 
 def main() -> None:

@@ -38,7 +38,7 @@ Cell = str | datetime | Reported | None
 """What a reader finds in a cell: text, a date (Excel), nothing."""
 
 
-class Refused(ValueError):  # noqa: N818
+class Refused(ValueError):
     """A value is not what it should be; the text says what was expected."""
 
 

@@ -39,7 +39,7 @@ class PlanningError(RobotCellError):
     """No plan can be made; the message says what excludes it and what would help."""
 
 
-class PlanRejected(PlanningError):  # noqa: N818 - named after what became of the plan
+class PlanRejected(PlanningError):
     """The verifier refused a plan, which is a fault of the planner: the old plan holds.
 
     Attributes:

@@ -24,6 +24,7 @@ class JobView:
         status: `accepted` has no plan yet; `uncertain` waits for a person; `failed` has a unit
             that will not be finished; `cancelled` was cancelled before all of it was done.
         units_complete: work units of which every operation is complete.
+        units_failed: work units of which an operation failed.
         operations_complete, operations_total: for a progress bar.
         planned_start_ns: when the first operation starts or has started.
         promised_end_ns: when the order will be, or was, complete; None while that is unknown.
@@ -33,11 +34,17 @@ class JobView:
     order: JobOrder
     status: JobStatus
     units_complete: int
+    units_failed: int
     operations_complete: int
     operations_total: int
     planned_start_ns: int | None
     promised_end_ns: int | None
     late_ns: int | None
+
+    @property
+    def order_id(self) -> str:
+        """Id of the order."""
+        return self.order.order_id
 
 
 def job_views(
@@ -66,6 +73,7 @@ def job_view(order: OrderRecord, operations: list[OperationRecord], start: datet
         order=order.order,
         status=status,
         units_complete=sum(all(r.status == "complete" for r in unit) for _, unit in units),
+        units_failed=len({r.unit for r in operations if r.status == "failed"}),
         operations_complete=sum(r.status == "complete" for r in operations),
         operations_total=len(operations),
         planned_start_ns=min(starts, default=None),

@@ -38,7 +38,10 @@ def transform_base_target(cell: Cell, step: MoveStep) -> Array | None:
     assert isinstance(pose, CartesianPose)
     frame = cell.frames[pose.frame]
     x, y, z = pose.xyz_m
-    return transform(frame.xyz_m, frame.rpy_deg) @ transform((x, y, z + step.above_m), pose.rpy_deg)
+    target: Array = transform(frame.xyz_m, frame.rpy_deg) @ transform(
+        (x, y, z + step.above_m), pose.rpy_deg
+    )
+    return target
 
 
 def joints_rad(pose: JointPose) -> Array:

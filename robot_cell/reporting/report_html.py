@@ -71,7 +71,7 @@ def _facts(result: RunResult) -> str:
 def _order_row(job: JobResult, chart: GanttData) -> str:
     colour = chart.colours().get(job.id, "transparent")
     if job.finished_s is None:
-        verdict, bad = job.status, job.status in _BAD
+        verdict, bad = "", False
     elif job.late_s:
         verdict, bad = f"late by {duration_text(job.late_s)}", True
     else:

@@ -17,7 +17,7 @@ def work(
     closed: dict[str, list[tuple[int, int]]] | None = None,
 ) -> WorkState:
     return WorkState(
-        status, {**{k: () for k in status}, **(before or {})}, {"WO-1": int(release_s * S)},
+        status, {**dict.fromkeys(status, ()), **(before or {})}, {"WO-1": int(release_s * S)},
         closed or {},
     )  # fmt: skip
 

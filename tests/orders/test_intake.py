@@ -319,6 +319,7 @@ print(time.process_time() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_m
 
 
 @pytest.mark.long
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("good", [True, False])
 def test_a_million_rows(
     good: bool, plant: Plant, tmp_path: Path, pytestconfig: pytest.Config
@@ -342,7 +343,7 @@ def test_a_million_rows(
         capture_output=True,
         text=True,
         check=True,
-        timeout=110,
+        timeout=280,
     )
     counted, measured = done.stdout.splitlines()
     seconds, megabytes = map(float, measured.split())

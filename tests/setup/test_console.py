@@ -28,6 +28,14 @@ def test_a_command_that_takes_long_gives_signs_of_life(console, monkeypatch, cap
     assert re.fullmatch(r"\s+\d+ s  Building everything", signs[-1])
 
 
+def test_a_command_that_prints_nothing_is_named_itself(console, monkeypatch, capsys):
+    monkeypatch.setattr(console_module, "SIGN_OF_LIFE_S", 0.1)
+    console._next_sign = console.started
+    console.run([sys.executable, "-c", "print('first')"])
+    console.run([sys.executable, "-c", "import time; time.sleep(0.4)"])
+    assert capsys.readouterr().out.splitlines()[-1].endswith(" -c import at work")
+
+
 def test_signs_of_life_do_not_start_anew_with_each_command(console, monkeypatch, capsys):
     monkeypatch.setattr(console_module, "SIGN_OF_LIFE_S", 0.3)
     console._next_sign = console.started + 0.3

@@ -5,11 +5,11 @@ from importlib.metadata import version
 import pytest
 
 from robot_cell.cli import doctor
-from robot_cell.cli.doctor import Finding, Verdict, examine, worst
+from robot_cell.cli.doctor import Finding, Verdict, run_checks, worst
 
 
 def test_this_machine_can_run_a_plant():
-    findings = examine()
+    findings = run_checks()
     ill = [finding for finding in findings if finding.verdict is Verdict.ERROR]
     assert ill == []
 
@@ -18,7 +18,7 @@ def test_a_shell_without_env_sh_is_told_so():
     (finding,) = doctor.check_environment({"AMENT_PREFIX_PATH": "/opt/nothing"})
     assert finding.verdict is Verdict.ERROR
     assert "robot_cell_interfaces" in finding.found
-    assert "env.sh" in finding.advice
+    assert "env.sh" in finding.mend
 
 
 def test_an_environment_that_leads_to_all_packages_is_fine(tmp_path):
@@ -63,7 +63,7 @@ def test_a_user_without_real_time_priority_is_warned(monkeypatch):
     monkeypatch.setattr(doctor.resource, "getrlimit", lambda which: (0, 0))
     (finding,) = doctor.check_real_time()
     assert finding.verdict is Verdict.WARNING
-    assert "limits.d" in finding.advice
+    assert "limits.d" in finding.mend
 
 
 def test_a_check_that_breaks_is_a_finding_and_hides_no_other():
@@ -71,16 +71,16 @@ def test_a_check_that_breaks_is_a_finding_and_hides_no_other():
         raise RuntimeError("boom")
 
     fine = Finding("x", Verdict.OK, "fine")
-    findings = examine([check_the_impossible, lambda: [fine]])
+    findings = run_checks([check_the_impossible, lambda: [fine]])
     assert findings[0].verdict is Verdict.ERROR
-    assert findings[0].subject == "the impossible"
+    assert findings[0].name == "the impossible"
     assert "boom" in findings[0].found
     assert findings[1] == fine
 
 
 def test_every_error_and_warning_comes_with_advice():
-    for finding in examine():
-        assert finding.verdict is Verdict.OK or finding.advice
+    for finding in run_checks():
+        assert finding.verdict is Verdict.OK or finding.mend
 
 
 def test_the_gravest_verdict_counts():

@@ -104,8 +104,8 @@ def test_a_hundred_submissions_at_once(tmp_path: Path, plant: Plant) -> None:
     ready = threading.Barrier(20)
 
     def submit(_: int) -> list[tuple[str, ...]]:
+        ready.wait(30)
         with open_journal(path) as journal:
-            ready.wait(30)
             return [journal.accept_batch(batch, "f", "me", plant).new_ids for _ in range(5)]
 
     with ThreadPoolExecutor(20) as pool:
@@ -184,7 +184,7 @@ def test_a_process_that_is_killed_in_the_middle_leaves_all_or_nothing(
     while wal.stat().st_size < before + wal_bytes and time.monotonic() < deadline:
         assert process.poll() is None
     process.send_signal(signal.SIGKILL)
-    process.wait(10)
+    process.communicate(timeout=10)
     with open_journal(path) as journal:
         stored = len(journal.orders())
         assert stored in (0, count)
