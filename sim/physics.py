@@ -18,6 +18,9 @@ SLIP_M: Final = 0.008
 """A part that has moved this far in its grip is lost: something pulled harder than the clamp."""
 
 _WAKE_N: Final = 1e-12
+_AWAKE: Final = -1 - mujoco.mjMINAWAKE
+"""MuJoCo counts a tree that hardly moves from here to -1, and lets it sleep then."""
+
 
 _GRIPPER_REACH_M: Final = 0.040
 _NEST_REACH_M: Final = 0.050
@@ -238,8 +241,12 @@ class CellPhysics:
         self._wake(part)
 
     def _wake(self, part: str) -> None:
-        """Have MuJoCo take notice of what was done to a body that may sleep: a force wakes it."""
+        """Have MuJoCo take notice of what was done to a body that may sleep: a force wakes it.
+
+        One that is still up may be about to fall asleep, in mid-air even: it is counted afresh.
+        """
         force = self.data.xfrc_applied[self._bodies[part]]
         force[2] = _WAKE_N
         mujoco.mj_forward(self.model, self.data)
         force[2] = 0.0
+        self.data.tree_asleep[self.model.body_treeid[self._bodies[part]]] = _AWAKE
