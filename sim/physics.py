@@ -73,8 +73,11 @@ class CellPhysics:
     def arm_state(self) -> NDArray[np.float64]:
         """Positions (rad), velocities (rad/s) and joint torques (N·m) of the arm, (3, n)."""
         data, dofs = self.data, self._dofs
-        efforts = data.qfrc_actuator[dofs] + data.qfrc_gravcomp[dofs]
-        return np.stack([data.qpos[self._qpos], data.qvel[dofs], efforts])
+        state = np.empty((3, len(dofs)))
+        state[0] = data.qpos[self._qpos]
+        state[1] = data.qvel[dofs]
+        state[2] = data.qfrc_actuator[dofs] + data.qfrc_gravcomp[dofs]
+        return state
 
     def table_angle(self, table: str) -> float:
         """Angle of a rotary table, rad."""
@@ -193,7 +196,7 @@ class CellPhysics:
     def _feed_forward(self, setpoints: NDArray[np.float64] | None) -> NDArray[np.float64]:
         if setpoints is None:
             return np.broadcast_to(self.setpoint, (STEPS_PER_TICK, self.dof))
-        before = np.vstack([self.setpoint, setpoints[:-1]])
+        before = np.concatenate((self.setpoint[None], setpoints[:-1]))
         self.setpoint = setpoints[-1].copy()
         lead_s = self.scene.feed_forward - STEP_S
         led: NDArray[np.float64] = setpoints + lead_s * (setpoints - before) / STEP_S
