@@ -8,7 +8,7 @@ help:  ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup:  ## install everything that is missing, and write env.sh
-	@$(PYTHON) deploy/set_up
+	@PYTHONPATH=deploy $(PYTHON) -m set_up
 
 demo: setup  ## run the example batch on the example plant; options: make demo ARGS="--headless"
 	@. ./env.sh && exec robot-cell run examples/housing_plant.yaml examples/orders_week48.csv $(ARGS)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import errno
 import os
 import select
+import termios
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -117,6 +119,8 @@ class SerialLink:
 
     A failed opening is repeated no sooner than after 0.05 s, then 0.1 s and so on up to 1 s; calls
     in between fail at once with the same error, so that nobody waits for a cable.
+
+    One call at a time: another thread's `close` waits for the end of a running one.
     """
 
     def __init__(self, port: str, baudrate: int = 115_200) -> None:
@@ -124,6 +128,8 @@ class SerialLink:
         self._baudrate = baudrate
         self._serial: serial.Serial | None = None
         self._fd = -1
+        self._closed = False
+        self._one_call = threading.Lock()
         self._retry_at_s = 0.0
         self._back_off_s = _FIRST_BACK_OFF_S
         self._last_error: LinkDown | None = None
@@ -154,20 +160,27 @@ class SerialLink:
         return time.monotonic()
 
     def open(self) -> None:
-        """Open the port now if it is not open and its back-off is over.
+        """Open the port now if it is not open and its back-off is over; also after `close`.
 
         Raises:
             LinkInUse: another process holds it.
             LinkDown: it is not there, or may not be opened.
         """
+        with self._one_call:
+            self._closed = False
+            self._open()
+
+    def _open(self) -> None:
         if self._serial is not None:
             return
+        if self._closed:
+            raise LinkDown(self._port, "closed by this program", "Open it before using it again.")
         now_s = self.now_s()
         if self._last_error is not None and now_s < self._retry_at_s:
             raise self._last_error.with_traceback(None)
         try:
             opened = serial.Serial(self._port, self._baudrate, timeout=0, exclusive=True)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, termios.error) as error:
             self.counters.failed_opens += 1
             self._retry_at_s = now_s + self._back_off_s
             self._back_off_s = min(2.0 * self._back_off_s, _LONGEST_BACK_OFF_S)
@@ -183,7 +196,12 @@ class SerialLink:
         self.counters.opened += 1
 
     def close(self) -> None:
-        """Let go of the port and its lock; the next use opens it again."""
+        """Let go of the port and its lock, for good unless `open` is called; may be repeated."""
+        with self._one_call:
+            self._closed = True
+            self._let_go()
+
+    def _let_go(self) -> None:
         if self._serial is not None:
             with suppress(OSError):
                 self._serial.close()
@@ -197,18 +215,19 @@ class SerialLink:
             LinkTimeout: the port took too few bytes before the deadline.
             LinkDown: the port is not there.
         """
-        self.open()
         left = memoryview(data)
-        while left:
-            self._wait(select.POLLOUT, deadline_s, f"{len(left)} bytes could not be sent in time")
-            try:
-                sent = os.write(self._fd, left)
-            except BlockingIOError:
-                continue
-            except OSError as error:
-                raise self._lose(error.strerror) from error
-            self.counters.bytes_out += sent
-            left = left[sent:]
+        with self._one_call:
+            self._open()
+            while left:
+                self._wait(select.POLLOUT, deadline_s, f"{len(left)} bytes were not sent in time")
+                try:
+                    sent = os.write(self._fd, left)
+                except BlockingIOError:
+                    continue
+                except OSError as error:
+                    raise self._lose(error.strerror) from error
+                self.counters.bytes_out += sent
+                left = left[sent:]
 
     def read(self, deadline_s: float) -> bytes:
         """Wait for bytes; at least one, at most what is there.
@@ -217,13 +236,14 @@ class SerialLink:
             LinkTimeout: none came before the deadline.
             LinkDown: the port is not there.
         """
-        self.open()
-        while True:
-            self._wait(select.POLLIN, deadline_s, "no bytes came in time")
-            data = self._read_now()
-            if data:
-                self.counters.bytes_in += len(data)
-                return data
+        with self._one_call:
+            self._open()
+            while True:
+                self._wait(select.POLLIN, deadline_s, "no bytes came in time")
+                data = self._read_now()
+                if data:
+                    self.counters.bytes_in += len(data)
+                    return data
 
     def discard_input(self) -> None:
         """Forget what has arrived so far; bounded, even if bytes come without end.
@@ -231,14 +251,15 @@ class SerialLink:
         Raises:
             LinkDown: the port is not there.
         """
-        self.open()
         discarded = 0
-        while discarded < _DISCARD_AT_MOST:
-            data = self._read_now()
-            if not data:
-                break
-            discarded += len(data)
-        self.counters.bytes_discarded += discarded
+        with self._one_call:
+            self._open()
+            while discarded < _DISCARD_AT_MOST:
+                data = self._read_now()
+                if not data:
+                    break
+                discarded += len(data)
+            self.counters.bytes_discarded += discarded
 
     def _read_now(self) -> bytes:
         """What is there, or nothing."""
@@ -270,14 +291,14 @@ class SerialLink:
 
     def _lose(self, what: str | None) -> LinkDown:
         self.counters.lost += 1
-        self.close()
+        self._let_go()
         return LinkDown(
             self._port,
             f"lost ({what})",
             "Check the cable and the converter; it is opened again by itself.",
         )
 
-    def _why_not_open(self, error: OSError | ValueError) -> LinkDown:
+    def _why_not_open(self, error: Exception) -> LinkDown:
         number = getattr(error, "errno", None)
         if number in (errno.EAGAIN, errno.EBUSY):
             return LinkInUse(

@@ -1,16 +1,19 @@
-"""Sets up robot_cell on this machine: `make setup`, or `python3 deploy/set_up`.
+"""Does the steps of set-up that are not done: `make setup`.
 
 Every step is done once and again only when what it depends on has changed; a set-up that was
 interrupted goes on where it stopped. Standard library only: nothing is installed yet.
 """
 
 import fcntl
+import signal
 import sys
 import time
+from types import FrameType
+from typing import TextIO
 
-from console import StepError, say
-from machine import Machine, MachineError
-from steps import STEPS
+from set_up.console import StepError, say
+from set_up.machine import Machine, MachineError
+from set_up.steps import STEPS
 
 
 def main() -> int:
@@ -23,6 +26,8 @@ def main() -> int:
     if all(step.is_done(machine) for step in STEPS):
         return 0
     machine.state.mkdir(exist_ok=True)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
     with (machine.state / "lock").open("w") as lock:
         wait_for_turn(lock)
         started = time.monotonic()
@@ -40,7 +45,12 @@ def main() -> int:
     return 0
 
 
-def wait_for_turn(lock: object) -> None:
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """End as from the keyboard, so that no compiler is left behind."""
+    raise KeyboardInterrupt
+
+
+def wait_for_turn(lock: TextIO) -> None:
     """Let only one set-up at a time work in this folder."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

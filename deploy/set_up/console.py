@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 # No step is silent for longer than this (issue: 10 s).
 SIGN_OF_LIFE_S = 8.0
 REPORTED_LOG_LINES = 30
+# What an interrupted command gets to end in an orderly way.
+PATIENCE_S = 3.0
 _POLL_S = 0.05
 
 
@@ -76,22 +79,26 @@ class Console:
             # A session of its own, so that an interrupt ends its children too. apt and sudo keep
             # the terminal: they may have to ask for a password.
             alone = words[0] not in ("sudo", "apt-get")
-            child = subprocess.Popen(
-                words,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL if alone else None,
-                env=dict(env) if env is not None else None,
-                cwd=cwd,
-                start_new_session=alone,
-            )
+            try:
+                child = subprocess.Popen(
+                    words,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    stdin=subprocess.DEVNULL if alone else None,
+                    env=dict(env) if env is not None else None,
+                    cwd=cwd,
+                    start_new_session=alone,
+                )
+            except OSError as error:
+                reason = f"{words[0]} cannot be run: {error.strerror}"
+                raise StepError(self.title, reason, advice or self.advice, self.log) from error
             try:
                 code = self._watch(child)
             except BaseException:
                 end_group(child, alone)
                 raise
         if code != 0:
-            reason = f"`{' '.join(words[:4])}` ended with {code}"
+            reason = f"`{short(words)} …` ended with {code}"
             raise StepError(self.title, reason, advice or self.advice, self.log)
 
     def _watch(self, child: subprocess.Popen[bytes]) -> int:
@@ -114,23 +121,25 @@ class Console:
             lines = log.read().decode(errors="replace").splitlines()
         for line in reversed(lines):
             text = line.strip()
-            if text and not text.startswith(("$", "WARNING: Location", "Looking in")):
+            if text.startswith("$ "):  # the command has printed nothing yet
+                return f"{short(text[2:].split())} at work"
+            if text and not text.startswith(("WARNING: Location", "Looking in")):
                 return text if len(text) <= 68 else text[:67] + "…"
-        return "…"
+        return "at work"
+
+
+def short(words: list[str]) -> str:
+    """The beginning of a command, without the folder of its program."""
+    return " ".join([Path(words[0]).name, *words[1:3]])
 
 
 def end_group(child: subprocess.Popen[bytes], alone: bool) -> None:
-    """End a child and, where it leads a process group, its children."""
+    """End a child and, where it leads a process group, whatever is left of that."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
+        with contextlib.suppress(ProcessLookupError):
             if alone:
                 os.killpg(child.pid, number)
             else:
                 child.send_signal(number)
-        except ProcessLookupError:
-            return
-        try:
-            child.wait(timeout=3)
-        except subprocess.TimeoutExpired:
-            continue
-        return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=PATIENCE_S)

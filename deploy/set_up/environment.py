@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from machine import Machine
+from set_up.machine import Machine
 
 _HEAD = """\
 # Written by set-up for this machine: `. ./env.sh`, from any folder, as often as you like.

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from console import Console, say
-from machine import Machine
+from set_up.console import Console, say
+from set_up.machine import Machine
 
 
 def content_hash(texts: Iterable[str] = (), files: Iterable[Path] = ()) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
-import environment
-from console import Console, StepError
-from machine import Machine
-from step import Step, content_hash
-from system_packages import install_missing, wanted
-from wheels import clean_environment, install_locked, lock_files
+import tomllib
+
+from set_up import environment
+from set_up.console import Console, StepError
+from set_up.machine import Machine
+from set_up.step import Step, content_hash
+from set_up.system_packages import install_missing, wanted
+from set_up.wheels import clean_environment, install_locked, lock_files
 
 # The console scripts that `ros2 run` and launch files start (setup.py).
 EXECUTABLES = (
@@ -56,7 +59,7 @@ def make_venv(machine: Machine, console: Console) -> None:
     (machine.state / "wheels.txt").unlink(missing_ok=True)
     (machine.root / "env.sh").unlink(missing_ok=True)
     options = ["--system-site-packages"] if machine.underlay else []
-    command = [machine.python, "-m", "venv", *options, machine.venv]
+    command: list[str | Path] = [machine.python, "-m", "venv", *options, machine.venv]
     console.run(command, env=clean_environment())
     remembered = machine.state / "underlay"
     if machine.underlay:
@@ -97,6 +100,9 @@ def build_interfaces(machine: Machine, console: Console) -> None:
     made_with.write_text(toolchain)
     env = clean_environment()
     env["PATH"] = f"{machine.venv / 'bin'}:{env['PATH']}"
+    # Left to itself colcon makes the build wait while the machine has anything else to do.
+    cores = len(os.sched_getaffinity(0))
+    env |= {"MAKEFLAGS": f"-j{cores}", "CMAKE_BUILD_PARALLEL_LEVEL": str(cores)}
     if machine.underlay is None:
         env |= {
             "AMENT_PREFIX_PATH": str(machine.venv),
@@ -114,14 +120,16 @@ def build_interfaces(machine: Machine, console: Console) -> None:
 
 def package_key(machine: Machine) -> str:
     """Hash of what describes our own package to pip."""
-    files = [machine.root / name for name in ("setup.py", "setup.cfg", "pyproject.toml")]
-    return content_hash([machine.identity], files)
+    with (machine.root / "pyproject.toml").open("rb") as file:
+        build_system = tomllib.load(file)["build-system"]
+    files = [machine.root / name for name in ("setup.py", "setup.cfg")]
+    return content_hash([machine.identity, repr(build_system)], files)
 
 
 def install_package(machine: Machine, console: Console) -> None:
     """Install robot_cell in place, and show it to ROS 2."""
-    pip = [machine.venv_python, "-m", "pip", "--disable-pip-version-check", "install"]
-    in_place = ["--no-build-isolation", "--no-deps", "--root-user-action=ignore", "-e"]
+    pip: list[str | Path] = [machine.venv_python, "-m", "pip", "--disable-pip-version-check"]
+    in_place = ["install", "--no-build-isolation", "--no-deps", "--root-user-action=ignore", "-e"]
     console.run([*pip, *in_place, machine.root], env=clean_environment(), cwd=machine.root)
     # An ament prefix whose share folder is the working tree: launch files, plant files and worlds
     # are found by ROS 2 as they are now, not as they were at set-up.

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from console import Console, StepError, say
-from machine import Machine
+from set_up.console import Console, StepError, say
+from set_up.machine import Machine
 
 
 def has_program(name: str) -> Callable[[], bool]:

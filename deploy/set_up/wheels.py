@@ -8,8 +8,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from console import Console, say
-from machine import Machine
+from set_up.console import Console, say
+from set_up.machine import Machine
 
 _LOCK_LINE = re.compile(
     r"(?P<name>[\w.-]+)==(?P<version>[^\s;#]+)"
@@ -76,7 +76,13 @@ def install_locked(machine: Machine, console: Console) -> None:
     missing = {name: pin for name, pin in pins.items() if there.get(name) != pin}
     remembered = machine.state / "wheels.txt"
     gone = sorted(set(read_lock([remembered])) - set(pins)) if remembered.exists() else []
-    pip = [machine.venv_python, "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    pip: list[str | Path] = [
+        machine.venv_python,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "--no-input",
+    ]
     env = clean_environment()
     if gone:
         console.run([*pip, "uninstall", "--yes", *gone], env=env)
@@ -88,7 +94,7 @@ def install_locked(machine: Machine, console: Console) -> None:
         # Nothing to resolve: the lock is complete. Byte code comes below, on every core.
         exactly = ["--no-deps", "--no-compile"]
         console.run([*pip, "install", *quiet, *exactly, "-r", wanted], env=env)
-        compile_all = [machine.venv_python, "-m", "compileall", "-q", "-j", "0"]
+        compile_all: list[str | Path] = [machine.venv_python, "-m", "compileall", "-q", "-j0"]
         # Some packages ship templates and tests that are not Python for this version.
         skip = ["-x", r"/tests?/|/templates?/|lib2to3"]
         console.run([*compile_all, *skip, machine.site_packages], env=env)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ortools.sat.python import cp_model
@@ -23,6 +23,7 @@ WATCH_S = 0.02
 """How often the deadline, the patience and the request to stop are looked at."""
 POLISH_SHARE = 0.25
 """Share of the time spent on the objective that the tie-break on starts may take on top."""
+MIN_POLISH_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +114,7 @@ def improve(
         "optimal" if status == cp_model.OPTIMAL and shop.exact else "none"
     )
     if weights.left_shift and not settings.should_stop():
-        share = POLISH_SHARE * (time.monotonic() - begin)
-        deadline = min(settings.deadline, time.monotonic() + max(10 * WATCH_S, share))
-        best = _polish(shop, best, weights, settings, deadline)
+        best = _polish(shop, best, weights, settings, time.monotonic() - begin)
     return SearchResult(best, bound, proof)
 
 
@@ -169,14 +168,20 @@ def _polish(
     best: Schedule,
     weights: ObjectiveWeights,
     settings: SearchSettings,
-    deadline: float,
+    spent_s: float,
 ) -> Schedule:
     """Lower the sum of starts without raising the objective."""
-    if not shop.operations or not weights.left_shift:
+    if not shop.operations:
         return best
     # Half a unit of slack: the float value of an integer objective may round either way.
     shop.minimise_starts(int(best.objective.value * shop.scale + 0.5))
     shop.hint(best.assignments)
+    deadline = settings.deadline
+    if settings.effort is None:
+        share = max(MIN_POLISH_S, POLISH_SHARE * spent_s)
+        deadline = min(deadline, time.monotonic() + share)
+    else:
+        settings = replace(settings, effort=POLISH_SHARE * settings.effort)
     improvements = _Improvements(shop, weights, best, lambda _schedule, _bound: None)
     _run(_solver(settings), shop, improvements, settings, deadline)
     if improvements.error is not None:

@@ -13,7 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from planners.scheduling.errors import InstanceError
-from planners.scheduling.problem import Alternative, Cell, Job, Operation, SchedulingProblem
+from planners.scheduling.problem import (
+    FOREVER_MS,
+    Alternative,
+    Cell,
+    Job,
+    Operation,
+    SchedulingProblem,
+)
 
 
 class _Line:
@@ -98,7 +105,7 @@ def _alternative(
     machine = line.take("a machine", first_machine, first_machine + machines - 1) - first_machine
     if any(other.cell == machine for other in before):
         raise line.error(f"machine {machine + first_machine} is listed twice", at_last=True)
-    return Alternative(machine, line.take("a duration", 1))
+    return Alternative(machine, line.take("a duration", 1, FOREVER_MS))
 
 
 def _cells(machines: int) -> tuple[Cell, ...]:

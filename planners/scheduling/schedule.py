@@ -55,7 +55,7 @@ class Schedule:
         assignments: One per operation, sorted by start, cell, job and operation.
         status: "optimal" if no plan has a lower ``objective.value`` (the tie-break on starts is
             improved but not proven); otherwise "feasible".
-        engine: What made it: "cp-sat", "dispatch:RULE" or "hint".
+        engine: What made it: "cp-sat", "moves" (local search), "dispatch:RULE" or "hint".
         lower_bound: Proven bound of ``objective.value`` over all plans.
         first_feasible_s: Wall time until the first feasible plan, seconds.
         wall_s: Wall time of the whole solve, seconds.

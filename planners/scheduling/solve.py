@@ -1,4 +1,4 @@
-"""The one way from a problem to a plan: dispatch rules first, then CP-SAT as long as it pays."""
+"""The one way from a problem to a plan: dispatch rules, then moves, then CP-SAT while it pays."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from planners.scheduling.bounds import Bounds, bounds
 from planners.scheduling.dispatch import best_of, follow
 from planners.scheduling.errors import Conflict, InfeasibleProblem, NoPlanFoundError
+from planners.scheduling.local_search import improve_by_moves, usual_moves
 from planners.scheduling.problem import SchedulingProblem
 from planners.scheduling.schedule import Objective, ObjectiveWeights, Schedule, evaluate
 from planners.scheduling.tidy import shift_left, units_in_order
@@ -17,6 +18,10 @@ from planners.scheduling.verify import verify
 PATIENCE_SHARE = 0.25
 """Share of the time limit without improvement after which the search ends."""
 MIN_PATIENCE_S = 0.4
+MOVES_SHARE = 0.3
+"""Share of the time limit that the local search may take before CP-SAT goes on from its plan."""
+MARGIN_S = 0.1
+"""CP-SAT may take as long to stop once it is told to."""
 MIN_SEARCH_S = 0.05
 """CP-SAT is not started for less: building the model alone takes that long."""
 
@@ -44,7 +49,7 @@ def solve(
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Schedule:
-    """Plan every operation: the best of the dispatch rules, the hint and CP-SAT.
+    """Plan every operation: the best that dispatch rules, the hint, moves and CP-SAT find.
 
     Args:
         problem: What to plan.
@@ -66,7 +71,7 @@ def solve(
         NoPlanFoundError: The calendars are so tight that no plan was found in time.
     """
     begin = time.monotonic()
-    deadline = begin + time_limit_s
+    deadline = begin + time_limit_s - min(MARGIN_S, MARGIN_S * time_limit_s)
     weights = weights or ObjectiveWeights()
     stop = should_stop or (lambda: False)
     known = bounds(problem)
@@ -84,6 +89,10 @@ def solve(
     first_feasible_s = time.monotonic() - begin
     if best is not None:
         tell(best, floor)
+        moved = _moved(problem, best, weights, floor, seed, begin, deadline, effort, stop)
+        if moved is not best:
+            best = moved
+            tell(best, floor)
     bound = floor
     proven = best is not None and best.objective.value <= floor * (1 + 1e-12)
     if not proven and not stop() and deadline - time.monotonic() > MIN_SEARCH_S:
@@ -148,6 +157,38 @@ def _first_plan(
             best, assignments=assignments, objective=evaluate(problem, assignments, weights)
         )
     return best, failure
+
+
+def _moved(
+    problem: SchedulingProblem,
+    best: Schedule,
+    weights: ObjectiveWeights,
+    floor: float,
+    seed: int,
+    begin: float,
+    deadline: float,
+    effort: float | None,
+    stop: Callable[[], bool],
+) -> Schedule:
+    """The plan after local search; with an effort given, the clock only guards the deadline."""
+    share = MOVES_SHARE if effort is None else 1.0
+
+    def spent() -> float:
+        if stop():
+            return 1.0
+        used = (time.monotonic() - begin) / max(1e-9, share * (deadline - begin))
+        return used if effort is None else float(used >= 1)
+
+    moves = usual_moves(sum(len(job.operations) for job in problem.jobs))
+    moved = improve_by_moves(
+        problem, best, weights, moves=moves, seed=seed, floor=floor, spent=spent
+    )
+    if moved is best:
+        return best
+    assignments = units_in_order(problem, shift_left(problem, moved.assignments))
+    return replace(
+        moved, assignments=assignments, objective=evaluate(problem, assignments, weights)
+    )
 
 
 def _from_hint(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 
 from planners.scheduling.problem import FOREVER_MS
 
@@ -27,6 +27,18 @@ class Timeline:
 
     def occupy(self, start_ms: int, end_ms: int) -> None:
         """Mark an interval that is known to be free as busy."""
-        i = bisect_left(self._starts, start_ms)
-        self._starts.insert(i, start_ms)
-        insort(self._ends, end_ms)
+        starts, ends = self._starts, self._ends
+        i = bisect_left(starts, start_ms)
+        touches_before = i > 0 and ends[i - 1] == start_ms
+        touches_after = i < len(starts) and starts[i] == end_ms
+        # Intervals that touch are joined: a full cell is one interval, and gaps are found at once.
+        if touches_before and touches_after:
+            ends[i - 1] = ends.pop(i)
+            del starts[i]
+        elif touches_before:
+            ends[i - 1] = end_ms
+        elif touches_after:
+            starts[i] = start_ms
+        else:
+            starts.insert(i, start_ms)
+            ends.insert(i, end_ms)

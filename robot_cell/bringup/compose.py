@@ -20,6 +20,7 @@ _ARGUMENTS: Final = """\
   <arg name="seed" default="0"/>
   <arg name="start" default=""/>
   <arg name="viewer" default="false"/>
+  <arg name="hold_until_batch" default="false"/>
   <arg name="participants" default="{participants}"/>
 """
 
@@ -41,6 +42,8 @@ _SCHEDULER: Final = """\
     <param name="plant" value="$(var plant)"/>
     <param name="run_dir" value="$(var run_dir)"/>
     <param name="simulated" value="true"/>
+    <param name="seed" value="$(var seed)"/>
+    <param name="hold_until_batch" value="$(var hold_until_batch)"/>
   </node>
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -113,9 +114,18 @@ def _run_directory(plan: LaunchPlan) -> Iterator[Path]:
             # a whole plant: no process of an earlier one is left that could use these
             (run_dir / "time.page").unlink(missing_ok=True)
             shutil.rmtree(run_dir / "heartbeats", ignore_errors=True)
+        note = {"file": str(plan.file.resolve()), "arguments": _absolute(plan)}
+        (run_dir / "up.json").write_text(json.dumps(note, indent=2))
         yield run_dir
     finally:
         os.close(lock)
+
+
+def _absolute(plan: LaunchPlan) -> dict[str, str]:
+    return {
+        name: str(Path(value).resolve()) if name in ("plant", "run_dir") else value
+        for name, value in plan.arguments.items()
+    }
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -26,7 +26,7 @@ class BrokenReference:
     expected: str
 
 
-class BrokenReferences(ValueError):  # noqa: N818 - it reads as what it holds
+class BrokenReferences(ValueError):
     """Every broken reference of one word, so that a reader can show each one where it stands."""
 
     def __init__(self, problems: Sequence[BrokenReference]) -> None:

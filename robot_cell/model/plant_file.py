@@ -71,7 +71,14 @@ def load_plant(path: Path | str) -> Plant:
                 path, line, ".".join(map(str, location)), key, "each name once in a mapping"
             )
         )
-    raw = _Loader("").construct_document(root)
+    try:
+        raw = _Loader("").construct_document(root)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        problems.append(
+            PlantFileProblem(path, mark.line + 1 if mark else 0, "", None, f"YAML; {error.problem}")
+        )
+        raise PlantFileError(problems) from error
     if not isinstance(raw, dict):
         report((), raw, "a mapping with plant, products and cells")
         raise PlantFileError(problems)

@@ -14,6 +14,7 @@ from robot_cell_interfaces.action import FixtureCommand
 
 from drivers.errors import DriverError
 from drivers.fixtures import (
+    CommandInvalid,
     FixtureBus,
     FixtureDriver,
     FixtureRefused,
@@ -147,7 +148,7 @@ class FixtureNode(PlantNode):
         """Send the command once; after a fault on the line, ask what became of it."""
         try:
             return device.begin(request.step_id, request.command, tuple(request.args))
-        except FixtureRefused as error:
+        except (CommandInvalid, FixtureRefused) as error:
             return _Ended("refused", str(error), -1, {})
         except DriverError as error:
             self.get_logger().warning(f"{error}; asking the device what became of the step")

@@ -68,7 +68,6 @@ def job_status(view: JobView, start: datetime) -> JobStatus:
         finished_ns=end_ns if ended else _NONE,
         priority=order.priority,
         customer=order.customer,
-        message=view.message,
     )
 
 

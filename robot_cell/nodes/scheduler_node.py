@@ -91,8 +91,8 @@ class SchedulerNode(PlantNode):
             )
         self.create_service(SubmitBatch, "/submit_batch", self._service(self._submit))
         self.create_service(CancelJob, "/cancel_job", self._service(self._cancel))
-        self.create_service(GetJobs, "/get_jobs", self._service(self._get_jobs))
-        self.create_service(GetSchedule, "/get_schedule", self._service(self._get_schedule))
+        self.create_service(GetJobs, "/get_jobs", self._get_jobs)
+        self.create_service(GetSchedule, "/get_schedule", self._get_schedule)
         threading.Thread(target=self._serve, name="decisions", daemon=True).start()
 
     def release(self) -> None:
@@ -314,7 +314,10 @@ class SchedulerNode(PlantNode):
         if cancelled:
             self._replan()
 
-    def _get_jobs(self, request: Any, response: Any) -> None:
+    # Questions are answered by the executor's thread from what the board holds, so that they are
+    # answered while a plan is being made.
+
+    def _get_jobs(self, request: Any, response: Any) -> Any:
         wanted = set(request.order_ids)
         start = self.clock.start()
         response.jobs = [
@@ -325,12 +328,14 @@ class SchedulerNode(PlantNode):
             if not wanted or view.order_id in wanted
         ]
         response.now_ns = messages.unix_ns(start, self.clock.now_ns())
+        return response
 
-    def _get_schedule(self, request: Any, response: Any) -> None:
+    def _get_schedule(self, request: Any, response: Any) -> Any:
         del request
         response.schedule = messages.schedule(
             self._plan, self._board, self._revision, self.clock, self.stamp()
         )
+        return response
 
 
 def main() -> None:

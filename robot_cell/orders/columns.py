@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, timezone
@@ -16,6 +17,7 @@ REQUIRED: Final = ("order_id", "product", "quantity", "release", "due")
 COLUMNS: Final = (*REQUIRED, "priority", "customer")
 
 EXPECTED_TIME: Final = "an ISO 8601 date and time, such as 2026-11-23T06:00:00+01:00"
+_MAX_PROPOSALS: Final = 1000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _ORDER_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _WHOLE: Final = re.compile(r"[+]?(\d{1,9})([.,]0{1,2})?", re.ASCII)
@@ -36,7 +38,7 @@ Cell = str | datetime | Reported | None
 """What a reader finds in a cell: text, a date (Excel), nothing."""
 
 
-class Refused(ValueError):  # noqa: N818
+class Refused(ValueError):
     """A value is not what it should be; the text says what was expected."""
 
 
@@ -52,13 +54,17 @@ def order_id(text: str) -> str:
 def product(known: Iterable[str]) -> Callable[[str], str]:
     """A reader of products of the plant; it proposes the nearest name."""
     names = {name: name for name in known}
+    listed = ", ".join(sorted(names))
+    proposals = itertools.count()
 
     def read(text: str) -> str:
         found = names.get(text)
         if found is None:
-            near = difflib.get_close_matches(text.lower().replace(" ", "_"), names, n=1)
+            near: list[str] = []
+            if next(proposals) < _MAX_PROPOSALS:
+                near = difflib.get_close_matches(text.lower().replace(" ", "_"), names, n=1)
             hint = f" (did you mean {near[0]}?)" if near else ""
-            raise Refused(f"a product of the plant: {', '.join(sorted(names))}{hint}")
+            raise Refused(f"a product of the plant: {listed}{hint}")
         return found
 
     return read

@@ -99,13 +99,21 @@ def _format(path: Path, problems: Problems) -> Format:
 
 
 def _cached(read: Callable[[str], _T]) -> Callable[[str], _T]:
-    """Remember what was read: most columns of a large batch repeat a few values."""
+    """Remember what was read or refused: most columns of a large batch repeat a few values."""
     known: dict[str, _T] = {}
+    refused: dict[str, str] = {}
 
     def cached(text: str) -> _T:
         if text in known:
             return known[text]
-        value = read(text)
+        if text in refused:
+            raise columns.Refused(refused[text])
+        try:
+            value = read(text)
+        except columns.Refused as error:
+            if len(refused) < _CACHE_SIZE:
+                refused[text] = str(error)
+            raise
         if len(known) < _CACHE_SIZE:
             known[text] = value
         return value

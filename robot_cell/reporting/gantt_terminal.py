@@ -24,6 +24,7 @@ MARK_COLUMNS = 11
 """Least distance of axis marks: a clock time and some air."""
 QUIET = Style(dim=True)
 NOW = Style(color="red", bold=True)
+FAILED = Style(color="red", bold=True)
 
 
 def render_terminal(data: GanttData, *, now_s: float | None = None) -> TerminalGantt:
@@ -55,6 +56,13 @@ class TerminalGantt:
 
 
 Line = list[Segment]
+
+
+def plain(name: str) -> str:
+    """A name without line breaks or escape sequences, which a terminal would obey."""
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name
+    )
 
 
 class _Canvas:
@@ -92,7 +100,8 @@ class _Canvas:
         until = end.strftime("%H:%M:%S" if same_day else "%Y-%m-%d %H:%M:%S")
         when = f"{begin:%Y-%m-%d %H:%M:%S} – {until} {begin:%Z}"
         text = f"{len(self.data.bars)} operations, {duration_text(self.end - self.begin)}"
-        title = set_cell_size(self.data.title, min(cell_len(self.data.title), self.width))
+        title = plain(self.data.title)
+        title = set_cell_size(title, min(cell_len(title), self.width))
         rest = f"  {when}  {text}"
         if cell_len(title) + cell_len(rest) > self.width:
             return [Segment(title, Style(bold=True))]
@@ -139,7 +148,7 @@ class _Canvas:
             now = min(self.columns - 1, self.column(self.now_s))
             if canvas[now][0] in " ░":
                 canvas[now] = ("│", NOW)
-        name = set_cell_size(label, self.label - 1) + " "
+        name = set_cell_size(plain(label), self.label - 1) + " "
         style = QUIET if actual else Style(bold=True)
         return [Segment(name, style), *(Segment(text, look) for text, look in canvas)]
 
@@ -153,20 +162,20 @@ class _Canvas:
         first = min(self.columns - 1, self.column(start))
         last = min(self.columns - 1, max(first, self.column(end) - 1))
         colour = self.colours[bar.order_id]
-        fill = Style(color="#101010", bgcolor=colour)
-        label = f"{bar.order_id}/{bar.unit}"
-        room = last - first
-        if bar.status == "failed" and actual:
-            label = "✗" + label if room > cell_len(label) + 1 else "✗"
-        elif room < cell_len(label) + 1:
-            label = ""
-        # The last column is three quarters wide, so that neighbours of one order stay apart.
+        fill = Style(color=colour)
+        text = Style(color="#101010", bgcolor=colour)
+        label = plain(f"{bar.order_id}/{bar.unit}")
+        # What ran is half as high as what was planned. The last column is not filled to its end,
+        # so that neighbours of one order stay apart.
+        body, tail = ("▀", "▘") if actual else ("█", "▊")
         for column in range(first, last):
-            canvas[column] = (" ", fill)
-        canvas[last] = ("▊", Style(color=colour))
-        if label and cell_len(label) == len(label):
-            for column, letter in zip(range(first, self.columns), label, strict=False):
-                canvas[column] = (letter, fill)
+            canvas[column] = (body, fill)
+        canvas[last] = (tail, fill)
+        if bar.status == "failed" and actual:
+            canvas[first] = ("✗", FAILED)
+        elif not actual and cell_len(label) == len(label) < last - first:
+            for column, letter in zip(range(first, last), label, strict=False):
+                canvas[column] = (letter, text)
 
     def legend(self) -> list[Line]:
         late = late_orders(self.data)
@@ -174,7 +183,7 @@ class _Canvas:
         for order in self.data.orders:
             units = len({bar.unit for bar in self.data.bars if bar.order_id == order})
             finish = self.data.at(self.data.order_end_s(order))
-            text = f" {order}  {units} u  ends {finish:%H:%M}"
+            text = f" {plain(order)}  {units} u  ends {finish:%H:%M}"
             look = Style()
             if order in late:
                 text += f"  late {duration_text(late[order])}"

@@ -14,27 +14,27 @@ class JournalError(RobotCellError):
     """The journal could not do what it was asked for; nothing of it was stored."""
 
 
-class JournalFull(JournalError):  # noqa: N818 - named after the state of the journal
+class JournalFull(JournalError):
     """There is no room left; running work may finish, new orders are refused."""
 
 
-class JournalLocked(JournalError):  # noqa: N818
+class JournalLocked(JournalError):
     """Another process held the journal for longer than the busy time-out; ask again."""
 
 
-class JournalCorrupt(JournalError):  # noqa: N818
+class JournalCorrupt(JournalError):
     """The file is damaged or is no journal; keep it for analysis and restore a backup."""
 
 
-class JournalUnavailable(JournalError):  # noqa: N818
+class JournalUnavailable(JournalError):
     """The file cannot be opened, read or written."""
 
 
-class OtherVersion(JournalError):  # noqa: N818
+class OtherVersion(JournalError):
     """The journal was written by another version of robot_cell."""
 
 
-class OrderConflict(JournalError):  # noqa: N818
+class OrderConflict(JournalError):
     """An order id is known with other content.
 
     Attributes:
@@ -51,23 +51,23 @@ class OrderConflict(JournalError):  # noqa: N818
         )
 
 
-class BatchTooLarge(JournalError):  # noqa: N818
+class BatchTooLarge(JournalError):
     """A batch would create more operations than one transaction may hold."""
 
 
-class UnknownOrder(JournalError):  # noqa: N818
+class UnknownOrder(JournalError):
     """There is no order with this id."""
 
 
-class UnknownOperation(JournalError):  # noqa: N818
+class UnknownOperation(JournalError):
     """There is no operation with this id."""
 
 
-class UnknownStep(JournalError):  # noqa: N818
+class UnknownStep(JournalError):
     """There is no step with this id."""
 
 
-class WrongStatus(JournalError):  # noqa: N818
+class WrongStatus(JournalError):
     """An operation or step is not in a status from which this is possible.
 
     Attributes:
@@ -80,7 +80,7 @@ class WrongStatus(JournalError):  # noqa: N818
         super().__init__(f"{subject} is {status}; {wanted}")
 
 
-class StaleToken(JournalError):  # noqa: N818
+class StaleToken(JournalError):
     """A cell acts under a lease that has passed to somebody else: it must stop and ask again."""
 
     def __init__(self, operation_id: str, token: int, current: int) -> None:

@@ -89,20 +89,22 @@ class Journal:
 
     def create_tables(self) -> None:
         """Create what is missing in a new journal, and check the version of an old one."""
+        query = select(facts.c.value).where(facts.c.name == "schema")
         with self._read() as connection:
-            tables = set(inspect(connection).get_table_names())
-        if facts.name not in tables:
-            with self._write() as connection:
+            is_new = not inspect(connection).has_table(facts.name)
+            version = None if is_new else connection.scalar(query)
+        if is_new:
+            with self._write() as connection:  # another process may have been quicker
                 metadata.create_all(connection)
-        with self._write() if facts.name not in tables else self._read() as connection:
-            version = connection.scalar(select(facts.c.value).where(facts.c.name == "schema"))
-            if version is None:
-                connection.execute(insert(facts).values(name="schema", value=SCHEMA_VERSION))
-            elif version != SCHEMA_VERSION:
-                raise OtherVersion(
-                    f"{self.where}: has version {version}, this is version {SCHEMA_VERSION}; "
-                    "use the robot_cell that wrote it, or start a new journal"
-                )
+                version = connection.scalar(query)
+                if version is None:
+                    version = SCHEMA_VERSION
+                    connection.execute(insert(facts).values(name="schema", value=version))
+        if version != SCHEMA_VERSION:
+            raise OtherVersion(
+                f"{self.where}: has version {version}, this is version {SCHEMA_VERSION}; "
+                "use the robot_cell that wrote it, or start a new journal"
+            )
 
     def plant_start(self, proposal: datetime) -> datetime:
         """The instant of plant time 0: the first caller's proposal, for everybody and for ever."""

@@ -85,7 +85,10 @@ def test_a_node_becomes_a_command_line(tmp_path):
         ("<node pkg='p' exec='e' respawn_delay='nan'/>", BadValueError, 2, ["seconds"]),
         ("<node pkg='p' exec='e' output='paper'/>", BadValueError, 2, ["screen"]),
         ("<node pkg='p' exec='e'/>\n<node pkg='p' exec='e'/>", BadValueError, 3, ["twice"]),
-        ("<node pkg='p' exec='e'>\n<param name='a' value='{'/>", SubstitutionError, 3, ["{"]),
+        (
+            "<node pkg='p' exec='e'>\n<param name='a' value='{'/></node>",
+            SubstitutionError, 3, ["{"],
+        ),
         ("<arg name='x'/>", MissingArgumentError, 2, ["'x'", "x:=VALUE"]),
         ("<let name='a' value='$(var b)'/>", SubstitutionError, 2, ["'b'"]),
         ("<let name='a' value='$(env NOT_THERE)'/>", SubstitutionError, 2, ["NOT_THERE"]),
@@ -175,7 +178,16 @@ def test_package_share_and_escapes(tmp_path):
 
 def test_declared_arguments_say_what_they_are_for():
     names = {argument.name: argument for argument in declared_arguments(LAUNCH / "sim.launch.xml")}
-    assert {"plant", "run_dir", "speed", "seed", "start", "viewer", "participants"} == set(names)
+    assert {
+        "plant",
+        "run_dir",
+        "speed",
+        "seed",
+        "start",
+        "viewer",
+        "hold_until_batch",
+        "participants",
+    } == set(names)
     assert names["plant"].default is None
     assert all(argument.description for argument in names.values())
 

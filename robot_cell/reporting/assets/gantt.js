@@ -5,7 +5,9 @@
   const chart = document.getElementById("chart");
   const tip = document.getElementById("tip");
   const rows = [...document.querySelectorAll("tbody tr")];
-  const TOP = 52, LABEL = 118, PLAN = 26, ACTUAL = 12, GAP = 3, PAD = 12, EDGE = 14;
+  const few = data.cells.length <= 4;
+  const TOP = 52, LABEL = 118, GAP = 3, EDGE = 14;
+  const PLAN = few ? 36 : 24, ACTUAL = few ? 14 : 10, PAD = few ? 18 : 10;
   const rowHeight = PAD * 2 + PLAN + (data.has_actual ? GAP + ACTUAL : 0);
   const height = TOP + data.cells.length * rowHeight + 6;
   const whole = (([a, b]) => { const m = (b - a) * 0.015; return [a - m, b + m]; })(data.span);
@@ -93,7 +95,7 @@
     data.orders.forEach((order, i) => drawDue(area, order, i));
     if (data.now !== null && data.now >= view.from && data.now <= view.to) {
       svg("line", { x1: x(data.now), x2: x(data.now), y1: TOP - 6, y2: height - 6, class: "now" }, area);
-      svg("text", { x: x(data.now) + 4, y: TOP + 9, class: "now-label" }, area, "now");
+      svg("text", { x: x(data.now) + 5, y: TOP + 13, class: "now-label" }, area, "now " + clock(data.now, true));
     }
     light();
   }

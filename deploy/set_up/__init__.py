@@ -1,0 +1,1 @@
+"""Sets up robot_cell on a machine: what `make setup` runs. Standard library only."""

@@ -1,0 +1,152 @@
+"""A simulated plant of one's own: started in the background, ended and tidied up with the block."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from robot_cell.bringup import shared_memory
+from robot_cell.bringup.compose import write_simulation
+from robot_cell.errors import RobotCellError
+
+STOP_WITHIN_S: Final = 6.0
+RESTART_LIMIT: Final = 5
+_LAST_LINES: Final = 15
+
+# DDSI-RTPS 2.5, 9.6.1.1: well-known ports; domains above 101 meet the ephemeral ports of Linux.
+_PORT_BASE: Final = 7400
+_DOMAIN_GAIN: Final = 250
+_FIRST_PARTICIPANT: Final = 10
+_LAST_DOMAIN: Final = 101
+
+
+class PlantFailedError(RobotCellError):
+    """The plant ended by itself."""
+
+
+def free_domain() -> int:
+    """A ROS domain in which nobody on this machine takes part now."""
+    for domain in random.sample(range(1, _LAST_DOMAIN + 1), _LAST_DOMAIN):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("", _PORT_BASE + _DOMAIN_GAIN * domain + _FIRST_PARTICIPANT))
+            except OSError:
+                continue
+            return domain
+    raise RobotCellError("all ROS domains from 1 to 101 are in use on this machine")
+
+
+class PlantSession:
+    """Runs a simulated plant in the background.
+
+    It is what `robot-cell up` runs, in a process of its own: if this process is killed, that one
+    ends the plant. Entering sets `ROS_DOMAIN_ID` and the discovery range for this process too,
+    unless they are set, so enter before anything of ROS 2 is initialised.
+
+    Args:
+        cells: names of the plant's cells.
+        arguments: of the launch file, but for `run_dir`.
+        keep: leave the run directory where it is, for a look at its logs and its journal.
+    """
+
+    def __init__(
+        self, cells: Iterable[str], arguments: Mapping[str, str], *, keep: bool = False
+    ) -> None:
+        self._cells = list(cells)
+        self._arguments = dict(arguments)
+        self.keep = keep
+        self.run_dir = Path()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._shared: frozenset[str] = frozenset()
+
+    def __enter__(self) -> PlantSession:
+        os.environ.setdefault("ROS_DOMAIN_ID", str(free_domain()))
+        os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+        self._shared = shared_memory.entries()
+        self.run_dir = Path(tempfile.mkdtemp(prefix="robot_cell_"))
+        try:
+            file = write_simulation(self.run_dir, self._cells)
+            words = [f"{name}:={value}" for name, value in self._arguments.items()]
+            with (self.run_dir / "launch.log").open("wb") as log:
+                self._process = subprocess.Popen(
+                    [
+                        sys.executable, "-m", "robot_cell.bringup", str(file),
+                        "--restart-limit", str(RESTART_LIMIT), f"run_dir:={self.run_dir}", *words,
+                    ],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )  # fmt: skip
+        except BaseException:
+            self._tidy_up()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        if isinstance(error, Exception):
+            self.keep = True
+        self._tidy_up()
+
+    def check(self) -> None:
+        """See that the plant still runs.
+
+        Raises:
+            PlantFailedError: it has ended; the message says which process and ends with its log.
+        """
+        if self._process is not None and self._process.poll() is not None:
+            raise PlantFailedError(f"the plant has ended:\n{self.story()}")
+
+    def story(self) -> str:
+        """What the launcher said last, and the end of the log of every process that failed."""
+        lines = _tail(self.run_dir / "launch.log")
+        try:
+            state = json.loads((self.run_dir / "processes.json").read_text())
+        except (OSError, ValueError):
+            return "\n".join(lines)
+        for process in state["processes"]:
+            if process["exit_code"] not in (None, 0):
+                log = self.run_dir / "logs" / f"{process['name']}.log"
+                lines += ["", f"{log}:", *_tail(log)]
+        return "\n".join(lines)
+
+    def stop(self) -> None:
+        """End the plant; all its processes have ended when this returns."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()  # its children die with it
+            self._process.wait()
+        self._process = None
+
+    def _tidy_up(self) -> None:
+        shared_memory.sweep(self._shared)
+        if not self.keep:
+            shutil.rmtree(self.run_dir, ignore_errors=True)
+
+
+def _tail(path: Path) -> list[str]:
+    try:
+        return path.read_text(errors="replace").splitlines()[-_LAST_LINES:]
+    except OSError:
+        return []

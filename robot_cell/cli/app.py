@@ -1,0 +1,89 @@
+"""The entry point `robot-cell`: the list of commands, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+
+from robot_cell.cli import bench, jobs, plan, run, status, submit, up
+from robot_cell.cli import check as doctor
+from robot_cell.cli.exit_codes import ExitCode, help_text
+
+DEBUG_VARIABLE = "ROBOT_CELL_DEBUG"
+
+app = typer.Typer(
+    name="robot-cell",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=help_text(),
+)
+
+
+def _returning(command: Callable[..., int]) -> Callable[..., None]:
+    """A command that returns its exit code, as Typer wants it."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        raise typer.Exit(int(command(*args, **kwargs)))
+
+    return wrapped
+
+
+for _name, _command in (
+    ("run", run.run),
+    ("up", up.up),
+    ("submit", submit.submit),
+    ("jobs", jobs.jobs),
+    ("job", jobs.job),
+    ("cancel", jobs.cancel),
+    ("plan", plan.plan),
+    ("status", status.status),
+    ("doctor", doctor.doctor),
+):
+    app.command(_name)(_returning(_command))
+app.command("bench", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
+    _returning(bench.bench)
+)
+
+
+@app.callback()
+def _options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where in the code an error comes from.")
+    ] = False,
+) -> None:
+    """Control and scheduling of robot cells: from a batch file to moving arms."""
+    if debug:
+        os.environ[DEBUG_VARIABLE] = "1"
+
+
+def main() -> None:
+    """Run the command line; every error that a person can mend is a message and an exit code."""
+    from drivers.errors import DriverError
+    from planners.errors import PlannerError
+    from robot_cell.cli.output import print_error
+    from robot_cell.errors import RobotCellError
+
+    try:
+        app()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(int(ExitCode.INTERRUPTED)) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(int(ExitCode.OK)) from None
+    except (RobotCellError, PlannerError, DriverError) as error:
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        raise SystemExit(int(print_error(error))) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Options and doors that several commands share."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from robot_cell.errors import RobotCellError
+
+if TYPE_CHECKING:
+    from robot_cell.client import PlantClient
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, and nothing else.")]
+Timeout = Annotated[
+    float, typer.Option("--timeout", min=0.1, help="Seconds to wait for the plant to answer.")
+]
+
+
+class PlantFileUnknownError(RobotCellError):
+    """No plant file was given and none can be found."""
+
+
+def who() -> str:
+    """Who asks, for the journal."""
+    try:
+        return f"{getpass.getuser()} (robot-cell)"
+    except (KeyError, OSError):
+        return f"uid {os.getuid()} (robot-cell)"
+
+
+def connect(timeout_s: float) -> PlantClient:
+    """The client of the running plant (imports ROS 2, 0.3 s)."""
+    from robot_cell.client import PlantClient
+
+    return PlantClient.connect(timeout_s)
+
+
+def running_plant_file() -> Path:
+    """Plant file of the plant that was started with `robot-cell up`.
+
+    Raises:
+        PlantFileUnknownError: no run directory says which.
+    """
+    run_dir = os.environ.get("ROBOT_CELL_RUN_DIR", "~/.robot_cell/run")
+    note = Path(run_dir).expanduser() / "up.json"
+    try:
+        return Path(json.loads(note.read_text())["arguments"]["plant"])
+    except (OSError, KeyError, ValueError) as error:
+        raise PlantFileUnknownError(
+            f"which plant is meant? {note} does not say; give its file with --plant"
+        ) from error

@@ -1,0 +1,125 @@
+"""`robot-cell plan`: what would be made when, without a plant."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from robot_cell.cli.exit_codes import ExitCode
+from robot_cell.cli.options import Json
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from robot_cell.model import Plant
+    from robot_cell.orders import Batch
+    from robot_cell.orders.planning import Plan
+    from robot_cell.reporting.gantt_data import GanttData
+
+
+def plan(
+    plant: Annotated[Path, typer.Argument(help="Plant file (YAML).")],
+    orders: Annotated[Path, typer.Argument(help="Batch of job orders: CSV, JSON or XLSX.")],
+    gantt: Annotated[Path | None, typer.Option(help="Write the chart to this HTML file.")] = None,
+    time_limit: Annotated[float, typer.Option(min=0.1, help="Seconds to look for a plan.")] = 2.0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the search.")] = 0,
+    as_json: Json = False,
+) -> int:
+    """Plan a batch on an empty plant and show the schedule; nothing is started or stored."""
+    from robot_cell.cli.output import err, out, print_json
+    from robot_cell.model.plant_file import load_plant
+    from robot_cell.orders import read_batch
+    from robot_cell.reporting.gantt_html import write_html
+    from robot_cell.reporting.gantt_terminal import render_terminal
+
+    model = load_plant(plant)
+    batch = read_batch(orders, model)
+    start = min(order.release for order in batch.orders)
+    begin_s = time.monotonic()
+    found = _plan(model, batch, start, time_limit, seed)
+    took_s = time.monotonic() - begin_s
+    chart = _chart(model, batch, start, found)
+    page = write_html(gantt, chart) if gantt is not None else None
+    objective = found.schedule.objective
+    if as_json:
+        print_json(
+            {
+                "plant": model.plant,
+                "start": start.isoformat(),
+                "engine": found.schedule.engine,
+                "planning_s": round(took_s, 3),
+                "objective": asdict(objective),
+                "operations": [
+                    {
+                        "job": row.order_id,
+                        "unit": row.unit,
+                        "operation": row.operation,
+                        "cell": row.cell,
+                        "program": row.program,
+                        "planned_start_s": row.start_ns * 1e-9,
+                        "planned_end_s": row.end_ns * 1e-9,
+                    }
+                    for row in found.rows
+                ],
+            }
+        )
+    else:
+        out().print(render_terminal(chart))
+        err().print(
+            f"{len(found.rows)} operations planned by {found.schedule.engine} in {took_s:.1f} s"
+            + (f"; chart: {page}" if page is not None else "")
+        )
+    return ExitCode.OK
+
+
+def _plan(plant: Plant, batch: Batch, start: datetime, time_limit_s: float, seed: int) -> Plan:
+    """The plan that the scheduler would publish for this batch alone."""
+    from robot_cell.orders.planning import plan_orders
+    from robot_cell.programs import CycleLibrary, ProgramKey
+    from robot_cell.store import open_journal
+
+    library = CycleLibrary(plant)
+
+    def duration_s(cell: str, program: str, product: str) -> float:
+        key = ProgramKey(cell, program, product)
+        cycle = library.find(key) or library.plan_here(key)
+        return cycle.duration_s
+
+    with (
+        tempfile.TemporaryDirectory(prefix="robot_cell_") as folder,
+        open_journal(Path(folder) / "journal.db") as journal,
+    ):
+        journal.accept_batch(batch.orders, batch.source, "robot-cell plan", plant)
+        records = journal.operations()
+    return plan_orders(
+        plant, list(batch.orders), records, duration_s,
+        now_ns=0, start=start, time_limit_s=time_limit_s, seed=seed,
+    )  # fmt: skip
+
+
+def _chart(plant: Plant, batch: Batch, start: datetime, found: Plan) -> GanttData:
+    from robot_cell.reporting.gantt_data import GanttBar, GanttData
+    from robot_cell.reporting.run_result import closed_times
+
+    orders = {order.order_id: order for order in batch.orders}
+    bars = tuple(
+        GanttBar(
+            row.cell, row.order_id, row.unit, row.operation, row.program,
+            orders[row.order_id].product, row.start_ns * 1e-9, row.end_ns * 1e-9,
+        )
+        for row in found.rows
+    )  # fmt: skip
+    data = GanttData(
+        f"Plan: {plant.plant}",
+        start.astimezone(plant.zone),
+        tuple(plant.cells),
+        bars,
+        due_s={name: (order.due - start).total_seconds() for name, order in orders.items()},
+        customers={name: order.customer for name, order in orders.items() if order.customer},
+    )
+    return replace(data, unavailable_s=closed_times(plant, data))
