@@ -26,8 +26,8 @@ def main() -> int:
     if all(step.is_done(machine) for step in STEPS):
         return 0
     machine.state.mkdir(exist_ok=True)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupt)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, interrupt)
     with (machine.state / "lock").open("w") as lock:
         wait_for_turn(lock)
         started = time.monotonic()
@@ -47,6 +47,7 @@ def main() -> int:
 
 def interrupt(number: int, frame: FrameType | None) -> None:
     """End as from the keyboard, so that no compiler is left behind."""
+    del number, frame
     raise KeyboardInterrupt
 
 

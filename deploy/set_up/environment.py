@@ -42,8 +42,9 @@ def content(machine: Machine) -> str:
     """The whole text of env.sh."""
     parts = [_HEAD, f"export ROBOT_CELL_ROOT={shlex.quote(str(machine.root))}"]
     if machine.underlay is not None:
-        setup = shlex.quote(str(machine.underlay / "setup.sh"))
-        parts.append(f'if [ -z "${{ROS_DISTRO:-}}" ]; then . {setup}; fi')
+        underlay = shlex.quote(str(machine.underlay))
+        parts.append('case ":${AMENT_PREFIX_PATH:-}:" in')
+        parts.append(f"    *:{underlay}:*) ;;\n    *) . {underlay}/setup.sh ;;\nesac")
     else:
         # The guard says that the library path below is complete: without it every start of Python
         # re-executes itself to complete it (docs/decisions/0001).

@@ -134,6 +134,7 @@ def clean_environment() -> dict[str, str]:
         "MFLAGS",
         "PYTHONHOME",
         "PYTHONPATH",
+        "ROS_DISTRO",
         "VIRTUAL_ENV",
         "_ROS_WHEELS_BOOTSTRAP_COMPLETE",
     }

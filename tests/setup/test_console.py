@@ -125,3 +125,10 @@ def test_set_up_refuses_a_python_that_it_does_not_support(tmp_path):
     assert done.returncode == 2
     assert "Python 3.11 or 3.12 is needed" in done.stderr
     assert "PYTHON=" in done.stderr
+
+
+def test_a_terminated_set_up_ends_as_from_the_keyboard():
+    from set_up.__main__ import interrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt(signal.SIGTERM, None)

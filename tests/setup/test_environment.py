@@ -86,15 +86,19 @@ def installation(tmp_path):
     """Something that looks like an installation of ROS 2."""
     prefix = tmp_path / "opt" / "ros" / "kilted"
     (prefix / "share" / "rclpy").mkdir(parents=True)
-    (prefix / "setup.sh").write_text("export ROS_DISTRO=kilted FROM_SETUP=yes\n")
+    (prefix / "setup.sh").write_text(
+        f"export ROS_DISTRO=kilted AMENT_PREFIX_PATH={prefix} SOURCED=${{SOURCED:-}}+\n"
+    )
     return prefix
 
 
 def test_an_installation_of_ros_is_sourced_and_ours_put_in_front(machine, installation):
     on_top = Machine(root=machine.root, python=machine.python, underlay=installation)
     environment.write(on_top)
-    env = after(on_top, "sh", '. "$1"')
-    assert env["FROM_SETUP"] == "yes"
+    env = after(on_top, "sh", '. "$1"', '. "$1"', env={"ROS_DISTRO": "another"})
+    assert env["SOURCED"] == "+"
+    assert env["ROS_DISTRO"] == "kilted"
+    assert env["AMENT_PREFIX_PATH"].split(":")[-1] == str(installation)
     assert "_ROS_WHEELS_BOOTSTRAP_COMPLETE" not in env
     assert env["PYTHONPATH"].split(":")[-1] == str(machine.site_packages)
     assert str(machine.venv / "lib") not in env["LD_LIBRARY_PATH"]
