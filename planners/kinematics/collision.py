@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-import coal
 import numpy as np
 from numpy.typing import NDArray
 
@@ -113,6 +112,8 @@ class CollisionScene:
         doubled = {n for n in names if names.count(n) > 1} | (set(names) & links)
         if doubled:
             raise ValueError(f"names of obstacles must be unique: {sorted(doubled)}")
+        import coal  # 0.2 s; who only reads items or trajectories does without it
+
         self._request = coal.DistanceRequest()
         self._request.enable_signed_distance = True
         self._request.gjk_initial_guess = coal.GJKInitialGuess.DefaultGuess
@@ -129,6 +130,7 @@ class CollisionScene:
         )
         self._world = tuple(_solid(b.name, _WORLD, b.shape, b.transform) for b in self.obstacles)
         self._reach = self._joint_reach(None)
+        self._pruned: frozenset[tuple[int, int]] = frozenset()
         self._pruned = self._always_touching()
         self._bare = self._pair_up(None, {})
 
@@ -251,7 +253,6 @@ class CollisionScene:
 
     def _always_touching(self) -> frozenset[tuple[int, int]]:
         """Pairs of links, not neighbours, that touch in every sampled configuration."""
-        self._pruned: frozenset[tuple[int, int]] = frozenset()
         rng = np.random.default_rng(0)
         samples = rng.uniform(
             self.robot.lower, self.robot.upper, (_PRUNING_SAMPLES, self.robot.dof)
@@ -269,9 +270,7 @@ class CollisionScene:
         for low, high in sorted(candidates):
             columns = [k for k, pair in enumerate(links) if pair == (low, high)]
             if all(
-                any(
-                    near[i, k] and self._exact(pairs, poses, i, k) < self.margin_m for k in columns
-                )
+                any(near[i, k] and self._exact(pairs, poses, i, k) < self.margin_m for k in columns)
                 for i in range(_PRUNING_SAMPLES)
             ):
                 always.add((low, high))
@@ -282,7 +281,7 @@ class CollisionScene:
         zero = self.robot.link_poses(np.zeros(self.robot.dof))[0]
         origins = zero[1:, :3, 3]
         steps = np.linalg.norm(np.diff(origins, axis=0), axis=1)
-        beyond = np.zeros(self.robot.dof)
+        beyond: Array = np.zeros(self.robot.dof)
         for solid in self._arm + self._tool:
             if solid.link != _WORLD:
                 offset = float(np.linalg.norm(solid.transform_link_shape[:3, 3])) + solid.radius
@@ -291,7 +290,7 @@ class CollisionScene:
             centre = (self._tcp @ attached.transform_tool_part)[:3, 3]
             offset = float(np.linalg.norm(centre)) + bounding_radius(Box(attached.size_m))
             beyond[-1] = max(beyond[-1], offset)
-        reach = beyond.copy()
+        reach: Array = beyond.copy()
         for joint in range(self.robot.dof - 2, -1, -1):
             reach[joint] = max(beyond[joint], steps[joint] + reach[joint + 1])
         return reach
@@ -306,7 +305,7 @@ class CollisionScene:
     def _near_path(
         self, pairs: _Pairs, poses: Array, q: Array, attached: PartShape | None
     ) -> tuple[Index, Index]:
-        """As `_near`, for neighbours of a path: what a sample clears by far, its neighbours clear."""
+        """As `_near`, along a path: what one sample clears by far, its neighbours clear too."""
         if len(q) < 2 * _BLOCK:
             return self._near(pairs, poses)
         travelled = np.concatenate([[0.0], np.cumsum(self.displacement(q, attached))])
@@ -347,10 +346,14 @@ class CollisionScene:
         for box, ball_radius in ((b, pairs.radius_a[k]), (a, pairs.radius_b[k])):
             local = (gap @ poses[i, box, :3, :3])[:, 0]
             outside = np.maximum(np.abs(local) - pairs.half_extents[box], 0.0)
-            near &= np.einsum("pi,pi->p", outside, outside) < np.maximum(ball_radius + limit, 0.0) ** 2
+            near &= (
+                np.einsum("pi,pi->p", outside, outside) < np.maximum(ball_radius + limit, 0.0) ** 2
+            )
         return near
 
     def _exact(self, pairs: _Pairs, poses: Array, i: int, k: int) -> float:
+        import coal
+
         a, b = int(pairs.a[k]), int(pairs.b[k])
         return float(
             coal.distance(
@@ -373,6 +376,8 @@ def _indexed(solids: tuple[_Solid, ...], pairs: list[tuple[int, int, float]]) ->
 
 
 def _solid(body: str, link: int, shape: Shape, transform: Array) -> _Solid:
+    import coal
+
     if isinstance(shape, Box):
         geometry = coal.Box(*shape.size_m)
     elif isinstance(shape, Cylinder):

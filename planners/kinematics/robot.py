@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planners.arrays import Array
 from planners.kinematics.arm_description import ArmDescription, read_arm
@@ -201,11 +202,10 @@ class Robot:
         turn = np.where(over & (lowered >= self.lower - _LIMIT_SLACK), lowered, turn)
         return np.where(under & (raised <= self.upper + _LIMIT_SLACK), raised, turn)
 
-    def within_limits(self, q: Array) -> Array | bool:
+    def within_limits(self, q: Array) -> NDArray[np.bool_]:
         """Whether every joint of (..., 6) is within its position limits (slack 1e-9 rad)."""
         inside = (q >= self.lower - _LIMIT_SLACK) & (q <= self.upper + _LIMIT_SLACK)
-        verdict: Array = inside.all(axis=-1)
-        return verdict
+        return np.asarray(inside.all(axis=-1))
 
     def _inverse(self, pose: Array, near: Array) -> list[Array]:
         transform = checked_transform(pose, "transform_base_tool")

@@ -1,8 +1,8 @@
 """Plans a whole program: which branch each pose is reached on, which way, and how fast.
 
-The branches of all poses form a layered graph, one layer per move. A shortest path through it gives
-the joint positions; then each motion is checked, timed and verified. A motion that cannot be made is
-struck out of the graph and the shortest path is sought again.
+The branches of all poses form a layered graph, one layer per move. A shortest path through it
+gives the joint positions; then each motion is checked, timed and verified. A motion that cannot be
+made is struck out of the graph and the shortest path is sought again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from planners.motion.branches import Edge, Leg, cheapest_route
 from planners.motion.clearance import contacts, line_samples, require_free, thinned
 from planners.motion.errors import MotionError, PlanningError
 from planners.motion.items import Attach, Detach, Dwell, Item, JointTarget, Move
-from planners.motion.paths import LinePath
 from planners.motion.search import detour
 from planners.motion.straight import straight_trajectory
 from planners.motion.timing import timed_trajectory
@@ -98,7 +97,9 @@ def plan_cycle(
             if edge.key(number) in planned or not edge.moves:
                 continue
             try:
-                planned[edge.key(number)] = _planned(robot, scene, legs[number], edge, seed + number)
+                planned[edge.key(number)] = _planned(
+                    robot, scene, legs[number], edge, seed + number
+                )
             except MotionError as error:
                 failures[edge.key(number)] = error
                 failed = True
@@ -129,9 +130,7 @@ def _legs(robot: Robot, items: Sequence[Item]) -> list[Leg]:
     return legs
 
 
-def _planned(
-    robot: Robot, scene: CollisionScene, leg: Leg, edge: Edge, seed: int
-) -> Trajectory:
+def _planned(robot: Robot, scene: CollisionScene, leg: Leg, edge: Edge, seed: int) -> Trajectory:
     """The verified trajectory of one motion."""
     move, attached = leg.move, leg.attached
     touching = contacts(scene, edge.q_start, edge.q_end, attached)

@@ -44,7 +44,7 @@ def detour(
     def free(a: Array, b: Array) -> bool:
         samples = line_samples(scene, a, b, attached)
         # A blocked line mostly shows at a few samples; only a free one needs them all.
-        for q in (samples[:: _GLANCE], samples):
+        for q in (samples[::_GLANCE], samples):
             if scene.first_collision(q, attached, touching) is not None:
                 return False
         return True
@@ -77,7 +77,9 @@ class _Tree:
         return way
 
 
-def _connect(scene: CollisionScene, q_start: Array, q_end: Array, free: Free, rng: np.random.Generator) -> list[Array]:
+def _connect(
+    scene: CollisionScene, q_start: Array, q_end: Array, free: Free, rng: np.random.Generator
+) -> list[Array]:
     robot = scene.robot
     # Sampling every turn of a joint that turns twice would only lead astray.
     low = np.maximum(robot.lower, np.minimum(q_start, q_end) - np.pi)

@@ -37,7 +37,7 @@ RATE_HZ: Final = 1000.0
 _ROUNDING: Final = 1e-6
 _END_TOLERANCE_RAD: Final = 1e-6
 _JERK_TOLERANCE: Final = 4.0
-"""Jerk is a comfort limit of the planner; this much over it means that points do not fit together."""
+"""Jerk is the planner's comfort limit; this much over it, points do not fit together."""
 
 _CONTACT_DEPTH_M: Final = 0.002
 _CONTACT_SLACK_M: Final = 0.0006
@@ -125,9 +125,7 @@ def _malformed(robot: Robot, t: Trajectory) -> list[TrajectoryViolation]:
     steps = np.diff(t.times)
     if t.times[0] != 0.0 or steps.min() <= 0.0:
         k = int(steps.argmin())
-        return [
-            TrajectoryViolation("times", float(t.times[k]), "points", float(steps[k]), 0.0)
-        ]
+        return [TrajectoryViolation("times", float(t.times[k]), "points", float(steps[k]), 0.0)]
     return []
 
 
@@ -197,9 +195,7 @@ def _resampled(t: Trajectory) -> tuple[Array, Array, Array, Array, Array]:
 
 def _bezier(control: Array, x: Array) -> Array:
     degree = len(control) - 1
-    weights = [
-        c * x**i * (1 - x) ** (degree - i) for i, c in enumerate(_BINOMIALS[degree])
-    ]
+    weights = [c * x**i * (1 - x) ** (degree - i) for i, c in enumerate(_BINOMIALS[degree])]
     value: Array = np.einsum("ikj,ikj->kj", np.stack(weights) + 0.0 * control, control)
     return value
 
