@@ -226,13 +226,15 @@ class Robot:
         return unique
 
     def _blocking(self, q: Array) -> str:
-        """Says which joint limit each branch breaks most, and by how much."""
+        """Says which joints stand in the way, and by how much at least."""
         over = np.maximum(q - self.upper, self.lower - q)
-        names = [
-            f"{self.joint_names[j]} by {np.degrees(row[j]):.1f} deg"
-            for row, j in zip(over, over.argmax(axis=1), strict=True)
-        ]
-        return f"every branch breaks a joint limit ({', '.join(dict.fromkeys(names))})"
+        least: dict[str, float] = {}
+        for row in over:
+            joint = int(row.argmax())
+            name = self.joint_names[joint]
+            least[name] = min(least.get(name, np.inf), float(np.degrees(row[joint])))
+        names = ", ".join(f"{name} by {degrees:.1f} deg" for name, degrees in least.items())
+        return f"every branch breaks a joint limit ({names} at least)"
 
     def _screws(self, q: Array) -> Array:
         """Products of the joints' motions up to each joint: (n, 6, 4, 4)."""
