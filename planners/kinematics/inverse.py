@@ -18,7 +18,7 @@ Family = Literal["spherical_wrist", "three_parallel"]
 
 BRANCHES: Final = 8
 _PARALLEL: Final = 1e-9
-_DEGENERATE: Final = 1e-9
+_DEGENERATE: Final = 1e-7
 
 
 def arm_family(axes: Array, points: Array) -> Family | None:

@@ -24,6 +24,7 @@ POSE_TOLERANCE: Final = 1e-7
 """An inverse kinematics branch counts if its pose is this near (m, and rad as matrix entries)."""
 
 _SAME_SOLUTION: Final = 1e-6
+_FREE_JOINT_TRIES: Final = 16
 _LIMIT_SLACK: Final = 1e-9
 
 
@@ -211,6 +212,12 @@ class Robot:
         transform = checked_transform(pose, "transform_base_tool")
         branches = self.inverse_all(transform[None], near[None])[0]
         reached = branches[~np.isnan(branches[:, 0])]
+        if len(reached) == 0:
+            # A singular wrist leaves a joint free, and not every value of it need reach the pose.
+            others = near + np.linspace(0.0, 2 * np.pi, _FREE_JOINT_TRIES)[:, None]
+            poses = np.broadcast_to(transform, (_FREE_JOINT_TRIES, 4, 4))
+            branches = self.inverse_all(poses, others).reshape(-1, self.dof)
+            reached = branches[~np.isnan(branches[:, 0])]
         if len(reached) == 0:
             raise UnreachablePoseError(
                 transform, "out_of_reach", f"out of reach of {self.name} in this orientation"

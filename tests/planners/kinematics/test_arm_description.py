@@ -96,7 +96,9 @@ def test_a_mesh_is_refused(tmp_path):
     urdf = expand_xacro(URDF / "ur10e.urdf.xacro")
     start = urdf.index("<collision>")
     cylinder = urdf.index("<cylinder", start)
-    path.write_text(urdf[:cylinder] + '<mesh filename="a.stl"/>' + urdf[urdf.index("/>", cylinder) + 2 :])
+    path.write_text(
+        urdf[:cylinder] + '<mesh filename="a.stl"/>' + urdf[urdf.index("/>", cylinder) + 2 :]
+    )
     with pytest.raises(ArmDescriptionError, match="box, cylinder or sphere"):
         Robot.from_urdf(path)
 

@@ -98,7 +98,9 @@ def test_displacement_bounds_what_any_point_moves(name):
     bare = CollisionScene(robot)
     bound = np.array([bare.displacement(np.stack(pair))[0] for pair in zip(a, b, strict=True)])
     for shape in robot.description.shapes:
-        corners = np.array(np.meshgrid(*[[-h, h] for h in shape.shape.half_extents_m])).reshape(3, -1)
+        corners = np.array(np.meshgrid(*[[-h, h] for h in shape.shape.half_extents_m])).reshape(
+            3, -1
+        )
         if not isinstance(shape.shape, Box):
             corners *= 0.7  # inside the round shape
         local = shape.transform_link_shape[:3, :3] @ corners + shape.transform_link_shape[:3, 3:]

@@ -78,9 +78,7 @@ def test_every_branch_reaches_thousands_of_random_poses(name):
     reached = robot.forward(branches[found])
     wanted = np.repeat(poses[:, None], branches.shape[1], axis=1)[found]
     assert np.abs(reached - wanted).max() < 1e-7
-    recovered = np.nanmin(
-        np.where(found, same_angles(branches, q[:, None]), np.nan), axis=1
-    )
+    recovered = np.nanmin(np.where(found, same_angles(branches, q[:, None]), np.nan), axis=1)
     assert np.quantile(recovered, 0.999) < 1e-6
 
 
@@ -92,8 +90,8 @@ def test_solutions_are_within_limits_and_exact_wherever_the_arm_can_be(name, sha
     robot = arm(name)
     q = robot.lower + np.array(shares) * (robot.upper - robot.lower)
     pose = robot.forward(q)
-    solutions = robot.inverse(pose)
-    assert 1 <= len(solutions) <= 8
+    solutions = robot.inverse_sorted(pose, q)
+    assert len(solutions) >= 1
     for solution in solutions:
         assert robot.within_limits(solution)
         assert np.abs(robot.forward(solution) - pose).max() < 1e-6
@@ -127,7 +125,7 @@ def test_a_joint_limit_is_named():
     """Far behind itself and low: axis 1 would have to turn to 180 degrees, and has 170."""
     robot = arm("kuka_kr6_r900")
     beyond = np.array([np.pi, 0.3, 0.2, 0.0, 0.5, 0.0])
-    with pytest.raises(UnreachablePoseError, match="joint_1 by 10.0 deg") as caught:
+    with pytest.raises(UnreachablePoseError, match=r"joint_1 by 10\.0 deg") as caught:
         robot.inverse(robot.forward(beyond))
     assert caught.value.reason == "joint_limits"
 
