@@ -36,6 +36,7 @@ from drivers.time_page import (
 __all__ = ["FOREVER_NS", "TICK_NS", "LockstepClock", "PlantClock", "WallClock", "open_clock"]
 
 _POLL_S: Final = 0.0005
+_LIVENESS_PERIOD_S: Final = 0.25
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -117,24 +118,25 @@ class WallClock:
 
 
 class LockstepClock:
-    """Time of a simulated plant, as one controller takes part in it."""
+    """Time of a simulated plant, as one controller takes part in it; its threads may share it."""
 
     def __init__(self, page: Path, participant: str) -> None:
         self._page = TimePage(page)
         self._slot = self._page.claim(participant, KIND_CONTROLLER)
-        self._simulators: list[int] = []
-        self._seen_slots = 0
+        self._lock = threading.Lock()
+        self._dead: dict[int, int] = {}
+        self._checked_s = -_LIVENESS_PERIOD_S
         self._last_ns = 0
 
     def now_ns(self) -> int:
         """The tick that every living simulator has reached."""
         page = self._page
-        if not self._simulators or page.slot_count != self._seen_slots:
-            self._seen_slots = page.slot_count
-            self._simulators = [
-                i for i in range(self._seen_slots) if page.kind(i) == KIND_SIMULATOR
-            ]
-        reached = [page.reached(i) for i in self._simulators if page.kind(i) == KIND_SIMULATOR]
+        simulators = [i for i in range(page.slot_count) if page.kind(i) == KIND_SIMULATOR]
+        now_s = time.monotonic()
+        if now_s - self._checked_s >= _LIVENESS_PERIOD_S:
+            self._checked_s = now_s
+            self._dead = {i: page.pid(i) for i in simulators if not page.alive(i)}
+        reached = [page.reached(i) for i in simulators if self._dead.get(i) != page.pid(i)]
         if reached:
             self._last_ns = max(self._last_ns, min(reached))
         return self._last_ns
@@ -145,16 +147,19 @@ class LockstepClock:
 
     def busy(self) -> None:
         """Time stands still until this participant waits."""
-        self._page.set_busy(self._slot)
+        with self._lock:
+            self._page.set_busy(self._slot)
 
     def wait_for(self, peers: Mapping[str, int] | None = None, until_ns: int = FOREVER_NS) -> None:
         """Let time pass up to `until_ns`, or until a peer signals beyond the given count."""
         watches = tuple((self._page.slot(name), seq) for name, seq in (peers or {}).items())
-        self._page.set_waiting(self._slot, until_ns, watches)
+        with self._lock:
+            self._page.set_waiting(self._slot, until_ns, watches)
 
     def signal(self) -> None:
         """Whoever waits for this participant is busy from this tick on."""
-        self._page.signal(self._slot)
+        with self._lock:
+            self._page.signal(self._slot)
 
     def seq(self, peer: str) -> int:
         """How often a peer has signalled."""

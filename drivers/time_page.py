@@ -3,14 +3,16 @@
 A simulated plant has one clock. Its time advances in ticks of `TICK_NS`, and a tick happens only
 if every participant allows it. There are two kinds of participants:
 
-* a *simulator* steps physics; it publishes the instant that it has reached;
+* a *simulator* steps physics; it publishes the instant towards which it has departed, so that the
+  others know that it needs no more leave, and then the instant that it has reached;
 * a *controller* decides; it is either busy (time stands still) or waiting, until a deadline, until
   one of the peers that it names gives a signal, or both.
 
 Each participant owns one slot and is the only writer of it. Fields are aligned 64-bit words, and a
 slot's `version` is odd while its owner changes it (a seqlock), so readers need no lock. Slots are
 handed out under an exclusive lock of the file. A participant whose process has ended is ignored:
-the physical world does not wait for a dead controller.
+the physical world does not wait for a dead controller. Whoever takes a slot while nobody else lives
+begins a new run: what a run before has left on the page no longer counts.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ import fcntl
 import mmap
 import os
 import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,20 +37,22 @@ FOREVER_NS: Final = 2**63 - 1
 
 MAX_SLOTS: Final = 64
 MAX_WATCHES: Final = 12
+"""Enough for a controller that waits for every participant of its cell and the scheduler."""
 
-_MAGIC: Final = 0x31454D4954435230  # "0RCTIME1", little endian
+_MAGIC: Final = 0x32454D4954435230  # "0RCTIME2", little endian
 _HEADER_BYTES: Final = 128
 _SLOT_BYTES: Final = 512
 _PAGE_BYTES: Final = _HEADER_BYTES + MAX_SLOTS * _SLOT_BYTES
-_NAME_OFFSET: Final = 256
+_NAME_OFFSET: Final = 384
 _NAME_BYTES: Final = _SLOT_BYTES - _NAME_OFFSET
+_VIEW_ATTEMPTS: Final = 100
 
 # header words
-_H_MAGIC, _H_SLOTS, _H_START, _H_SPEED, _H_EXPECTED, _H_HELD = range(6)
-# slot words
-_S_KIND, _S_PID, _S_BORN, _S_VERSION, _S_WAITING, _S_UNTIL, _S_SEQ, _S_REACHED, _S_WATCHES = range(
-    9
-)
+_H_MAGIC, _H_SLOTS, _H_START, _H_SPEED, _H_EXPECTED, _H_HELD, _H_BEGUN = range(7)
+# slot words; two more for each watch follow, and all end before _NAME_OFFSET
+_S_KIND, _S_PID, _S_BORN, _S_VERSION, _S_WAITING, _S_UNTIL, _S_SEQ = range(7)
+_S_REACHED, _S_DEPARTED, _S_WATCHES = range(7, 10)
+assert 8 * (_S_WATCHES + 1 + 2 * MAX_WATCHES) <= _NAME_OFFSET
 
 KIND_NAMED: Final = 0
 KIND_CONTROLLER: Final = 1
@@ -112,6 +119,7 @@ class TimePage:
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
         self._names: dict[str, int] = {}
+        self._lock = threading.RLock()
 
     def close(self) -> None:
         """Unmap the page. The slots stay until their processes end."""
@@ -162,6 +170,15 @@ class TimePage:
         """Number of slots handed out so far."""
         return self._words[_H_SLOTS]
 
+    @property
+    def begun(self) -> bool:
+        """Whether all expected participants have come: the first tick was allowed."""
+        return bool(self._words[_H_BEGUN])
+
+    @begun.setter
+    def begun(self, value: bool) -> None:
+        self._words[_H_BEGUN] = int(value)
+
     # -- slots ----------------------------------------------------------------------------------
 
     def slot(self, name: str) -> int:
@@ -172,8 +189,7 @@ class TimePage:
         encoded = name.encode()
         if not 0 < len(encoded) < _NAME_BYTES:
             raise TimePageError(self.path, f"a participant cannot be called {name!r}")
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        try:
+        with self._exclusively():
             count = self.slot_count
             for index in range(count):
                 if self.name(index) == name:
@@ -185,8 +201,6 @@ class TimePage:
                 at = _HEADER_BYTES + index * _SLOT_BYTES + _NAME_OFFSET
                 self._map[at : at + len(encoded)] = encoded
                 self._words[_H_SLOTS] = count + 1
-        finally:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
         self._names[name] = index
         return index
 
@@ -196,20 +210,52 @@ class TimePage:
         return self._map[at : at + _NAME_BYTES].split(b"\0", 1)[0].decode()
 
     def claim(self, name: str, kind: int) -> int:
-        """Take the slot of that name for this process: busy at first, its signals kept."""
+        """Take the slot of that name for this process: busy at first, its signals kept.
+
+        A simulator goes on from the latest instant that any simulator has reached in this run.
+        """
         index = self.slot(name)
         at = self._at(index)
+        words = self._words
         pid = os.getpid()
-        self._words[at + _S_WAITING] = 0
-        self._words[at + _S_WATCHES] = 0
-        self._words[at + _S_PID] = pid
-        self._words[at + _S_BORN] = process_birth(pid)
-        self._words[at + _S_KIND] = kind
+        with self._exclusively():
+            if not any(self.kind(i) != KIND_NAMED and self.alive(i) for i in self._slots()):
+                self._begin_run()
+            words[at + _S_KIND] = KIND_NAMED
+            words[at + _S_WAITING] = 0
+            words[at + _S_WATCHES] = 0
+            words[at + _S_VERSION] += words[at + _S_VERSION] % 2  # an owner died while changing it
+            if kind == KIND_SIMULATOR:
+                latest_ns = max(self.reached(i) for i in self._slots())
+                words[at + _S_REACHED] = words[at + _S_DEPARTED] = latest_ns
+            words[at + _S_PID] = pid
+            words[at + _S_BORN] = process_birth(pid)
+            words[at + _S_KIND] = kind
         return index
 
     def release(self, index: int) -> None:
         """Give the slot back: its name and its count of signals stay, its say is gone."""
         self._words[self._at(index) + _S_KIND] = KIND_NAMED
+
+    def _begin_run(self) -> None:
+        self.begun = False
+        for index in self._slots():
+            at = self._at(index)
+            self._words[at + _S_KIND] = KIND_NAMED
+            self._words[at + _S_REACHED] = self._words[at + _S_DEPARTED] = 0
+
+    def _slots(self) -> range:
+        return range(self.slot_count)
+
+    @contextmanager
+    def _exclusively(self) -> Iterator[None]:
+        """Against other processes by the file's lock, against other threads by ours."""
+        with self._lock:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def set_busy(self, index: int) -> None:
         """Time stands still for this participant from now on."""
@@ -244,11 +290,26 @@ class TimePage:
         """Publish the instant that a simulator has reached."""
         self._words[self._at(index) + _S_REACHED] = reached_ns
 
+    def set_departed(self, index: int, departed_ns: int) -> None:
+        """Publish the instant towards which a simulator is on its way."""
+        self._words[self._at(index) + _S_DEPARTED] = departed_ns
+
+    def departed(self, index: int) -> int:
+        """The instant towards which a simulator is on its way."""
+        return self._words[self._at(index) + _S_DEPARTED]
+
+    def pid(self, index: int) -> int:
+        """Process that claimed the slot last."""
+        return self._words[self._at(index) + _S_PID]
+
     def view(self, index: int) -> SlotView:
-        """One consistent reading of a slot."""
+        """One consistent reading of a slot.
+
+        A slot that never settles (its owner died while it changed it) reads as busy.
+        """
         at = self._at(index)
         words = self._words
-        while True:
+        for _ in range(_VIEW_ATTEMPTS):
             version = words[at + _S_VERSION]
             waiting = bool(words[at + _S_WAITING])
             until = words[at + _S_UNTIL]
@@ -259,6 +320,8 @@ class TimePage:
             )
             if version % 2 == 0 and version == words[at + _S_VERSION]:
                 break
+        else:
+            waiting, watches = False, ()
         return SlotView(
             index=index,
             kind=words[at + _S_KIND],

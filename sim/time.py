@@ -36,7 +36,12 @@ class _Blocked:
 
 @dataclass
 class TickGate:
-    """One simulator's part in the common ticks."""
+    """One simulator's part in the common ticks.
+
+    A tick goes: `may_tick`, then `depart`; step; once `all_departed`, let the devices of the new
+    instant give their signals; `publish`. A simulator departs only by what was so at the instant
+    that it leaves: that is why nobody may signal from the next instant before all have departed.
+    """
 
     page: TimePage
     name: str
@@ -44,8 +49,8 @@ class TickGate:
     reached_ns: int = 0
     overslept: set[str] = field(default_factory=set)
     _slot: int = -1
-    _dead: set[int] = field(default_factory=set)
-    _checked_s: float = 0.0
+    _dead: dict[int, int] = field(default_factory=dict)
+    _checked_s: float = -1.0
     _blocked: dict[int, _Blocked] = field(default_factory=dict)
     _anchor_wall_s: float | None = None
     _anchor_ns: int = 0
@@ -56,14 +61,8 @@ class TickGate:
         """Take part under that name, from the instant that the other simulators have reached."""
         page = TimePage(path)
         gate = cls(page=page, name=name, patience_s=patience_s)
-        peers = [
-            page.reached(i)
-            for i in range(page.slot_count)
-            if page.kind(i) == KIND_SIMULATOR and page.alive(i)
-        ]
-        gate.reached_ns = max(peers, default=0)
         gate._slot = page.claim(name, KIND_SIMULATOR)
-        page.set_reached(gate._slot, gate.reached_ns)
+        gate.reached_ns = page.reached(gate._slot)
         return gate
 
     def set_start(self, start: datetime, *, speed: float, expected: int) -> None:
@@ -72,37 +71,52 @@ class TickGate:
         self.page.speed = speed
         self.page.expected = expected
 
+    def depart(self) -> None:
+        """This simulator is on its way to the next tick."""
+        self.page.set_departed(self._slot, self.reached_ns + TICK_NS)
+
+    def all_departed(self) -> bool:
+        """Whether every simulator is on its way to the instant to which this one is."""
+        page = self.page
+        self._look_for_dead(time.monotonic())
+        own_ns = page.departed(self._slot)
+        return all(
+            page.departed(index) >= own_ns
+            for index in range(page.slot_count)
+            if page.kind(index) == KIND_SIMULATOR and not self._is_dead(index)
+        )
+
     def publish(self, reached_ns: int) -> None:
         """Everything up to this instant has happened here, and all signals of it are given."""
         self.reached_ns = reached_ns
         self.page.set_reached(self._slot, reached_ns)
 
     def may_tick(self) -> bool:
-        """Whether the next tick may happen now, as far as the participants are concerned."""
+        """Whether the next tick may happen now, as far as the participants are concerned.
+
+        Once all expected participants have come, time goes on without those that leave.
+        """
         page = self.page
         if page.held:
             return False
         now_s = time.monotonic()
-        count = page.slot_count
-        if now_s - self._checked_s > _LIVENESS_PERIOD_S:
-            self._checked_s = now_s
-            self._dead = {
-                i for i in range(count) if page.kind(i) != KIND_NAMED and not page.alive(i)
-            }
+        self._look_for_dead(now_s)
         present = 0
-        for index in range(count):
+        for index in range(page.slot_count):
             kind = page.kind(index)
             if kind == KIND_NAMED:
                 continue
             present += 1
-            if index in self._dead:
+            if self._is_dead(index):
                 continue
             if kind == KIND_SIMULATOR:
                 if page.reached(index) < self.reached_ns:
                     return False
             elif kind == KIND_CONTROLLER and not self._allows(index, now_s):
                 return False
-        return present >= page.expected
+        if not page.begun and present >= page.expected:
+            page.begun = True
+        return page.begun
 
     def due(self) -> float:
         """Wall seconds until the next tick is due at the plant's speed; 0 when it is due."""
@@ -128,12 +142,27 @@ class TickGate:
         self.page.release(self._slot)
         self.page.close()
 
+    def _look_for_dead(self, now_s: float) -> None:
+        if now_s - self._checked_s <= _LIVENESS_PERIOD_S:
+            return
+        self._checked_s = now_s
+        page = self.page
+        self._dead = {
+            index: page.pid(index)
+            for index in range(page.slot_count)
+            if page.kind(index) != KIND_NAMED and not page.alive(index)
+        }
+
+    def _is_dead(self, index: int) -> bool:
+        """Dead at the last look, and not taken over by another process since."""
+        return self._dead.get(index) == self.page.pid(index)
+
     def _allows(self, index: int, now_s: float) -> bool:
         view = self.page.view(index)
-        if view.waiting and view.until_ns > self.reached_ns:
-            if all(self.page.seq(peer) == seq for peer, seq in view.watches):
-                self._blocked.pop(index, None)
-                return True
+        quiet = all(self.page.seq(peer) == seq for peer, seq in view.watches)
+        if view.waiting and view.until_ns > self.reached_ns and quiet:
+            self._blocked.pop(index, None)
+            return True
         blocked = self._blocked.get(index)
         if blocked is None or blocked.version != view.version:
             self._blocked[index] = _Blocked(view.version, now_s)

@@ -1,0 +1,26 @@
+# `make help` lists what can be made. PYTHON names the Python to set up with.
+PYTHON ?= python3
+ARGS ?=
+
+.PHONY: help setup demo test lint lock clean
+
+help:  ## list what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup:  ## install everything that is missing, and write env.sh
+	@$(PYTHON) deploy/set_up
+
+demo: setup  ## run the example batch on the example plant; options: make demo ARGS="--headless"
+	@. ./env.sh && exec robot-cell run examples/housing_plant.yaml examples/orders_week48.csv $(ARGS)
+
+test: setup lint  ## lint, type check, and the whole test suite; options: make test ARGS="-k sim"
+	@. ./env.sh && exec python -m pytest $(ARGS)
+
+lint: setup  ## style, types, and who may import whom
+	@. ./env.sh && ruff check . && ruff format --check . && mypy && lint-imports
+
+lock:  ## write the lock files from what is installed in .venv
+	@.venv/bin/python deploy/requirements/lock.py
+
+clean:  ## remove everything that set-up made
+	rm -rf .venv .setup build install log env.sh robot_cell.egg-info

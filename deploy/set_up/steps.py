@@ -1,0 +1,231 @@
+"""The steps of set-up, in order."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import environment
+from console import Console, StepError
+from machine import Machine
+from step import Step, content_hash
+from system_packages import install_missing, wanted
+from wheels import clean_environment, install_locked, lock_files
+
+# The console scripts that `ros2 run` and launch files start (setup.py).
+EXECUTABLES = (
+    "arm_node",
+    "cell_node",
+    "fixture_node",
+    "robot-cell",
+    "scheduler_node",
+    "sim_node",
+    "supervisor",
+)
+# Imported once at the end: whatever is broken shows here and not in the middle of a run.
+CHECKED_IMPORTS = (
+    "rclpy",
+    "control_msgs.action",
+    "robot_cell_interfaces.action",
+    "robot_cell_interfaces.msg",
+    "robot_cell_interfaces.srv",
+    "coal",
+    "mujoco",
+    "ortools.sat.python.cp_model",
+    "pinocchio",
+    "pydantic",
+    "serial",
+    "sqlalchemy",
+)
+
+
+def system_key(machine: Machine) -> str:
+    """Hash of the wanted system packages."""
+    return content_hash([machine.identity, *(package.name for package in wanted())])
+
+
+def venv_key(machine: Machine) -> str:
+    """Hash of what makes the virtual environment valid."""
+    return content_hash([machine.identity])
+
+
+def make_venv(machine: Machine, console: Console) -> None:
+    """Make the virtual environment anew, and forget what was built with the old one."""
+    for folder in (machine.venv, *built_folders(machine)):
+        shutil.rmtree(folder, ignore_errors=True)
+    (machine.state / "wheels.txt").unlink(missing_ok=True)
+    (machine.root / "env.sh").unlink(missing_ok=True)
+    options = ["--system-site-packages"] if machine.underlay else []
+    command = [machine.python, "-m", "venv", *options, machine.venv]
+    console.run(command, env=clean_environment())
+    remembered = machine.state / "underlay"
+    if machine.underlay:
+        remembered.write_text(f"{machine.underlay}\n")
+    else:
+        remembered.unlink(missing_ok=True)
+
+
+def built_folders(machine: Machine) -> list[Path]:
+    """Where colcon builds and installs the interface packages."""
+    names = ("control_msgs", "robot_cell_interfaces")
+    build, install = machine.root / "build", machine.install
+    return [folder / name for name in names for folder in (build, install)]
+
+
+def wheels_key(machine: Machine) -> str:
+    """Hash of the lock files."""
+    return content_hash([machine.identity], lock_files(machine))
+
+
+def interfaces_key(machine: Machine) -> str:
+    """Hash of the interface packages and of the ROS 2 that they are built with."""
+    packages = [str(package) for package in machine.interface_packages()]
+    lock = [file for file in lock_files(machine) if file.stem == "ros2"]
+    texts = [machine.identity, *packages]
+    return content_hash(texts, [*lock, *machine.interface_packages()])
+
+
+def build_interfaces(machine: Machine, console: Console) -> None:
+    """Build the interface packages with colcon."""
+    build = machine.root / "build"
+    made_with = build / "made_with"
+    toolchain = content_hash([machine.identity], lock_files(machine)[1:2])
+    if not (made_with.exists() and made_with.read_text() == toolchain):
+        for folder in built_folders(machine):
+            shutil.rmtree(folder, ignore_errors=True)
+    build.mkdir(exist_ok=True)
+    made_with.write_text(toolchain)
+    env = clean_environment()
+    env["PATH"] = f"{machine.venv / 'bin'}:{env['PATH']}"
+    if machine.underlay is None:
+        env |= {
+            "AMENT_PREFIX_PATH": str(machine.venv),
+            "CMAKE_PREFIX_PATH": str(machine.venv),
+            "LD_LIBRARY_PATH": str(machine.venv / "lib"),
+        }
+    command: list[str | Path] = [machine.venv / "bin" / "colcon"]
+    command += ["--log-base", machine.root / "log", "build", "--base-paths"]
+    command += machine.interface_packages()
+    command += ["--build-base", build, "--install-base", machine.install]
+    command += ["--event-handlers", "console_direct+", "console_stderr-", "--cmake-args", "-GNinja"]
+    command += [f"-DPython3_EXECUTABLE={machine.venv_python}", "-DBUILD_TESTING=OFF"]
+    console.run(machine.in_underlay(command), env=env, cwd=machine.root)
+
+
+def package_key(machine: Machine) -> str:
+    """Hash of what describes our own package to pip."""
+    files = [machine.root / name for name in ("setup.py", "setup.cfg", "pyproject.toml")]
+    return content_hash([machine.identity], files)
+
+
+def install_package(machine: Machine, console: Console) -> None:
+    """Install robot_cell in place, and show it to ROS 2."""
+    pip = [machine.venv_python, "-m", "pip", "--disable-pip-version-check", "install"]
+    in_place = ["--no-build-isolation", "--no-deps", "--root-user-action=ignore", "-e"]
+    console.run([*pip, *in_place, machine.root], env=clean_environment(), cwd=machine.root)
+    # An ament prefix whose share folder is the working tree: launch files, plant files and worlds
+    # are found by ROS 2 as they are now, not as they were at set-up.
+    shutil.rmtree(machine.prefix, ignore_errors=True)
+    index = machine.prefix / "share" / "ament_index" / "resource_index" / "packages"
+    index.mkdir(parents=True)
+    (index / "robot_cell").touch()
+    (machine.prefix / "share" / "robot_cell").symlink_to(machine.root)
+    executables = machine.prefix / "lib" / "robot_cell"
+    executables.mkdir(parents=True)
+    for name in EXECUTABLES:
+        program = machine.venv / "bin" / name
+        if not program.exists():
+            raise StepError(console.title, f"pip made no {name}", "see setup.py", console.log)
+        (executables / name).symlink_to(program)
+
+
+def environment_key(machine: Machine) -> str:
+    """Hash of env.sh as it ought to be."""
+    return content_hash([environment.content(machine)])
+
+
+def write_environment(machine: Machine, console: Console) -> None:
+    """Write env.sh."""
+    del console
+    environment.write(machine)
+
+
+def check_key(machine: Machine) -> str:
+    """Hash of everything above."""
+    keys = (wheels_key, interfaces_key, package_key, environment_key)
+    return content_hash(key(machine) for key in keys)
+
+
+def check_imports(machine: Machine, console: Console) -> None:
+    """Import in the environment of env.sh whatever a run imports."""
+    script = "; ".join(f"import {name}" for name in CHECKED_IMPORTS)
+    shell = f'. "{machine.root / "env.sh"}" && exec python -c "$0"'
+    console.run(["sh", "-c", shell, script], env=clean_environment(), cwd=machine.state)
+
+
+def makes_nothing(machine: Machine) -> list[Path]:
+    """No file: the step is done when its stamp says so."""
+    del machine
+    return []
+
+
+_FETCH_ADVICE = "check the network and pip's settings (`pip config list`), then `make setup` again"
+
+STEPS = (
+    Step(
+        "system_packages",
+        "system packages",
+        system_key,
+        makes_nothing,
+        install_missing,
+        "read the log, correct it, then `make setup` again",
+    ),
+    Step(
+        "venv",
+        "virtual environment .venv",
+        venv_key,
+        lambda machine: [machine.venv_python],
+        make_venv,
+        "name a Python with venv: make setup PYTHON=python3.11",
+    ),
+    Step(
+        "wheels",
+        "packages of the lock files",
+        wheels_key,
+        lambda machine: [machine.state / "wheels.txt"],
+        install_locked,
+        _FETCH_ADVICE,
+    ),
+    Step(
+        "interfaces",
+        "ROS 2 interfaces",
+        interfaces_key,
+        lambda machine: [machine.install / p.name / "lib" for p in machine.interface_packages()],
+        build_interfaces,
+        "read the compiler's first error in the log; `make clean setup` starts from nothing",
+    ),
+    Step(
+        "package",
+        "robot_cell itself",
+        package_key,
+        lambda machine: [machine.venv / "bin" / "robot-cell", machine.prefix / "lib"],
+        install_package,
+        "setup.py and pyproject.toml say how it is installed",
+    ),
+    Step(
+        "environment",
+        "env.sh",
+        environment_key,
+        lambda machine: [machine.root / "env.sh"],
+        write_environment,
+        "",
+    ),
+    Step(
+        "check",
+        "check that everything can be imported",
+        check_key,
+        makes_nothing,
+        check_imports,
+        "`make clean setup` installs everything anew",
+    ),
+)

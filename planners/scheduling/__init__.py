@@ -1,0 +1,51 @@
+"""Scheduling: the problem, the plan, the engines that make one and the verifier that checks it.
+
+Importing this package imports neither OR-Tools nor NumPy; `solve` loads CP-SAT when it needs it.
+"""
+
+from planners.scheduling.dispatch import best_of
+from planners.scheduling.errors import (
+    Conflict,
+    InfeasibleProblem,
+    InstanceError,
+    NoPlanFoundError,
+    ProblemError,
+)
+from planners.scheduling.instances import read_fjsp, read_jsp
+from planners.scheduling.problem import (
+    FOREVER_MS,
+    Alternative,
+    Assignment,
+    Cell,
+    Job,
+    Operation,
+    SchedulingProblem,
+)
+from planners.scheduling.schedule import Objective, ObjectiveWeights, Schedule
+from planners.scheduling.solve import Progress, solve
+from planners.scheduling.verify import Violation, verify
+
+__all__ = [
+    "FOREVER_MS",
+    "Alternative",
+    "Assignment",
+    "Cell",
+    "Conflict",
+    "InfeasibleProblem",
+    "InstanceError",
+    "Job",
+    "NoPlanFoundError",
+    "Objective",
+    "ObjectiveWeights",
+    "Operation",
+    "ProblemError",
+    "Progress",
+    "Schedule",
+    "SchedulingProblem",
+    "Violation",
+    "best_of",
+    "read_fjsp",
+    "read_jsp",
+    "solve",
+    "verify",
+]

@@ -1,0 +1,192 @@
+"""CP-SAT search: improves a plan until proof, deadline, loss of patience or a request to stop.
+
+Importing this module imports OR-Tools, which takes most of a second; `solve` does so on demand.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from ortools.sat.python import cp_model
+
+from planners.scheduling.bounds import Bounds
+from planners.scheduling.cpsat_model import JobShopModel
+from planners.scheduling.problem import Assignment, SchedulingProblem
+from planners.scheduling.schedule import ObjectiveWeights, Schedule, evaluate
+from planners.scheduling.tidy import shift_left, units_in_order
+
+WATCH_S = 0.02
+"""How often the deadline, the patience and the request to stop are looked at."""
+POLISH_SHARE = 0.25
+"""Share of the time spent on the objective that the tie-break on starts may take on top."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """How long, how wide and how repeatably to search.
+
+    ``effort`` limits the search by CP-SAT's deterministic time instead of by patience: with it, the
+    same seed gives the same plan on any machine as long as the deadline is not reached.
+    """
+
+    deadline: float
+    patience_s: float
+    workers: int = 2
+    seed: int = 0
+    effort: float | None = None
+    should_stop: Callable[[], bool] = lambda: False
+    on_improvement: Callable[[Schedule, float], None] = lambda _schedule, _bound: None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Best plan known after the search (None: there is still none), its bound, what is proven."""
+
+    schedule: Schedule | None
+    lower_bound: float
+    proof: Literal["optimal", "infeasible", "none"]
+
+
+class _Improvements(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]  # untyped base
+    """Keeps the best plan seen and when it was seen; tells of each one that is better."""
+
+    def __init__(
+        self,
+        shop: JobShopModel,
+        weights: ObjectiveWeights,
+        incumbent: Schedule | None,
+        tell: Callable[[Schedule, float], None],
+    ) -> None:
+        super().__init__()
+        self.shop = shop
+        self.weights = weights
+        self.best = incumbent
+        self.tell = tell
+        self.last_improvement = time.monotonic()
+        self.error: BaseException | None = None
+
+    def on_solution_callback(self) -> None:
+        try:
+            plan = tidied(self.shop.problem, self.shop.read(self), self.weights)
+            if self.best is None or plan.objective.rank < self.best.objective.rank:
+                if self.best is None or plan.objective.value < self.best.objective.value:
+                    self.last_improvement = time.monotonic()
+                self.best = plan
+                self.tell(plan, self.best_objective_bound / self.shop.scale)
+        except BaseException as error:  # CP-SAT would swallow it in its own thread
+            self.error = error
+            self.stop_search()
+
+
+def improve(
+    problem: SchedulingProblem,
+    known: Bounds,
+    incumbent: Schedule | None,
+    weights: ObjectiveWeights,
+    settings: SearchSettings,
+) -> SearchResult:
+    """Search for a plan that is better than the incumbent."""
+    shop = JobShopModel(problem, known, weights)
+    if incumbent is not None:
+        shop.hint(units_in_order(problem, incumbent.assignments))
+    floor = known.value(problem, weights)
+    begin = time.monotonic()
+    improvements = _Improvements(shop, weights, incumbent, settings.on_improvement)
+    solver = _solver(settings)
+    status = _run(solver, shop, improvements, settings, settings.deadline)
+    if improvements.error is not None:
+        raise improvements.error
+    if status == cp_model.INFEASIBLE and incumbent is None:
+        return SearchResult(None, floor, "infeasible")
+    best = improvements.best
+    if best is None:
+        return SearchResult(None, floor, "none")
+    bound = floor
+    if status in (cp_model.OPTIMAL, cp_model.FEASIBLE) and shop.exact:
+        bound = max(floor, solver.best_objective_bound / shop.scale)
+    bound = min(bound, best.objective.value)
+    proof: Literal["optimal", "none"] = (
+        "optimal" if status == cp_model.OPTIMAL and shop.exact else "none"
+    )
+    if weights.left_shift and not settings.should_stop():
+        share = POLISH_SHARE * (time.monotonic() - begin)
+        deadline = min(settings.deadline, time.monotonic() + max(10 * WATCH_S, share))
+        best = _polish(shop, best, weights, settings, deadline)
+    return SearchResult(best, bound, proof)
+
+
+def _solver(settings: SearchSettings) -> cp_model.CpSolver:
+    solver = cp_model.CpSolver()
+    parameters = solver.parameters
+    parameters.num_workers = settings.workers
+    parameters.random_seed = settings.seed
+    if settings.effort is not None:
+        parameters.max_deterministic_time = settings.effort
+        parameters.interleave_search = settings.workers > 1
+    return solver
+
+
+def _run(
+    solver: cp_model.CpSolver,
+    shop: JobShopModel,
+    improvements: _Improvements,
+    settings: SearchSettings,
+    deadline: float,
+) -> int:
+    """Solve under watch of a thread, because CP-SAT itself only looks at its own clock."""
+    solver.parameters.max_time_in_seconds = max(0.0, deadline - time.monotonic())
+    improvements.last_improvement = time.monotonic()
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(WATCH_S):
+            now = time.monotonic()
+            bored = (
+                settings.effort is None
+                and improvements.best is not None
+                and now - improvements.last_improvement > settings.patience_s
+            )
+            if bored or now > deadline or settings.should_stop():
+                solver.stop_search()
+                # Not the end of the watch: a request that comes before the search has begun is
+                # forgotten by it, so it is repeated until the search has ended.
+
+    watcher = threading.Thread(target=watch, name="cp-sat watch", daemon=True)
+    watcher.start()
+    try:
+        return int(solver.solve(shop.model, improvements))
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _polish(
+    shop: JobShopModel,
+    best: Schedule,
+    weights: ObjectiveWeights,
+    settings: SearchSettings,
+    deadline: float,
+) -> Schedule:
+    """Lower the sum of starts without raising the objective."""
+    if not shop.operations or not weights.left_shift:
+        return best
+    # Half a unit of slack: the float value of an integer objective may round either way.
+    shop.minimise_starts(int(best.objective.value * shop.scale + 0.5))
+    shop.hint(best.assignments)
+    improvements = _Improvements(shop, weights, best, lambda _schedule, _bound: None)
+    _run(_solver(settings), shop, improvements, settings, deadline)
+    if improvements.error is not None:
+        raise improvements.error
+    return improvements.best or best
+
+
+def tidied(
+    problem: SchedulingProblem, plan: tuple[Assignment, ...], weights: ObjectiveWeights
+) -> Schedule:
+    """A found plan, shifted left and with identical units in order, as a schedule."""
+    assignments = units_in_order(problem, shift_left(problem, plan))
+    return Schedule(assignments, "feasible", "cp-sat", evaluate(problem, assignments, weights))

@@ -1,0 +1,407 @@
+"""The typed client of a running plant's ROS services, for the command line and the gateway.
+
+Times are plant time in ns since the plant's start, as everywhere inside; `ScheduleView.start` says
+what instant that is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from types import TracebackType
+from typing import Any, Final
+
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from robot_cell_interfaces.msg import CellState
+from robot_cell_interfaces.srv import CancelJob, CellCommand, GetJobs, GetSchedule, SubmitBatch
+
+from robot_cell.errors import RobotCellError
+from robot_cell.model import JobOrder
+from robot_cell.model.packml import State
+
+ANSWER_S: Final = 10.0
+PLANNING_S: Final = 120.0
+"""A batch is answered when it is stored and planned; large plants take a while."""
+
+_POLL_S: Final = 0.05
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_READY: Final = ("Idle", "Starting", "Execute", "Completing", "Complete")
+_LATCHED: Final = QoSProfile(
+    depth=1,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+    reliability=ReliabilityPolicy.RELIABLE,
+)
+
+
+class PlantNotReachable(RobotCellError):  # noqa: N818 - it says a state, as the drivers' errors do
+    """No plant answers."""
+
+
+@dataclass(frozen=True)
+class InputErrorView:
+    """One thing that is wrong in a batch."""
+
+    file: str
+    row: int
+    column: str
+    value: str
+    expected: str
+    message: str
+
+
+@dataclass(frozen=True)
+class SubmitResult:
+    """What became of a batch."""
+
+    accepted: bool
+    order_ids: tuple[str, ...]
+    already_known: tuple[str, ...]
+    errors: tuple[InputErrorView, ...]
+    message: str
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """Whether a request was obeyed."""
+
+    success: bool
+    message: str
+
+
+@dataclass(frozen=True)
+class JobView:
+    """One job order; `promised_ns` and `finished_ns` are None while unknown."""
+
+    order_id: str
+    product: str
+    quantity: int
+    done: int
+    failed: int
+    status: str
+    release_ns: int
+    due_ns: int
+    promised_ns: int | None
+    finished_ns: int | None
+    priority: int
+    customer: str
+    message: str
+
+
+@dataclass(frozen=True)
+class OperationView:
+    """One operation of the schedule; actual times are None until they are known."""
+
+    operation_id: str
+    order_id: str
+    unit: int
+    operation: str
+    cell: str
+    program: str
+    planned_start_ns: int
+    planned_end_ns: int
+    status: str
+    actual_start_ns: int | None
+    actual_end_ns: int | None
+
+
+@dataclass(frozen=True)
+class ScheduleView:
+    """The published schedule; revision 0 before the first."""
+
+    revision: int
+    start: datetime
+    engine: str
+    makespan_ns: int
+    lower_bound_ns: int
+    operations: tuple[OperationView, ...]
+
+
+@dataclass(frozen=True)
+class CellStateView:
+    """What a cell says of itself."""
+
+    cell: str
+    state: str
+    operation_id: str
+    order_id: str
+    unit: int
+    program: str
+    step: int
+    steps: int
+    progress: float
+    message: str
+    at_ns: int
+
+
+class PlantClient:
+    """A connection to the running plant of this ROS domain."""
+
+    def __init__(self) -> None:
+        self._context = Context()
+        rclpy.init(context=self._context, signal_handler_options=rclpy.SignalHandlerOptions.NO)
+        self._node = Node(
+            f"client_{os.getpid()}_{threading.get_native_id()}",
+            context=self._context,
+            use_global_arguments=False,
+            enable_rosout=False,
+            start_parameter_services=False,
+        )
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self._node)
+        self._states: dict[str, CellStateView] = {}
+        self._subscribed: dict[str, Any] = {}
+        self._changed = threading.Condition()
+        self._services = {
+            "/submit_batch": self._node.create_client(SubmitBatch, "/submit_batch"),
+            "/cancel_job": self._node.create_client(CancelJob, "/cancel_job"),
+            "/get_jobs": self._node.create_client(GetJobs, "/get_jobs"),
+            "/get_schedule": self._node.create_client(GetSchedule, "/get_schedule"),
+        }
+        self._closing = False
+        self._thread = threading.Thread(target=self._spin, name="plant client", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def connect(cls, timeout_s: float = ANSWER_S) -> PlantClient:
+        """Find the scheduler of the plant.
+
+        Raises:
+            PlantNotReachable: nobody answers within the time.
+        """
+        client = cls()
+        try:
+            client._found("/get_jobs", timeout_s)
+        except BaseException:
+            client.close()
+            raise
+        return client
+
+    def __enter__(self) -> PlantClient:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the plant; it goes on."""
+        if self._closing:
+            return
+        self._closing = True
+        self._thread.join(2.0)
+        self._executor.shutdown(timeout_sec=0.5)
+        self._node.destroy_node()
+        rclpy.try_shutdown(context=self._context)
+
+    # -- orders ---------------------------------------------------------------------------------
+
+    def submit(
+        self, orders: Sequence[JobOrder], source: str, format: str, submitted_by: str
+    ) -> SubmitResult:
+        """Hand in a batch, all or nothing; returns when it is stored and planned."""
+        content = json.dumps([order.model_dump(mode="json") for order in orders])
+        request = SubmitBatch.Request(
+            source=source, format=format, content_json=content, submitted_by=submitted_by
+        )
+        answer = self._call("/submit_batch", request, PLANNING_S)
+        errors = tuple(
+            InputErrorView(e.file, e.row, e.column, e.value, e.expected, e.message)
+            for e in answer.errors
+        )
+        return SubmitResult(
+            answer.accepted,
+            tuple(answer.order_ids),
+            tuple(answer.already_known),
+            errors,
+            answer.message,
+        )
+
+    def jobs(self, order_ids: Sequence[str] = ()) -> list[JobView]:
+        """Job orders and what has become of them; all of them without ids."""
+        answer = self._call("/get_jobs", GetJobs.Request(order_ids=list(order_ids)))
+        start_ns = self._start_ns()
+        return [
+            JobView(
+                order_id=job.order_id,
+                product=job.product,
+                quantity=job.quantity,
+                done=job.done,
+                failed=job.failed,
+                status=job.status,
+                release_ns=job.release_ns - start_ns,
+                due_ns=job.due_ns - start_ns,
+                promised_ns=None if job.promised_ns < 0 else job.promised_ns - start_ns,
+                finished_ns=None if job.finished_ns < 0 else job.finished_ns - start_ns,
+                priority=job.priority,
+                customer=job.customer,
+                message=job.message,
+            )
+            for job in answer.jobs
+        ]
+
+    def cancel(self, order_id: str, reason: str, asked_by: str) -> CommandResult:
+        """Cancel what has not begun of an order."""
+        request = CancelJob.Request(order_id=order_id, reason=reason, asked_by=asked_by)
+        answer = self._call("/cancel_job", request, PLANNING_S)
+        return CommandResult(answer.success, answer.message)
+
+    def schedule(self) -> ScheduleView:
+        """The published schedule with what has become of it."""
+        message = self._call("/get_schedule", GetSchedule.Request()).schedule
+        return ScheduleView(
+            revision=message.revision,
+            start=_EPOCH + timedelta(microseconds=message.start_unix_ns // 1000),
+            engine=message.engine,
+            makespan_ns=message.makespan_ns,
+            lower_bound_ns=message.lower_bound_ns,
+            operations=tuple(
+                OperationView(
+                    operation_id=o.operation_id,
+                    order_id=o.order_id,
+                    unit=o.unit,
+                    operation=o.operation,
+                    cell=o.cell,
+                    program=o.program,
+                    planned_start_ns=o.planned_start_ns,
+                    planned_end_ns=o.planned_end_ns,
+                    status=o.status,
+                    actual_start_ns=_known(o.actual_start_ns),
+                    actual_end_ns=_known(o.actual_end_ns),
+                )
+                for o in message.operations
+            ),
+        )
+
+    # -- cells ----------------------------------------------------------------------------------
+
+    def cell_states(self) -> dict[str, CellStateView]:
+        """What each cell that has been heard of says of itself."""
+        self._subscribe()
+        with self._changed:
+            return dict(self._states)
+
+    def command(self, cell: str, command: str, asked_by: str) -> CommandResult:
+        """Give a cell a PackML command."""
+        name = f"/{cell}/command"
+        if name not in self._services:
+            self._services[name] = self._node.create_client(CellCommand, name)
+        answer = self._call(name, CellCommand.Request(command=command, asked_by=asked_by))
+        return CommandResult(answer.success, answer.message or answer.state_name)
+
+    def wait_ready(
+        self,
+        timeout_s: float,
+        on_wait: Callable[[str], None] = lambda _: None,
+        *,
+        cells: Collection[str] = (),
+    ) -> None:
+        """Wait until every cell (these, or all that are heard of) can take work.
+
+        Raises:
+            PlantNotReachable: some are not ready in time; the message names them.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        said = ""
+        while True:
+            states = self.cell_states()
+            wanted = set(cells) or set(states) or {"any cell"}
+            waiting = sorted(
+                f"{name} ({states[name].state})" if name in states else f"{name} (not heard of)"
+                for name in wanted
+                if name not in states or states[name].state not in _READY
+            )
+            if not waiting:
+                return
+            text = "waiting for " + ", ".join(waiting)
+            if text != said:
+                said = text
+                on_wait(text)
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0.0:
+                raise PlantNotReachable(
+                    f"not ready after {timeout_s:g} s: {', '.join(waiting)}; "
+                    "see the nodes' logs, and robot-cell status"
+                )
+            with self._changed:
+                self._changed.wait(min(left_s, 0.2))
+
+    def wait_change(self, timeout_s: float) -> None:
+        """Wait until a cell says something new, or for the time."""
+        self._subscribe()
+        with self._changed:
+            self._changed.wait(timeout_s)
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _spin(self) -> None:
+        while not self._closing and self._context.ok():
+            try:
+                self._executor.spin_once(timeout_sec=_POLL_S)
+            except ExternalShutdownException:
+                return
+
+    def _start_ns(self) -> int:
+        answer = self._call("/get_schedule", GetSchedule.Request())
+        return int(answer.schedule.start_unix_ns)
+
+    def _found(self, service: str, timeout_s: float) -> Any:
+        client = self._services[service]
+        if not client.wait_for_service(timeout_sec=timeout_s):
+            domain = os.environ.get("ROS_DOMAIN_ID", "0")
+            raise PlantNotReachable(
+                f"nobody offers {service} in ROS domain {domain}; start a plant with "
+                "robot-cell up, or set ROS_DOMAIN_ID to that of the running one"
+            )
+        return client
+
+    def _call(self, service: str, request: Any, timeout_s: float = ANSWER_S) -> Any:
+        future = self._found(service, ANSWER_S).call_async(request)
+        done = threading.Event()
+        future.add_done_callback(lambda _: done.set())
+        if not done.wait(timeout_s):
+            raise PlantNotReachable(f"{service} did not answer within {timeout_s:g} s")
+        return future.result()
+
+    def _subscribe(self) -> None:
+        """Listen to every cell that the ROS graph shows."""
+        wanted = "robot_cell_interfaces/msg/CellState"
+        for topic, types in self._node.get_topic_names_and_types():
+            if wanted in types and topic not in self._subscribed:
+                self._subscribed[topic] = self._node.create_subscription(
+                    CellState, topic, self._on_state, _LATCHED
+                )
+
+    def _on_state(self, message: Any) -> None:
+        view = CellStateView(
+            cell=message.cell,
+            state=State(message.state).label,
+            operation_id=message.operation_id,
+            order_id=message.order_id,
+            unit=message.unit,
+            program=message.program,
+            step=message.step,
+            steps=message.steps,
+            progress=message.progress,
+            message=message.message,
+            at_ns=message.stamp.sec * 1_000_000_000 + message.stamp.nanosec,
+        )
+        with self._changed:
+            self._states[view.cell] = view
+            self._changed.notify_all()
+
+
+def _known(value: int) -> int | None:
+    return None if value < 0 else value

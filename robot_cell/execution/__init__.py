@@ -1,0 +1,1 @@
+"""What happens in a cell: state, steps, the servo and the supervisor. No ROS in here."""

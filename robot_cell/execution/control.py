@@ -1,0 +1,145 @@
+"""The PackML state of one cell, and what a running operation must know of it.
+
+`CellControl` follows the table of `robot_cell.model.packml` and nothing else. It is shared by the
+thread that runs an operation, which asks it before every step, and by whoever commands the cell.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from robot_cell.errors import RobotCellError
+from robot_cell.model.packml import COMPLETED, TRANSITIONS, Command, State, allowed
+
+
+class CommandRefusedError(RobotCellError):
+    """The cell does not obey this command in its state."""
+
+    def __init__(self, cell: str, state: State, command: Command) -> None:
+        names = ", ".join(c.label for c in allowed(state))
+        super().__init__(
+            f"cell {cell} is {state.label} and does not obey {command.label}; it obeys: {names}"
+        )
+        self.cell = cell
+        self.state = state
+        self.command = command
+
+
+class StoppedError(RobotCellError):
+    """The running operation must end now: the cell was stopped or aborted."""
+
+
+@dataclass(frozen=True)
+class Transition:
+    """A change of state, as it is recorded and published."""
+
+    before: State
+    after: State
+    epoch: int
+    message: str
+
+
+_ENDING = (
+    State.STOPPING,
+    State.STOPPED,
+    State.ABORTING,
+    State.ABORTED,
+    State.CLEARING,
+)
+_PAUSED = (
+    State.HOLDING,
+    State.HELD,
+    State.UNHOLDING,
+    State.SUSPENDING,
+    State.SUSPENDED,
+    State.UNSUSPENDING,
+)
+
+
+class CellControl:
+    """State, motion epoch, and the places where a running operation waits or ends."""
+
+    def __init__(
+        self, cell: str, on_change: Callable[[Transition], None], state: State = State.STOPPED
+    ) -> None:
+        self.cell = cell
+        self._on_change = on_change
+        self._state = state
+        self._epoch = 1
+        self._message = ""
+        self._changed = threading.Condition(threading.RLock())
+
+    @property
+    def state(self) -> State:
+        """The PackML state."""
+        return self._state
+
+    @property
+    def epoch(self) -> int:
+        """The motion epoch: what was asked in an older one is void."""
+        return self._epoch
+
+    @property
+    def message(self) -> str:
+        """Why the cell is in its state."""
+        return self._message
+
+    def command(self, command: Command, message: str = "") -> State:
+        """Obey a command; returns the new state.
+
+        Raises:
+            CommandRefusedError: the table has no such transition.
+        """
+        with self._changed:
+            after = TRANSITIONS.get((self._state, command))
+            if after is None:
+                raise CommandRefusedError(self.cell, self._state, command)
+            if command in (Command.STOP, Command.ABORT):
+                self._epoch += 1
+            self._enter(after, message)
+            return after
+
+    def completed(self, acting: State) -> bool:
+        """An acting state's work is done; False if the cell has meanwhile left that state."""
+        with self._changed:
+            if self._state is not acting:
+                return False
+            self._enter(COMPLETED[acting], self._message)
+            return True
+
+    def ending(self) -> bool:
+        """Whether a running operation must end now."""
+        return self._state in _ENDING
+
+    def checkpoint(
+        self,
+        on_pause: Callable[[], None] = lambda: None,
+        on_resume: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Between two steps: wait while the cell is held or suspended.
+
+        Raises:
+            StoppedError: the cell was stopped or aborted.
+        """
+        with self._changed:
+            paused = False
+            while self._state in _PAUSED:
+                if self._state in COMPLETED:
+                    self._enter(COMPLETED[self._state], self._message)
+                    continue
+                if not paused:
+                    paused = True
+                    on_pause()
+                self._changed.wait()
+            if paused:
+                on_resume()
+            if self._state in _ENDING:
+                raise StoppedError(f"cell {self.cell} is {self._state.label}: {self._message}")
+
+    def _enter(self, after: State, message: str) -> None:
+        before, self._state = self._state, after
+        self._message = message
+        self._changed.notify_all()
+        self._on_change(Transition(before, after, self._epoch, message))

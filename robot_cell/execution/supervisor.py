@@ -1,0 +1,208 @@
+"""The watchdog of a cell: a plain process that ends what hangs, so that launch starts it again.
+
+It reads the signs of life of the cell's processes. One that has been silent for longer than it
+declared is logged and killed; whoever started it (launch, systemd) starts it again. A process that
+never came, and one that hangs again and again, are logged for a person to see to. Standard library
+only, so that it is up long before the processes that it watches.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Final
+
+from drivers.time_page import process_birth
+from robot_cell.execution.heartbeat import Beat, Heartbeat, HeartbeatPage
+
+PERIOD_S: Final = 0.05
+DEFAULT_EXPECTED: Final = ("arm", "fixtures", "cell")
+_BLIND_S: Final = 1.0
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How patient the supervisor is.
+
+    Attributes:
+        come_within_s: a process that has not come by then is reported, and again each time.
+        kill_limit, kill_window_s: a process killed this often within the window is left alone and
+            reported: starting it again does not help.
+    """
+
+    come_within_s: float = 30.0
+    kill_limit: int = 5
+    kill_window_s: float = 60.0
+
+
+@dataclass(frozen=True)
+class Kill:
+    """A decision: end this very process."""
+
+    beat: Beat
+    silent_s: float
+
+
+@dataclass
+class Watch:
+    """Decides, from the beats and the time alone, what is wrong; it does nothing itself.
+
+    `judge` is called once a period. After a gap (the machine was asleep, or the supervisor itself
+    was starved) nobody is blamed for the silence of that time.
+    """
+
+    expected: Sequence[str]
+    policy: Policy
+    started_s: float
+    report: Callable[[str, str], None]
+    _last_s: float = field(init=False)
+    _excused_until_s: float = field(init=False)
+    _reported_s: dict[str, float] = field(default_factory=dict)
+    _kills: dict[str, deque[float]] = field(default_factory=dict)
+    _killed: set[tuple[int, int]] = field(default_factory=set)
+    _given_up: set[str] = field(default_factory=set)
+    _came: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._last_s = self.started_s
+        self._excused_until_s = self.started_s
+
+    def judge(self, beats: Mapping[str, Beat], now_s: float) -> list[Kill]:
+        """Which processes have to be ended now."""
+        if now_s - self._last_s > _BLIND_S:
+            self._excused_until_s = now_s
+            self.report(
+                "warning", f"saw nothing for {now_s - self._last_s:.1f} s; nobody is blamed"
+            )
+        self._last_s = now_s
+        for name in self.expected:
+            if name not in self._came and name not in beats:
+                self._missing(name, now_s)
+        self._came.update(beats)
+        kills = []
+        for name, beat in beats.items():
+            silent_s = now_s - max(beat.at_s, self._excused_until_s)
+            if silent_s <= beat.deadline_s:
+                self._given_up.discard(name)
+            elif (beat.pid, beat.born) not in self._killed and beat.alive():
+                kill = self._stalled(beat, silent_s, now_s)
+                if kill is not None:
+                    kills.append(kill)
+        return kills
+
+    def _missing(self, name: str, now_s: float) -> None:
+        since_s = self._reported_s.get(name, self.started_s)
+        if now_s - since_s > self.policy.come_within_s:
+            self._reported_s[name] = now_s
+            waited_s = now_s - self.started_s
+            self.report(
+                "error", f"{name} has not given a sign of life in {waited_s:.0f} s; see its log"
+            )
+
+    def _stalled(self, beat: Beat, silent_s: float, now_s: float) -> Kill | None:
+        kills = self._kills.setdefault(beat.name, deque())
+        while kills and kills[0] < now_s - self.policy.kill_window_s:
+            kills.popleft()
+        if len(kills) >= self.policy.kill_limit:
+            if beat.name not in self._given_up:
+                self._given_up.add(beat.name)
+                self.report(
+                    "error",
+                    f"{beat.name} hangs again after {len(kills)} restarts within "
+                    f"{self.policy.kill_window_s:.0f} s; it is left as it is, see its log",
+                )
+            return None
+        kills.append(now_s)
+        self._killed.add((beat.pid, beat.born))
+        self.report(
+            "error",
+            f"{beat.name} (pid {beat.pid}) has been silent for {silent_s:.2f} s while "
+            f"{beat.state!r}; it declared {beat.deadline_s:.2f} s: killed, to be started again",
+        )
+        return Kill(beat, silent_s)
+
+
+def kill_process(pid: int, born: int) -> bool:
+    """End a process for good if it is still the one that was born then; whether it was.
+
+    The pidfd is taken before the check, so the number cannot pass to another process in between.
+    """
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    try:
+        if process_birth(pid) != born:
+            return False
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        return True
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(pidfd)
+
+
+def supervise(cell: str, run_dir: Path, expected: Sequence[str], policy: Policy) -> int:
+    """Watch over a cell until SIGINT or SIGTERM."""
+    stop_signals = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals)
+    path = run_dir / "heartbeats" / f"{cell}.page"
+    heartbeat = Heartbeat(path, "supervisor", PERIOD_S, deadline_s=1.0)
+    page = HeartbeatPage(path)
+
+    def report(level: str, text: str) -> None:
+        at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        print(f"{at} {level} supervisor of {cell}: {text}", file=sys.stderr, flush=True)
+
+    watch = Watch(expected, policy, time.monotonic(), report)
+    report("info", f"watching {', '.join(expected)}")
+    try:
+        while signal.sigtimedwait(stop_signals, PERIOD_S) is None:
+            heartbeat.beat("watching")
+            beats = page.read()
+            beats.pop("supervisor", None)
+            for kill in watch.judge(beats, time.monotonic()):
+                if not kill_process(kill.beat.pid, kill.beat.born):
+                    report("info", f"{kill.beat.name} (pid {kill.beat.pid}) had ended by itself")
+        report("info", "ends")
+        return 0
+    finally:
+        page.close()
+        heartbeat.close()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the supervisor of one cell."""
+    policy = Policy()
+    parser = argparse.ArgumentParser(prog="supervisor", description=main.__doc__)
+    parser.add_argument("--cell", required=True, help="name of the cell")
+    parser.add_argument("--run-dir", required=True, type=Path, help="run directory of the plant")
+    parser.add_argument(
+        "--expect",
+        type=lambda text: tuple(part for part in text.split(",") if part),
+        default=DEFAULT_EXPECTED,
+        help="processes that must come, separated by commas (default: arm,fixtures,cell)",
+    )
+    parser.add_argument("--come-within", type=float, default=policy.come_within_s, help="seconds")
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if "--ros-args" in arguments:  # launch adds them to everything that it calls a node
+        arguments = arguments[: arguments.index("--ros-args")]
+    options = parser.parse_args(arguments)
+    return supervise(
+        options.cell,
+        options.run_dir,
+        options.expect,
+        Policy(options.come_within, policy.kill_limit, policy.kill_window_s),
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

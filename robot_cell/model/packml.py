@@ -1,0 +1,110 @@
+"""The PackML state machine of a cell (ISA-TR88.00.02-2015; numbers of OPC 30050), as one table.
+
+A command takes the cell from one state to another; an acting state ends by itself in the state that
+`COMPLETED` names. What is not in the table is refused.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class State(IntEnum):
+    """States with the numbers of OPC 30050."""
+
+    CLEARING = 1
+    STOPPED = 2
+    STARTING = 3
+    IDLE = 4
+    SUSPENDED = 5
+    EXECUTE = 6
+    STOPPING = 7
+    ABORTING = 8
+    ABORTED = 9
+    HOLDING = 10
+    HELD = 11
+    UNHOLDING = 12
+    SUSPENDING = 13
+    UNSUSPENDING = 14
+    RESETTING = 15
+    COMPLETING = 16
+    COMPLETE = 17
+
+    @property
+    def label(self) -> str:
+        """The name as the field writes it."""
+        return self.name.capitalize()
+
+
+class Command(IntEnum):
+    """What may be asked of a cell."""
+
+    RESET = 1
+    START = 2
+    STOP = 3
+    HOLD = 4
+    UNHOLD = 5
+    SUSPEND = 6
+    UNSUSPEND = 7
+    ABORT = 8
+    CLEAR = 9
+    COMPLETE = 10
+
+    @property
+    def label(self) -> str:
+        """The name as the field writes it."""
+        return self.name.capitalize()
+
+
+_STOPPABLE = (
+    State.STARTING,
+    State.IDLE,
+    State.SUSPENDED,
+    State.EXECUTE,
+    State.HOLDING,
+    State.HELD,
+    State.UNHOLDING,
+    State.SUSPENDING,
+    State.UNSUSPENDING,
+    State.RESETTING,
+    State.COMPLETING,
+    State.COMPLETE,
+)
+_ABORTABLE = (*_STOPPABLE, State.CLEARING, State.STOPPED, State.STOPPING)
+
+TRANSITIONS: dict[tuple[State, Command], State] = {
+    (State.IDLE, Command.START): State.STARTING,
+    (State.EXECUTE, Command.HOLD): State.HOLDING,
+    (State.HELD, Command.UNHOLD): State.UNHOLDING,
+    (State.EXECUTE, Command.SUSPEND): State.SUSPENDING,
+    (State.SUSPENDED, Command.UNSUSPEND): State.UNSUSPENDING,
+    (State.EXECUTE, Command.COMPLETE): State.COMPLETING,
+    (State.COMPLETE, Command.RESET): State.RESETTING,
+    (State.STOPPED, Command.RESET): State.RESETTING,
+    (State.ABORTED, Command.CLEAR): State.CLEARING,
+    **{(state, Command.STOP): State.STOPPING for state in _STOPPABLE},
+    **{(state, Command.ABORT): State.ABORTING for state in _ABORTABLE},
+}
+
+COMPLETED: dict[State, State] = {
+    State.STARTING: State.EXECUTE,
+    State.COMPLETING: State.COMPLETE,
+    State.RESETTING: State.IDLE,
+    State.HOLDING: State.HELD,
+    State.UNHOLDING: State.EXECUTE,
+    State.SUSPENDING: State.SUSPENDED,
+    State.UNSUSPENDING: State.EXECUTE,
+    State.STOPPING: State.STOPPED,
+    State.ABORTING: State.ABORTED,
+    State.CLEARING: State.STOPPED,
+}
+
+
+def allowed(state: State) -> tuple[Command, ...]:
+    """The commands that a cell in this state obeys."""
+    return tuple(command for command in Command if (state, command) in TRANSITIONS)
+
+
+def parse_command(text: str) -> Command | None:
+    """The command of that name, in any case; None if there is none."""
+    return Command.__members__.get(text.strip().upper())

@@ -1,0 +1,253 @@
+"""The plant: its cells with arms, fixtures, frames, programs and calendars, and its products."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, field_validator, model_validator
+
+from robot_cell.model.base import (
+    BrokenReference,
+    BrokenReferences,
+    Name,
+    PositiveVector3,
+    Vector3,
+    Word,
+)
+from robot_cell.model.calendar import Calendar
+from robot_cell.model.geometry import Box, CartesianPose, Frame, JointPose, Pose
+from robot_cell.model.program import FixtureStep, InspectStep, MoveStep, Program
+
+
+class Tool(Word):
+    """What is mounted on the flange: TCP in the flange frame, mass, hull, and how it grips.
+
+    Attributes:
+        tcp_xyz_m, tcp_rpy_deg: the TCP in the flange frame.
+        size_m: edge lengths of the tool's hull, a box between flange and TCP.
+        gripper: the fixture (kind `clamp`) whose `close` grips a part and whose `open` lets it go.
+    """
+
+    tcp_xyz_m: Vector3
+    tcp_rpy_deg: Vector3 = (0.0, 0.0, 0.0)
+    mass_kg: float = Field(gt=0.0)
+    size_m: PositiveVector3
+    gripper: Name
+
+
+class Arm(Word):
+    """An industrial arm.
+
+    Attributes:
+        urdf: path of the URDF or xacro file, relative to the plant file's folder or absolute.
+        driver: name in the entry-point group `robot_cell.arm_drivers`.
+        home: taught pose where every program starts and ends.
+    """
+
+    urdf: Path
+    driver: str
+    tool: Tool
+    home: Name = "home"
+
+
+class Bus(Word):
+    """A serial bus. A relative port is relative to the run directory (simulated plants)."""
+
+    port: str = Field(min_length=1)
+    baudrate: int = Field(default=115_200, gt=0)
+
+
+class Fixture(Word):
+    """A device on a serial bus.
+
+    Attributes:
+        kind: name in the entry-point group `robot_cell.fixture_drivers`.
+        address: address on its bus.
+        frame: where it acts (clamps, tables, sensors, feeders); none for a gripper.
+        mounted_on: the rotary table on which it is mounted, if it turns with one.
+        clears: the frame from which a feeder's `clear` takes parts away.
+    """
+
+    kind: Name
+    bus: Name
+    address: int = Field(ge=1, le=247)
+    frame: Name | None = None
+    mounted_on: Name | None = None
+    clears: Name | None = None
+    durations_s: dict[Name, Annotated[float, Field(gt=0.0)]] = Field(default_factory=dict)
+
+
+class Cell(Word):
+    """A robot cell. All geometry is in the arm's base frame, metres and degrees."""
+
+    description: str = ""
+    arm: Arm
+    buses: dict[Name, Bus] = Field(min_length=1)
+    fixtures: dict[Name, Fixture] = Field(min_length=1)
+    frames: dict[Name, Frame]
+    obstacles: tuple[Box, ...] = ()
+    poses: dict[Name, Pose]
+    programs: dict[Name, Program]
+    calendar: Calendar = Calendar()
+
+    @model_validator(mode="after")
+    def _references(self) -> Cell:
+        problems: list[BrokenReference] = []
+
+        def check(kind: str, name: str | None, known: Collection[str], *path: str | int) -> None:
+            if name is not None and name not in known:
+                expected = f"a {kind} of the cell: {', '.join(sorted(known))}"
+                problems.append(BrokenReference(path, name, expected))
+
+        addresses: dict[tuple[str, int], str] = {}
+        for name, fixture in self.fixtures.items():
+            check("bus", fixture.bus, self.buses, "fixtures", name, "bus")
+            check("frame", fixture.frame, self.frames, "fixtures", name, "frame")
+            check("frame", fixture.clears, self.frames, "fixtures", name, "clears")
+            check("fixture", fixture.mounted_on, self.fixtures, "fixtures", name, "mounted_on")
+            other = addresses.setdefault((fixture.bus, fixture.address), name)
+            if other != name:
+                expected = f"a free address; {other} has this one on the same bus"
+                path = ("fixtures", name, "address")
+                problems.append(BrokenReference(path, fixture.address, expected))
+        check("fixture", self.arm.tool.gripper, self.fixtures, "arm", "tool", "gripper")
+        check("pose", self.arm.home, self.poses, "arm", "home")
+        if not isinstance(self.poses.get(self.arm.home), JointPose | None):
+            expected = "a pose given as joints_deg"
+            problems.append(BrokenReference(("arm", "home"), self.arm.home, expected))
+        for name, pose in self.poses.items():
+            if isinstance(pose, CartesianPose):
+                check("frame", pose.frame, self.frames, "poses", name, "frame")
+        for name, program in self.programs.items():
+            for index, step in enumerate(program.steps):
+                here = ("programs", name, "steps", index)
+                if isinstance(step, MoveStep):
+                    check("pose", step.to, self.poses, *here, "to")
+                    if step.above_m and isinstance(self.poses.get(step.to), JointPose):
+                        expected = "no above_m: the pose is given by joints, not by a frame"
+                        problems.append(BrokenReference((*here, "above_m"), step.above_m, expected))
+                elif isinstance(step, FixtureStep):
+                    check("fixture", step.fixture, self.fixtures, *here, "fixture")
+                elif isinstance(step, InspectStep):
+                    check("fixture", step.inspect, self.fixtures, *here, "inspect")
+        if problems:
+            raise BrokenReferences(problems)
+        return self
+
+
+class PartShape(Word):
+    """A product's part: a box resting on its bottom face."""
+
+    size_m: PositiveVector3
+    mass_kg: float = Field(gt=0.0)
+
+
+class RecipeOperation(Word):
+    """One operation of a recipe.
+
+    Attributes:
+        name: unique in the recipe.
+        after: operations that must be complete before; by default the one listed before it.
+        programs: which program each cell that can do it runs.
+    """
+
+    name: Name
+    after: tuple[Name, ...] | None = None
+    programs: dict[Name, Name] = Field(min_length=1)
+
+
+class Product(Word):
+    """A product and its recipe (ISA-88: what is done, in which order, on which equipment)."""
+
+    description: str = ""
+    part: PartShape
+    operations: tuple[RecipeOperation, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _acyclic(self) -> Product:
+        problems: list[BrokenReference] = []
+        seen: list[str] = []
+        for index, operation in enumerate(self.operations):
+            path = ("operations", index)
+            if operation.name in seen:
+                expected = "a name that no other operation of the recipe has"
+                problems.append(BrokenReference((*path, "name"), operation.name, expected))
+            for position, other in enumerate(operation.after or ()):
+                if other not in seen:
+                    expected = f"an operation listed before it: {', '.join(seen) or 'none is'}"
+                    problems.append(BrokenReference((*path, "after", position), other, expected))
+            seen.append(operation.name)
+        if problems:
+            raise BrokenReferences(problems)
+        return self
+
+    def predecessors(self, index: int) -> tuple[int, ...]:
+        """Indices of the operations that must be complete before operation `index`."""
+        after = self.operations[index].after
+        if after is None:
+            return (index - 1,) if index else ()
+        names = [operation.name for operation in self.operations]
+        return tuple(names.index(name) for name in after)
+
+
+class Plant(Word):
+    """Everything a plant file says."""
+
+    plant: Name
+    description: str = ""
+    time_zone: str = "UTC"
+    products: dict[Name, Product] = Field(min_length=1)
+    cells: dict[Name, Cell] = Field(min_length=1)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(
+                f"unknown time zone {value!r}; use a name such as Europe/Berlin"
+            ) from error
+        return value
+
+    @model_validator(mode="after")
+    def _references(self) -> Plant:
+        problems = [
+            problem
+            for name, product in self.products.items()
+            for index, operation in enumerate(product.operations)
+            for problem in broken_programs(
+                ("products", name, "operations", index, "programs"),
+                operation.programs,
+                {cell: set(content.programs) for cell, content in self.cells.items()},
+            )
+        ]
+        if problems:
+            raise BrokenReferences(problems)
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The plant's time zone."""
+        return ZoneInfo(self.time_zone)
+
+
+def broken_programs(
+    path: tuple[str | int, ...],
+    programs: Mapping[str, str],
+    programs_by_cell: Mapping[str, Collection[str]],
+) -> list[BrokenReference]:
+    """Which of an operation's programs name a cell or a program that the plant does not have."""
+    problems: list[BrokenReference] = []
+    for cell, program in programs.items():
+        known = programs_by_cell.get(cell)
+        if known is None:
+            expected = f"a cell of the plant: {', '.join(sorted(programs_by_cell))}"
+            problems.append(BrokenReference((*path, cell), cell, expected))
+        elif program not in known:
+            expected = f"a program of {cell}: {', '.join(sorted(known))}"
+            problems.append(BrokenReference((*path, cell), program, expected))
+    return problems

@@ -1,0 +1,1 @@
+"""Thin ROS 2 nodes: messages to calls and back, nothing else."""

@@ -1,0 +1,255 @@
+"""FollowJointTrajectory server and joint states of one arm; its servo child does the moving."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+from typing import Any, Final
+
+import numpy as np
+from control_msgs.action import FollowJointTrajectory
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.task import Future
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Header
+
+from planners.kinematics.arm_description import read_arm
+from robot_cell.execution.horizon import Horizon, Outcome, Result
+from robot_cell.execution.trajectory_goal import (
+    GoalCode,
+    GoalRefusedError,
+    JointLimits,
+    Point,
+    segments_of,
+)
+from robot_cell.nodes.base import PlantNode, seconds, spin
+
+JOINT_STATES_HZ: Final = 50.0
+GOAL_TOLERANCE_RAD: Final = 0.005
+STOPPED_RAD_S: Final = 0.02
+GOAL_TIME_S: Final = 2.0
+
+_CODES: Final = {
+    Outcome.DONE: GoalCode.SUCCESSFUL,
+    Outcome.STOPPED: GoalCode.STOPPED,
+    Outcome.PATH_TOLERANCE: GoalCode.PATH_TOLERANCE_VIOLATED,
+    Outcome.GOAL_TOLERANCE: GoalCode.GOAL_TOLERANCE_VIOLATED,
+    Outcome.DEVICE_FAULT: GoalCode.DEVICE,
+}
+_PR_SET_PDEATHSIG: Final = 1
+
+
+class ArmNode(PlantNode):
+    """One arm: goals in, measured motion out."""
+
+    def __init__(self) -> None:
+        super().__init__("arm", in_cell=True)
+        self._servo: subprocess.Popen[bytes] | None = None
+        self._event_fd = -1
+        self._lock = threading.Lock()
+        self._pending: dict[int, Future] = {}
+        self._epoch = 0
+
+    def configure(self) -> None:
+        """Start the servo child and offer the action."""
+        joints = read_arm(self.cell.arm.urdf).joints
+        self._limits = JointLimits(
+            tuple(joint.name for joint in joints),
+            lower=np.array([joint.lower for joint in joints]),
+            upper=np.array([joint.upper for joint in joints]),
+            velocity=np.array([joint.velocity for joint in joints]),
+            acceleration=np.array([joint.acceleration for joint in joints]),
+        )
+        dof = len(self._limits.names)
+        path = self.run_dir / "horizons" / f"{self.cell_name}.page"
+        self._horizon = Horizon(path, dof, create=True)
+        self._start_servo(dof)
+        self._states = self.create_publisher(JointState, "joint_states", 10)
+        self.create_timer(1.0 / JOINT_STATES_HZ, self._publish_state)
+        self._server = ActionServer(
+            self,
+            FollowJointTrajectory,
+            "arm/follow_joint_trajectory",
+            execute_callback=self._execute,
+            goal_callback=self._accept,
+            cancel_callback=self._cancel,
+        )
+        self.clock.wait_for()
+
+    def release(self) -> None:
+        """Stop the servo; the arm holds."""
+        servo, self._servo = self._servo, None
+        if servo is not None:
+            servo.terminate()
+            try:
+                servo.wait(2.0)
+            except subprocess.TimeoutExpired:
+                servo.kill()
+                servo.wait()
+
+    # -- servo ----------------------------------------------------------------------------------
+
+    def _start_servo(self, dof: int) -> None:
+        read_fd, write_fd = os.pipe()
+        command = [sys.executable, "-m", "robot_cell.execution.servo"]
+        command += ["--cell", self.cell_name, "--driver", self.cell.arm.driver]
+        command += ["--address", str(self.run_dir / "sockets" / f"{self.cell_name}.arm")]
+        command += ["--dof", str(dof), "--run-dir", str(self.run_dir)]
+        command += ["--event-fd", str(write_fd)]
+        if self.simulated:
+            command.append("--simulated")
+        prctl = ctypes.CDLL(None).prctl
+        self._servo = subprocess.Popen(
+            command,
+            pass_fds=(write_fd,),
+            preexec_fn=lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
+        )
+        os.close(write_fd)
+        self._event_fd = read_fd
+        threading.Thread(target=self._listen, name="servo events", daemon=True).start()
+
+    def _listen(self) -> None:
+        """Wake the goal that waits for the order that has just ended."""
+        while os.read(self._event_fd, 64):
+            result = self._horizon.result()
+            self.clock.busy()
+            with self._lock:
+                future = self._pending.pop(result.order, None)
+            if future is None:
+                self.clock.wait_for()
+            else:
+                future.set_result(result)
+        # The servo has ended. Without it there is no motion to wait for, and a node without its
+        # servo is of no use: end as well, and be started again together.
+        if self._servo is not None:
+            self.get_logger().error("the servo has ended; this node ends to be started again")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _publish_state(self) -> None:
+        measured = self._horizon.measured()
+        if measured is None or not self._horizon.connected:
+            return
+        self._states.publish(
+            JointState(
+                header=Header(
+                    stamp=self.stamp(measured.time_ns), frame_id=f"{self.cell_name}/base_link"
+                ),
+                name=list(self._limits.names),
+                position=measured.positions.tolist(),
+                velocity=measured.velocities.tolist(),
+            )
+        )
+
+    # -- action ---------------------------------------------------------------------------------
+
+    def _accept(self, request: Any) -> GoalResponse:
+        """Take every goal: what is wrong with it is said in its result, with a code."""
+        del request
+        self.clock.busy()
+        return GoalResponse.ACCEPT
+
+    def _cancel(self, goal: Any) -> CancelResponse:
+        del goal
+        self._horizon.stop()
+        return CancelResponse.ACCEPT
+
+    async def _execute(self, goal: Any) -> Any:
+        try:
+            result = await self._follow(goal)
+        except GoalRefusedError as error:
+            self.clock.signal()
+            goal.abort()
+            answer = FollowJointTrajectory.Result(
+                error_code=int(error.code), error_string=str(error)
+            )
+            self.clock.wait_for()
+            return answer
+        answer = FollowJointTrajectory.Result(
+            error_code=int(_CODES[result.outcome]), error_string=self._describe(result)
+        )
+        self._publish_feedback(goal, result)
+        self.clock.signal()
+        if result.outcome is Outcome.DONE:
+            goal.succeed()
+        elif goal.is_cancel_requested:
+            goal.canceled()
+        else:
+            goal.abort()
+        self.clock.wait_for()
+        return answer
+
+    async def _follow(self, goal: Any) -> Result:
+        request = goal.request
+        measured = self._horizon.measured()
+        if measured is None or not self._horizon.connected:
+            raise GoalRefusedError(GoalCode.DEVICE, "the arm is not connected")
+        if self._pending:
+            raise GoalRefusedError(GoalCode.INVALID_GOAL, "the arm follows another goal")
+        points = [
+            Point(seconds(p.time_from_start), p.positions, p.velocities, p.accelerations)
+            for p in request.trajectory.points
+        ]
+        names = list(request.trajectory.joint_names)
+        segments = segments_of(names, points, self._limits, measured.setpoint)
+        goal_time = seconds(request.goal_time_tolerance)
+        future = Future()
+        with self._lock:
+            signals = self.clock.seq(f"{self.cell_name}/servo")
+            order = self._horizon.follow(
+                segments,
+                path_tolerance=self._tolerance(request.path_tolerance, 0.0),
+                goal_tolerance=self._tolerance(request.goal_tolerance, GOAL_TOLERANCE_RAD),
+                stopped_velocity=np.full(len(self._limits.names), STOPPED_RAD_S),
+                goal_time_tolerance_s=goal_time if goal_time > 0.0 else GOAL_TIME_S,
+            )
+            self._pending[order] = future
+        self.clock.wait_for({f"{self.cell_name}/servo": signals})
+        result: Result = await future
+        return result
+
+    def _tolerance(self, given: Any, default: float) -> Any:
+        """Per joint (n,): 0 means the default, negative means unlimited (control_msgs)."""
+        values = np.full(len(self._limits.names), default)
+        for tolerance in given:
+            if tolerance.name not in self._limits.names:
+                raise GoalRefusedError(
+                    GoalCode.INVALID_JOINTS, f"tolerance for unknown joint {tolerance.name!r}"
+                )
+            index = self._limits.names.index(tolerance.name)
+            if tolerance.position > 0.0:
+                values[index] = tolerance.position
+            elif tolerance.position < 0.0:
+                values[index] = np.inf if default else 0.0
+        return values
+
+    def _publish_feedback(self, goal: Any, result: Result) -> None:
+        """One feedback message at the end carries what was measured there."""
+        feedback = FollowJointTrajectory.Feedback()
+        feedback.joint_names = list(self._limits.names)
+        feedback.actual.positions = result.positions.tolist()
+        feedback.error.positions = result.error.tolist()
+        feedback.desired.positions = (result.positions - result.error).tolist()
+        with contextlib.suppress(Exception):
+            goal.publish_feedback(feedback)
+
+    def _describe(self, result: Result) -> str:
+        worst = int(np.argmax(np.abs(result.error)))
+        name, error = self._limits.names[worst], result.error[worst]
+        if result.outcome is Outcome.DONE:
+            return ""
+        if result.outcome is Outcome.STOPPED:
+            return "stopped on the path, as was asked"
+        if result.outcome is Outcome.DEVICE_FAULT:
+            return "the arm was lost in mid-motion; see the servo's log"
+        what = "path" if result.outcome is Outcome.PATH_TOLERANCE else "goal"
+        return f"{name} is {error:+.4f} rad off, beyond its {what} tolerance; the arm has stopped"
+
+
+def main() -> None:
+    """Entry point of `arm_node`."""
+    spin(ArmNode)

@@ -1,0 +1,158 @@
+"""What every node of the plant shares: parameters, lifecycle, clock, heartbeat and the main loop."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import rclpy
+from builtin_interfaces.msg import Time
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+from drivers.clock import PlantClock, open_clock
+from drivers.errors import DriverError
+from planners.errors import PlannerError
+from robot_cell.errors import RobotCellError
+from robot_cell.execution.heartbeat import Heartbeat
+from robot_cell.model import Cell, Plant
+from robot_cell.model.plant_file import load_plant
+
+LATCHED: Final = QoSProfile(
+    depth=1,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+    reliability=ReliabilityPolicy.RELIABLE,
+)
+"""A topic whose last message late subscribers get as well."""
+
+_HEARTBEAT_S: Final = 0.25
+
+
+class PlantNode(LifecycleNode):
+    """A lifecycle node that knows its plant, its run directory and the plant's clock."""
+
+    def __init__(self, name: str, *, in_cell: bool) -> None:
+        super().__init__(name, enable_communication_interface=True)
+        self.declare_parameter("plant", "")
+        self.declare_parameter("run_dir", "")
+        self.declare_parameter("simulated", False)
+        self.declare_parameter("autostart", True)
+        if in_cell:
+            self.declare_parameter("cell", "")
+        self._in_cell = in_cell
+        self.plant: Plant
+        self.cell_name = "plant"
+        self.clock: PlantClock
+        self.run_dir = Path()
+        self.simulated = False
+        self._heartbeat: Heartbeat | None = None
+
+    # -- lifecycle ------------------------------------------------------------------------------
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Read the plant file and open what the node needs; the reason of a failure is logged."""
+        del state
+        try:
+            self.run_dir = Path(self.text("run_dir"))
+            self.simulated = bool(self.get_parameter("simulated").value)
+            self.plant = load_plant(Path(self.text("plant")))
+            if self._in_cell:
+                self.cell_name = self.text("cell")
+                if self.cell_name not in self.plant.cells:
+                    listed = ", ".join(sorted(self.plant.cells))
+                    raise RobotCellError(
+                        f"parameter cell: the plant has no cell {self.cell_name!r}; "
+                        f"it has: {listed}"
+                    )
+            own = self.get_name()
+            participant = f"{self.cell_name}/{own}" if self._in_cell else own
+            self.clock = open_clock(self.run_dir, participant, simulated=self.simulated)
+            self._heartbeat = Heartbeat(
+                self.run_dir / "heartbeats" / f"{self.cell_name}.page", own, _HEARTBEAT_S
+            )
+            self.create_timer(_HEARTBEAT_S, lambda: self.beat())
+            self.configure()
+        except (RobotCellError, DriverError, PlannerError, OSError) as error:
+            self.get_logger().error(f"cannot configure: {error}")
+            return TransitionCallbackReturn.FAILURE
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let go of everything."""
+        del state
+        self.release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def configure(self) -> None:
+        """Open what this node needs; called once the plant is known."""
+
+    def release(self) -> None:
+        """Close what `configure` opened; called once, also after a failure."""
+
+    # -- what nodes use -------------------------------------------------------------------------
+
+    @property
+    def cell(self) -> Cell:
+        """This node's cell."""
+        return self.plant.cells[self.cell_name]
+
+    def text(self, parameter: str) -> str:
+        """A parameter that must have been given.
+
+        Raises:
+            RobotCellError: it is empty.
+        """
+        value = str(self.get_parameter(parameter).value)
+        if not value:
+            raise RobotCellError(f"parameter {parameter} is missing; the launch file sets it")
+        return value
+
+    def beat(self) -> None:
+        """Tell the supervisor that this node's loop turns."""
+        if self._heartbeat is not None:
+            self._heartbeat.beat("active")
+
+    def stamp(self, at_ns: int | None = None) -> Time:
+        """A plant time as a message stamp."""
+        now_ns = max(0, self.clock.now_ns() if at_ns is None else at_ns)
+        return Time(sec=now_ns // 1_000_000_000, nanosec=now_ns % 1_000_000_000)
+
+
+def spin(make: Callable[[], PlantNode]) -> None:
+    """Main function of a node's process: start it, serve until asked to stop, leave cleanly."""
+    rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    node = make()
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    code = 0
+    try:
+        if bool(node.get_parameter("autostart").value):
+            configured = node.trigger_configure()
+            if configured != TransitionCallbackReturn.SUCCESS:
+                code = 1
+                return
+            node.trigger_activate()
+        with contextlib.suppress(ExternalShutdownException):
+            while rclpy.ok() and not stop.is_set():
+                executor.spin_once(timeout_sec=0.1)
+    finally:
+        node.release()
+        executor.shutdown(timeout_sec=0.5)
+        node.destroy_node()
+        rclpy.try_shutdown()
+        sys.stdout.flush()
+        sys.exit(code)
+
+
+def seconds(duration: Any) -> float:
+    """Seconds of a builtin_interfaces/Duration message."""
+    return float(duration.sec) + float(duration.nanosec) * 1e-9

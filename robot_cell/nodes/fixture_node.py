@@ -1,0 +1,181 @@
+"""FixtureCommand server of a cell: owns the serial buses and every device on them."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.task import Future
+from robot_cell_interfaces.action import FixtureCommand
+
+from drivers.errors import DriverError
+from drivers.fixtures import (
+    FixtureBus,
+    FixtureDriver,
+    FixtureRefused,
+    StepReport,
+    StepState,
+    load_fixture_driver,
+)
+from drivers.serial_link import SerialLink
+from robot_cell.nodes.base import PlantNode, spin
+
+POLL_NS: Final = 30_000_000
+"""Plant time between two questions to a device that is moving."""
+
+RETRY_NS: Final = 100_000_000
+"""Plant time before a device that did not answer is asked again."""
+
+
+@dataclass(frozen=True)
+class _Ended:
+    status: str
+    message: str
+    started_ns: int
+    values: Mapping[str, str]
+
+
+class FixtureNode(PlantNode):
+    """Commands in, outcomes out; each device is asked, never assumed."""
+
+    def __init__(self) -> None:
+        super().__init__("fixtures", in_cell=True)
+        self._work: queue.SimpleQueue[tuple[Any, Future] | None] = queue.SimpleQueue()
+        self._devices: dict[str, FixtureDriver] = {}
+        self._links: list[SerialLink] = []
+        self._closing = False
+
+    def configure(self) -> None:
+        """Make the buses and devices, and offer the action; ports are opened when first used."""
+        buses: dict[str, FixtureBus] = {}
+        for name, bus in self.cell.buses.items():
+            link = SerialLink(str(self.run_dir / bus.port), bus.baudrate)
+            self._links.append(link)
+            buses[name] = FixtureBus(link)
+        for name, fixture in self.cell.fixtures.items():
+            make = load_fixture_driver(fixture.kind)
+            self._devices[name] = make(name, buses[fixture.bus], fixture.address)
+        self._server = ActionServer(
+            self,
+            FixtureCommand,
+            "fixtures/command",
+            execute_callback=self._execute,
+            goal_callback=self._accept,
+            cancel_callback=lambda _: CancelResponse.REJECT,
+        )
+        threading.Thread(target=self._serve, name="fixtures", daemon=True).start()
+        self.clock.wait_for()
+
+    def release(self) -> None:
+        """Close the ports; what a device is doing it does to its end."""
+        self._closing = True
+        self._work.put(None)
+        for link in self._links:
+            link.close()
+        self._links.clear()
+
+    def _accept(self, request: Any) -> GoalResponse:
+        del request
+        self.clock.busy()
+        return GoalResponse.ACCEPT
+
+    async def _execute(self, goal: Any) -> Any:
+        future: Future = Future()
+        self._work.put((goal.request, future))
+        ended: _Ended = await future
+        answer = FixtureCommand.Result(
+            success=ended.status == "done",
+            status=ended.status,
+            message=ended.message,
+            keys=list(ended.values),
+            values=list(ended.values.values()),
+            started_ns=ended.started_ns,
+            ended_ns=self.clock.now_ns(),
+        )
+        self.clock.signal()
+        if answer.success:
+            goal.succeed()
+        else:
+            goal.abort()
+        self.clock.wait_for()
+        return answer
+
+    # -- the thread that talks to the devices ---------------------------------------------------
+
+    def _serve(self) -> None:
+        while (item := self._work.get()) is not None:
+            request, future = item
+            started_ns = self.clock.now_ns()
+            try:
+                ended = self._command(request, started_ns)
+            except DriverError as error:
+                ended = _Ended("uncertain", str(error), started_ns, {})
+            future.set_result(ended)
+
+    def _command(self, request: Any, started_ns: int) -> _Ended:
+        device = self._devices.get(request.device)
+        if device is None:
+            listed = ", ".join(sorted(self._devices))
+            message = f"cell {self.cell_name} has no fixture {request.device!r}; it has: {listed}"
+            return _Ended("refused", message, -1, {})
+        if request.command == "read":
+            return _Ended("done", "", started_ns, self._read(device, started_ns))
+        deadline_ns = started_ns + int(request.timeout_s * 1e9)
+        report = self._begin(device, request, deadline_ns)
+        if isinstance(report, _Ended):
+            return report
+        while report.state is StepState.RUNNING:
+            if self.clock.now_ns() >= deadline_ns:
+                message = (
+                    f"{device.name} still runs {request.command} after {request.timeout_s:g} s"
+                )
+                return _Ended("failed", message, started_ns, {})
+            if not self.clock.sleep_until(self.clock.now_ns() + POLL_NS, lambda: self._closing):
+                return _Ended("uncertain", "the fixture node was stopped", started_ns, {})
+            report = self._ask(device, request.step_id, deadline_ns)
+        if report.state is StepState.DONE:
+            return _Ended("done", "", started_ns, self._read(device, deadline_ns))
+        status = "failed" if report.state is StepState.FAILED else "uncertain"
+        message = f"{device.name} {request.command}: {report.code} {report.message}".rstrip()
+        return _Ended(status, message, started_ns, {})
+
+    def _begin(self, device: FixtureDriver, request: Any, deadline_ns: int) -> StepReport | _Ended:
+        """Send the command once; after a fault on the line, ask what became of it."""
+        try:
+            return device.begin(request.step_id, request.command, tuple(request.args))
+        except FixtureRefused as error:
+            return _Ended("refused", str(error), -1, {})
+        except DriverError as error:
+            self.get_logger().warning(f"{error}; asking the device what became of the step")
+        report = self._ask(device, request.step_id, deadline_ns)
+        if report.state is not StepState.UNKNOWN:
+            return report
+        # The device has never begun it, so sending it again cannot do it twice.
+        return device.begin(request.step_id, request.command, tuple(request.args))
+
+    def _ask(self, device: FixtureDriver, step_id: int, deadline_ns: int) -> StepReport:
+        while True:
+            try:
+                return device.outcome(step_id)
+            except DriverError:
+                if self._closing or self.clock.now_ns() + RETRY_NS > deadline_ns:
+                    raise
+                self.clock.sleep_until(self.clock.now_ns() + RETRY_NS, lambda: self._closing)
+
+    def _read(self, device: FixtureDriver, deadline_ns: int) -> Mapping[str, str]:
+        while True:
+            try:
+                return device.read()
+            except DriverError:
+                if self._closing or self.clock.now_ns() + RETRY_NS > deadline_ns:
+                    raise
+                self.clock.sleep_until(self.clock.now_ns() + RETRY_NS, lambda: self._closing)
+
+
+def main() -> None:
+    """Entry point of `fixture_node`."""
+    spin(FixtureNode)

@@ -1,0 +1,152 @@
+"""The executor's ports over ROS 2 actions: the cell's arm and the cell's fixtures."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from builtin_interfaces.msg import Duration
+from control_msgs.action import FollowJointTrajectory
+from control_msgs.msg import JointTolerance
+from rclpy.action import ActionClient
+from rclpy.node import Node
+from robot_cell_interfaces.action import FixtureCommand
+from trajectory_msgs.msg import JointTrajectoryPoint
+
+from drivers.clock import PlantClock
+from robot_cell.execution.executor import FixtureOutcome, MotionOutcome
+from robot_cell.nodes.waiting import NoAnswerError, await_now, await_peer
+from robot_cell.programs import StepMotion
+
+PATH_TOLERANCE_RAD: Final = 0.1
+_ARM_SLACK_S: Final = 5.0
+
+
+def duration(seconds: float) -> Duration:
+    """A ROS duration message."""
+    nanoseconds = round(seconds * 1e9)
+    return Duration(sec=nanoseconds // 1_000_000_000, nanosec=nanoseconds % 1_000_000_000)
+
+
+class ActionArm:
+    """The arm behind a FollowJointTrajectory server, ours or any vendor's."""
+
+    def __init__(
+        self, node: Node, clock: PlantClock, cell: str, joint_names: tuple[str, ...]
+    ) -> None:
+        self._clock = clock
+        self._peer = f"{cell}/arm"
+        self._joints = joint_names
+        self._client = ActionClient(node, FollowJointTrajectory, "arm/follow_joint_trajectory")
+        self._goal: Any = None
+        self._lock = threading.Lock()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the server has been discovered."""
+        return bool(self._client.server_is_ready())
+
+    def follow(self, motion: StepMotion) -> MotionOutcome:
+        """Follow a trajectory to its end; returns when the arm stands or has failed."""
+        goal = FollowJointTrajectory.Goal()
+        goal.trajectory.joint_names = list(self._joints)
+        rows = zip(
+            motion.times.tolist(),
+            motion.positions.tolist(),
+            motion.velocities.tolist(),
+            motion.accelerations.tolist(),
+            strict=True,
+        )
+        goal.trajectory.points = [
+            JointTrajectoryPoint(
+                positions=q, velocities=v, accelerations=a, time_from_start=duration(t)
+            )
+            for t, q, v, a in rows
+        ]
+        goal.path_tolerance = [
+            JointTolerance(name=name, position=PATH_TOLERANCE_RAD) for name in self._joints
+        ]
+        measured: dict[str, tuple[float, ...]] = {}
+        arrived = threading.Event()
+
+        def on_feedback(message: Any) -> None:
+            measured["error"] = tuple(message.feedback.error.positions)
+            measured["positions"] = tuple(message.feedback.actual.positions)
+            arrived.set()
+
+        signals = self._clock.seq(self._peer)
+        try:
+            handle = await_now(
+                self._client.send_goal_async(goal, feedback_callback=on_feedback), "the arm"
+            )
+            if not handle.accepted:
+                return MotionOutcome(False, "the arm refused the goal")
+            with self._lock:
+                self._goal = handle
+            deadline_ns = self._clock.now_ns() + int((motion.duration_s + _ARM_SLACK_S) * 1e9)
+            answer = await_peer(
+                self._clock, handle.get_result_async(), self._peer, signals, deadline_ns, "the arm"
+            )
+        except NoAnswerError as error:
+            return MotionOutcome(False, str(error))
+        finally:
+            with self._lock:
+                self._goal = None
+        arrived.wait(0.5)
+        result = answer.result
+        return MotionOutcome(
+            result.error_code == FollowJointTrajectory.Result.SUCCESSFUL,
+            result.error_string,
+            measured.get("error", ()),
+            measured.get("positions", ()),
+        )
+
+    def stop(self) -> None:
+        """Stop the running motion on its path, if there is one; does not wait."""
+        with self._lock:
+            if self._goal is not None:
+                self._goal.cancel_goal_async()
+
+
+class ActionFixtures:
+    """The cell's fixtures behind one FixtureCommand server."""
+
+    def __init__(self, node: Node, clock: PlantClock, cell: str, epoch: Callable[[], int]) -> None:
+        self._clock = clock
+        self._peer = f"{cell}/fixtures"
+        self._epoch = epoch
+        self._client = ActionClient(node, FixtureCommand, "fixtures/command")
+
+    @property
+    def ready(self) -> bool:
+        """Whether the server has been discovered."""
+        return bool(self._client.server_is_ready())
+
+    def command(
+        self, device: str, step_id: int, command: str, args: Sequence[str], timeout_s: float
+    ) -> FixtureOutcome:
+        """Give a command (or `read`) and wait for its outcome."""
+        goal = FixtureCommand.Goal(
+            device=device,
+            step_id=step_id,
+            command=command,
+            args=list(args),
+            timeout_s=timeout_s,
+            epoch=self._epoch(),
+        )
+        signals = self._clock.seq(self._peer)
+        what = f"fixture {device}"
+        try:
+            handle = await_now(self._client.send_goal_async(goal), what)
+            if not handle.accepted:
+                return FixtureOutcome("refused", f"{what}: the goal was refused")
+            deadline_ns = self._clock.now_ns() + int((timeout_s + 5.0) * 1e9)
+            answer = await_peer(
+                self._clock, handle.get_result_async(), self._peer, signals, deadline_ns, what
+            )
+        except NoAnswerError as error:
+            return FixtureOutcome("uncertain", str(error))
+        result = answer.result
+        values = dict(zip(result.keys, result.values, strict=True))
+        return FixtureOutcome(result.status, result.message, values)

@@ -1,0 +1,338 @@
+"""The plant's scheduler: takes batches in, plans, publishes, and leases operations to cells."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future as PoolFuture
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any, Final
+
+from rclpy.action import ActionClient
+from rclpy.task import Future
+from robot_cell_interfaces.action import ExecuteOperation
+from robot_cell_interfaces.msg import CellState, Schedule
+from robot_cell_interfaces.srv import CancelJob, GetJobs, GetSchedule, SubmitBatch
+
+from robot_cell.errors import RobotCellError
+from robot_cell.model import PlannedOperation
+from robot_cell.model.packml import State
+from robot_cell.nodes import messages
+from robot_cell.nodes.base import LATCHED, PlantNode, spin
+from robot_cell.nodes.waiting import NoAnswerError, await_now
+from robot_cell.orders.board import Board
+from robot_cell.orders.dispatching import decide
+from robot_cell.orders.intake import orders_from_json
+from robot_cell.orders.planning_job import Plan, make_plan, prepare
+from robot_cell.orders.problems import BatchError
+from robot_cell.orders.status import job_views
+from robot_cell.store import open_journal
+
+_POLL_S: Final = 0.002
+_WORKING: Final = (
+    State.IDLE,
+    State.STARTING,
+    State.EXECUTE,
+    State.COMPLETING,
+    State.COMPLETE,
+)
+
+Task = Callable[[], None]
+
+
+@dataclass
+class _CellLink:
+    """A cell as the scheduler sees it."""
+
+    client: ActionClient
+    state: State | None = None
+    available: bool = False
+    running: PlannedOperation | None = None
+    signals: int = 0
+
+
+class SchedulerNode(PlantNode):
+    """Orders in, leases out. All decisions are made in one thread, one after the other."""
+
+    def __init__(self) -> None:
+        super().__init__("scheduler", in_cell=False)
+        self.declare_parameter("hold_until_batch", False)
+        self.declare_parameter("planning_time_s", 1.5)
+        self.declare_parameter("seed", 0)
+        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._links: dict[str, _CellLink] = {}
+        self._plan = Plan.empty()
+        self._revision = 0
+        self._batches = 0
+        self._pool: ProcessPoolExecutor | None = None
+
+    def configure(self) -> None:
+        """Open the journal, the links to the cells and the doors."""
+        self._pool = ProcessPoolExecutor(1, mp_context=get_context("forkserver"))
+        self._prepared: PoolFuture[None] = self._pool.submit(prepare, self.plant)
+        self._journal_path = self.run_dir / "journal.db"
+        self._journal = open_journal(self._journal_path)
+        self._board = Board(self.plant, self._journal)
+        self._schedules = self.create_publisher(Schedule, "/schedule", LATCHED)
+        for name in self.plant.cells:
+            client = ActionClient(self, ExecuteOperation, f"/{name}/execute_operation")
+            self._links[name] = _CellLink(client)
+            self.create_subscription(
+                CellState,
+                f"/{name}/state",
+                lambda message, cell=name: self._tasks.put(
+                    lambda: self._on_state(cell, State(message.state))
+                ),
+                LATCHED,
+            )
+        self.create_service(SubmitBatch, "/submit_batch", self._service(self._submit))
+        self.create_service(CancelJob, "/cancel_job", self._service(self._cancel))
+        self.create_service(GetJobs, "/get_jobs", self._service(self._get_jobs))
+        self.create_service(GetSchedule, "/get_schedule", self._service(self._get_schedule))
+        threading.Thread(target=self._serve, name="decisions", daemon=True).start()
+
+    def release(self) -> None:
+        """End the decisions and the planning process."""
+        self._tasks.put(None)
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    # -- the one thread that decides ------------------------------------------------------------
+
+    def _service(self, answer: Callable[[Any, Any], None]) -> Callable[[Any, Any], Any]:
+        """A service whose answer is made by the deciding thread."""
+
+        async def handle(request: Any, response: Any) -> Any:
+            future: Future = Future()
+
+            def task() -> None:
+                try:
+                    answer(request, response)
+                except RobotCellError as error:
+                    response.message = str(error)
+                finally:
+                    future.set_result(response)
+
+            self._tasks.put(task)
+            return await future
+
+        return handle
+
+    def _serve(self) -> None:
+        self._recover()
+        wake_ns: int | None = None
+        while True:
+            self._let_time_pass(wake_ns)
+            if not self._next_tasks(wake_ns):
+                return
+            try:
+                wake_ns = self._dispatch()
+            except (RobotCellError, NoAnswerError) as error:
+                self.get_logger().error(f"cannot dispatch: {error}")
+
+    def _let_time_pass(self, wake_ns: int | None) -> None:
+        if bool(self.get_parameter("hold_until_batch").value) and not self._batches:
+            return
+        peers = {
+            f"{name}/cell": link.signals
+            for name, link in self._links.items()
+            if link.running is not None
+        }
+        if wake_ns is None:
+            self.clock.wait_for(peers)
+        else:
+            self.clock.wait_for(peers, until_ns=wake_ns)
+
+    def _next_tasks(self, wake_ns: int | None) -> bool:
+        """Wait for something to do and do it; False at the end."""
+        while True:
+            try:
+                task = self._tasks.get(timeout=None if wake_ns is None else _POLL_S)
+            except queue.Empty:
+                assert wake_ns is not None
+                if self.clock.now_ns() < wake_ns:
+                    continue
+                self.clock.busy()
+                return True
+            self.clock.busy()
+            while True:
+                if task is None:
+                    return False
+                task()
+                try:
+                    task = self._tasks.get_nowait()
+                except queue.Empty:
+                    return True
+
+    def _recover(self) -> None:
+        """What was leased when the scheduler ended is planned again; what ran is a person's to say."""
+        now_ns = self.clock.now_ns()
+        for record in self._journal.operations(status="leased"):
+            self._journal.requeue(record.operation_id, "the scheduler was restarted", now_ns)
+        published = self._journal.schedule()
+        if published is not None:
+            self._batches = 1
+            self._revision = published.revision
+            self._plan = Plan(published.rows, published.engine)
+        self._board.refresh()
+        self._publish()
+
+    # -- dispatch -------------------------------------------------------------------------------
+
+    def _on_state(self, cell: str, state: State) -> None:
+        link = self._links[cell]
+        if state is State.IDLE:
+            link.available = True
+        elif state not in _WORKING:
+            link.available = False
+        if state != link.state:
+            link.state = state
+
+    def _dispatch(self) -> int | None:
+        """Start what may start; returns the plant time at which time alone lets more start."""
+        idle = [
+            name for name, link in self._links.items() if link.available and link.running is None
+        ]
+        if not idle or not self._plan.rows:
+            return None
+        decision = decide(self._plan.rows, self._board.work(self.clock), idle, self.clock.now_ns())
+        for row in decision.start:
+            self._lease(row)
+        if decision.start:
+            self._publish()
+        return decision.wake_ns
+
+    def _lease(self, row: PlannedOperation) -> None:
+        link = self._links[row.cell]
+        token = self._journal.lease_operation(row.operation_id, row.cell, row.program)
+        goal = ExecuteOperation.Goal(
+            operation_id=row.operation_id,
+            order_id=row.order_id,
+            unit=row.unit,
+            product=self._board.product(row.order_id),
+            operation=row.operation,
+            program=row.program,
+            token=token,
+        )
+        link.signals = self.clock.seq(f"{row.cell}/cell")
+        try:
+            handle = await_now(link.client.send_goal_async(goal), f"cell {row.cell}")
+            accepted = bool(handle.accepted)
+        except NoAnswerError as error:
+            self.get_logger().error(str(error))
+            accepted = False
+        if not accepted:
+            link.available = False
+            self._journal.requeue(
+                row.operation_id, f"{row.cell} did not take it", self.clock.now_ns()
+            )
+            return
+        link.running = row
+        self._board.set_running(row, self.clock.now_ns())
+        result = handle.get_result_async()
+        result.add_done_callback(
+            lambda future: self._tasks.put(lambda: self._ended(row, future.result().result))
+        )
+
+    def _ended(self, row: PlannedOperation, result: Any) -> None:
+        link = self._links[row.cell]
+        link.running = None
+        if result.success:
+            self._board.set_ended(row.operation_id, result.started_ns, result.ended_ns)
+        else:
+            self.get_logger().error(
+                f"{row.operation_id} on {row.cell} {result.status}: {result.message}"
+            )
+            link.available = False
+            self._board.refresh()
+        self._publish()
+
+    def _publish(self) -> None:
+        self._schedules.publish(
+            messages.schedule(self._plan, self._board, self._revision, self.clock, self.stamp())
+        )
+
+    # -- services -------------------------------------------------------------------------------
+
+    def _submit(self, request: Any, response: Any) -> None:
+        try:
+            orders = orders_from_json(request.content_json, self.plant, request.source)
+        except BatchError as error:
+            response.errors = [messages.input_error(problem) for problem in error.problems]
+            response.message = str(error)
+            return
+        accepted = self._journal.accept_batch(
+            orders, request.source, request.submitted_by, self.plant, at_ns=self.clock.now_ns()
+        )
+        response.order_ids = list(accepted.new_ids)
+        response.already_known = list(accepted.known_ids)
+        response.accepted = True
+        response.message = f"{len(accepted.new_ids)} orders accepted"
+        self._board.refresh()
+        if accepted.new_ids:
+            self._replan()
+        self._batches += 1
+
+    def _replan(self) -> None:
+        """Plan everything that is not begun, check it, store it, publish it."""
+        pool = self._pool
+        if pool is None:
+            return
+        job = pool.submit(
+            make_plan,
+            self.plant,
+            self._journal_path,
+            self.clock.now_ns(),
+            self.clock.start(),
+            time_limit_s=float(self.get_parameter("planning_time_s").value),
+            seed=int(self.get_parameter("seed").value),
+        )
+        started_s = time.monotonic()
+        self._plan = job.result()
+        self._revision = self._journal.publish_schedule(
+            self._plan.rows, at_ns=self.clock.now_ns(), engine=self._plan.engine
+        )
+        self.get_logger().info(
+            f"schedule {self._revision} by {self._plan.engine}: {len(self._plan.rows)} operations, "
+            f"to {self._plan.makespan_ns * 1e-9:.1f} s, made in {time.monotonic() - started_s:.2f} s"
+        )
+        self._board.refresh()
+        self._publish()
+
+    def _cancel(self, request: Any, response: Any) -> None:
+        cancelled = self._journal.cancel_order(
+            request.order_id, request.asked_by, request.reason, self.clock.now_ns()
+        )
+        response.success = True
+        response.message = f"{len(cancelled)} operations of {request.order_id} cancelled"
+        self._board.refresh()
+        if cancelled:
+            self._replan()
+
+    def _get_jobs(self, request: Any, response: Any) -> None:
+        wanted = set(request.order_ids)
+        start = self.clock.start()
+        response.jobs = [
+            messages.job_status(view, start)
+            for view in job_views(
+                self._board.orders.values(), self._board.operations.values(), start
+            )
+            if not wanted or view.order_id in wanted
+        ]
+        response.now_ns = messages.unix_ns(start, self.clock.now_ns())
+
+    def _get_schedule(self, request: Any, response: Any) -> None:
+        del request
+        response.schedule = messages.schedule(
+            self._plan, self._board, self._revision, self.clock, self.stamp()
+        )
+
+
+def main() -> None:
+    """Entry point of `scheduler_node`."""
+    spin(SchedulerNode)

@@ -1,0 +1,46 @@
+"""Homogeneous transforms from what plant files say."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_cell.model import CartesianPose, Cell, JointPose, MoveStep
+
+Array = NDArray[np.float64]
+
+
+def transform(xyz_m: tuple[float, float, float], rpy_deg: tuple[float, float, float]) -> Array:
+    """The (4, 4) transform of a translation and fixed-axis roll, pitch, yaw (URDF convention)."""
+    roll, pitch, yaw = np.radians(rpy_deg)
+    cr, sr, cp, sp = np.cos(roll), np.sin(roll), np.cos(pitch), np.sin(pitch)
+    cy, sy = np.cos(yaw), np.sin(yaw)
+    result = np.eye(4)
+    result[:3, :3] = [
+        [cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr],
+        [sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr],
+        [-sp, cp * sr, cp * cr],
+    ]
+    result[:3, 3] = xyz_m
+    return result
+
+
+def transform_flange_tcp(cell: Cell) -> Array:
+    """The TCP in the arm's flange frame, (4, 4)."""
+    return transform(cell.arm.tool.tcp_xyz_m, cell.arm.tool.tcp_rpy_deg)
+
+
+def transform_base_target(cell: Cell, step: MoveStep) -> Array | None:
+    """Where a move's TCP goes in the arm's base frame, (4, 4); None for a pose given by joints."""
+    pose = cell.poses[step.to]
+    if isinstance(pose, JointPose):
+        return None
+    assert isinstance(pose, CartesianPose)
+    frame = cell.frames[pose.frame]
+    x, y, z = pose.xyz_m
+    return transform(frame.xyz_m, frame.rpy_deg) @ transform((x, y, z + step.above_m), pose.rpy_deg)
+
+
+def joints_rad(pose: JointPose) -> Array:
+    """Joint positions (n,) in radians of a pose taught by joints."""
+    return np.radians(np.asarray(pose.joints_deg))

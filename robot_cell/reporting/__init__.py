@@ -1,0 +1,1 @@
+"""What people read about a plan or a run: Gantt charts and reports."""

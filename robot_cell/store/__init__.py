@@ -1,0 +1,58 @@
+"""The journal: orders, operations, steps, schedules, events; durable before acknowledged."""
+
+from robot_cell.store.errors import (
+    BatchTooLarge,
+    JournalCorrupt,
+    JournalError,
+    JournalFull,
+    JournalLocked,
+    JournalUnavailable,
+    OrderConflict,
+    OtherVersion,
+    StaleToken,
+    UnknownOperation,
+    UnknownOrder,
+    UnknownStep,
+    WrongStatus,
+)
+from robot_cell.store.journal import Journal, open_journal
+from robot_cell.store.records import (
+    Accepted,
+    CommandRecord,
+    EndStatus,
+    EventRecord,
+    OperationRecord,
+    OrderRecord,
+    ScheduleRecord,
+    Status,
+    StepOutcome,
+    StepRecord,
+)
+
+__all__ = [
+    "Accepted",
+    "BatchTooLarge",
+    "CommandRecord",
+    "EndStatus",
+    "EventRecord",
+    "Journal",
+    "JournalCorrupt",
+    "JournalError",
+    "JournalFull",
+    "JournalLocked",
+    "JournalUnavailable",
+    "OperationRecord",
+    "OrderConflict",
+    "OrderRecord",
+    "OtherVersion",
+    "ScheduleRecord",
+    "StaleToken",
+    "Status",
+    "StepOutcome",
+    "StepRecord",
+    "UnknownOperation",
+    "UnknownOrder",
+    "UnknownStep",
+    "WrongStatus",
+    "open_journal",
+]

@@ -1,0 +1,68 @@
+"""How robot_cell is installed, by pip and by colcon (ament_python)."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+PACKAGE = "robot_cell"
+# Declarative files, found by ROS 2 below share/robot_cell.
+SHARED_FOLDERS = ("launch", "urdf", "sim/worlds", "examples")
+
+
+def shared_files() -> list[tuple[str, list[str]]]:
+    """Each folder below share/ and the files that go there."""
+    shared = [
+        ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
+        (f"share/{PACKAGE}", ["package.xml"]),
+    ]
+    for top in SHARED_FOLDERS:
+        for folder in sorted({file.parent for file in Path(top).rglob("*") if file.is_file()}):
+            files = sorted(str(file) for file in folder.iterdir() if file.is_file())
+            shared.append((f"share/{PACKAGE}/{folder}", files))
+    return shared
+
+
+setup(
+    name=PACKAGE,
+    version="0.1.0",
+    description="Cell control and scheduling for robot cells",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(
+        include=[
+            "planners",
+            "planners.*",
+            "drivers",
+            "drivers.*",
+            "robot_cell",
+            "robot_cell.*",
+            "sim",
+            "sim.*",
+        ]
+    ),
+    package_data={"": ["py.typed"], "robot_cell": ["gateway/static/**/*"]},
+    data_files=shared_files(),
+    extras_require={"test": ["pytest"]},  # colcon test looks for it
+    zip_safe=False,
+    entry_points={
+        "console_scripts": [
+            "robot-cell = robot_cell.cli.app:main",
+            "arm_node = robot_cell.nodes.arm_node:main",
+            "cell_node = robot_cell.nodes.cell_node:main",
+            "fixture_node = robot_cell.nodes.fixture_node:main",
+            "scheduler_node = robot_cell.nodes.scheduler_node:main",
+            "sim_node = sim.node:main",
+            "supervisor = robot_cell.execution.supervisor:main",
+        ],
+        # The plant file names a driver of these groups; other packages may register theirs.
+        "robot_cell.arm_drivers": [
+            "mujoco = sim.arm_driver:MujocoArm",
+        ],
+        "robot_cell.fixture_drivers": [
+            "clamp = drivers.fixtures.devices:Clamp",
+            "feeder = drivers.fixtures.devices:Feeder",
+            "sensor = drivers.fixtures.devices:PresenceSensor",
+            "table = drivers.fixtures.devices:RotaryTable",
+        ],
+    },
+)

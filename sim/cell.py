@@ -1,0 +1,210 @@
+"""One simulated cell without ROS: physics, arm socket and serial ports in one loop.
+
+The loop goes through three phases per tick. *Stepped*: the physics has reached the tick, and the
+cell waits until every other simulator has also left the tick before, so that nobody's signals are
+seen a tick early. *Asked*: the arm's driver has the state and owes setpoints. *Ready*: the tick is
+published, and the cell waits until every controller lets time pass.
+"""
+
+from __future__ import annotations
+
+import enum
+import select
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from drivers.time_page import TICK_NS
+from robot_cell.model import JointPose, Plant
+from sim.arm_server import ArmServer
+from sim.devices import CellDevices
+from sim.errors import SimulationError
+from sim.fixtures import EmulatedBus, EmulatedDevice
+from sim.physics import STEPS_PER_TICK, CellPhysics
+from sim.scene import build_scene
+from sim.time import TickGate
+
+_POLL_S: Final = 0.0002
+_LAZY_POLL_S: Final = 0.002
+_LAZY_AFTER_S: Final = 0.05
+
+
+class Phase(enum.Enum):
+    """Where in a tick the cell is."""
+
+    STEPPED = "stepped"
+    ASKED = "asked"
+    READY = "ready"
+
+
+@dataclass
+class Spent:
+    """Wall seconds since the start, and ticks done."""
+
+    ticks: int = 0
+    physics_s: float = 0.0
+    idle_s: float = 0.0
+
+
+class SimulatedCell:
+    """A cell that is not there.
+
+    Args:
+        urdf: text of the arm's URDF.
+        gate: this simulator's part in the common ticks; closed by `close`.
+        await_arm: before the first tick, wait until the arm's driver has come.
+
+    Raises:
+        SceneError: the cell cannot be modelled.
+    """
+
+    def __init__(
+        self,
+        plant: Plant,
+        cell: str,
+        urdf: str,
+        run_dir: Path,
+        gate: TickGate,
+        *,
+        await_arm: bool = True,
+    ) -> None:
+        self.name = cell
+        self.cell = plant.cells[cell]
+        scene = build_scene(self.cell, plant.products, urdf)
+        home = self.cell.poses[self.cell.arm.home]
+        if not isinstance(home, JointPose) or len(home.joints_deg) != len(scene.arm_joints):
+            raise SimulationError(
+                f"{cell}: the home pose must give {len(scene.arm_joints)} joint positions"
+            )
+        self.physics = CellPhysics(scene, np.deg2rad(home.joints_deg))
+        self.physics.time_ns = gate.reached_ns
+        self.devices = CellDevices(self.cell, self.physics)
+        self.gate = gate
+        self.spent = Spent()
+        self.on_tick: Callable[[], None] = lambda: None
+        self._await_arm = await_arm
+        self._phase = Phase.STEPPED
+        self._blocked_since_s = 0.0
+        self._stops = 0
+        self.arm = ArmServer(
+            run_dir / "sockets" / f"{cell}.arm",
+            scene.arm_joints,
+            _limits(self.physics),
+            period_ns=TICK_NS,
+            rows=STEPS_PER_TICK,
+        )
+        self.buses = {
+            name: EmulatedBus(
+                run_dir / bus.port,
+                [
+                    EmulatedDevice(fixture_name, fixture.kind, fixture.address, self.devices)
+                    for fixture_name, fixture in self.cell.fixtures.items()
+                    if fixture.bus == name
+                ],
+            )
+            for name, bus in self.cell.buses.items()
+        }
+
+    @property
+    def time_ns(self) -> int:
+        """The instant that the physics has reached."""
+        return self.physics.time_ns
+
+    @property
+    def phase(self) -> Phase:
+        """Where in the tick the cell is."""
+        return self._phase
+
+    def run_once(self, timeout_s: float = 0.05) -> bool:
+        """Go on as far as possible, then wait for input, at most that long; True after a tick."""
+        ticked = self._proceed()
+        self._wait(0.0 if ticked else min(timeout_s, self._patience_s()))
+        self._serve()
+        return ticked
+
+    def close(self) -> None:
+        """Take part no longer: socket and serial ports are gone afterwards."""
+        self.arm.close()
+        for bus in self.buses.values():
+            bus.close()
+        self.gate.close()
+
+    def _proceed(self) -> bool:
+        if self._phase is Phase.STEPPED and self.gate.all_departed():
+            if self._await_arm and not self.arm.connected:
+                return False
+            self._await_arm = False
+            self.arm.tell(self.time_ns, self.physics.arm_state())
+            self._phase = Phase.ASKED
+        if self._phase is Phase.ASKED:
+            owed_s = self.arm.waiting_s()
+            if owed_s is not None:
+                if owed_s > self.gate.patience_s:
+                    self.arm.drop()
+                return False
+            self.gate.publish(self.time_ns)
+            self._phase = Phase.READY
+        if self._phase is Phase.READY and self.gate.may_tick() and self.gate.due() == 0.0:
+            self._tick()
+            return True
+        return False
+
+    def _tick(self) -> None:
+        began_s = time.perf_counter()
+        self.gate.depart()
+        if self.arm.stops != self._stops:
+            self._stops = self.arm.stops
+            self.physics.hold()
+        self.physics.step_tick(self.arm.take(), self.devices.tables())
+        self.devices.advance()
+        for bus in self.buses.values():
+            bus.serve()
+        self._phase = Phase.STEPPED
+        self._blocked_since_s = 0.0
+        self.spent.ticks += 1
+        self.spent.physics_s += time.perf_counter() - began_s
+        self.on_tick()
+
+    def _patience_s(self) -> float:
+        """How long to wait for input before looking at the time page again."""
+        if self._phase is Phase.ASKED:
+            return 0.1
+        if self._phase is Phase.READY:
+            due_s = self.gate.due()
+            if due_s > 0.0:
+                return due_s
+        now_s = time.monotonic()
+        if self._blocked_since_s == 0.0:
+            self._blocked_since_s = now_s
+        return _POLL_S if now_s - self._blocked_since_s < _LAZY_AFTER_S else _LAZY_POLL_S
+
+    def _wait(self, timeout_s: float) -> None:
+        files = self.arm.filenos()
+        for bus in self.buses.values():
+            if bus.fileno() >= 0:
+                files.append(bus.fileno())
+            delayed_s = bus.due_s()
+            if delayed_s is not None:
+                timeout_s = min(timeout_s, delayed_s)
+        began_s = time.perf_counter()
+        select.select(files, (), (), timeout_s)
+        self.spent.idle_s += time.perf_counter() - began_s
+
+    def _serve(self) -> None:
+        for bus in self.buses.values():
+            bus.serve()
+        self.arm.serve(self.time_ns, self.physics.arm_state(), self.physics.setpoint)
+
+
+def _limits(physics: CellPhysics) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    model, scene = physics.model, physics.scene
+    rows = []
+    for name in scene.arm_joints:
+        joint = model.joint(name)
+        low, high = joint.range if joint.limited[0] else (-np.inf, np.inf)
+        rows.append([low, high, scene.speeds.get(name, 0.0)])
+    return np.array(rows, dtype=np.float64)

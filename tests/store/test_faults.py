@@ -1,0 +1,264 @@
+"""Full, locked, damaged, killed, and a hundred at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from robot_cell.model import JobOrder, Plant
+from robot_cell.store import (
+    Journal,
+    JournalCorrupt,
+    JournalFull,
+    JournalLocked,
+    JournalUnavailable,
+    OrderConflict,
+    open_journal,
+)
+
+START = datetime(2026, 11, 23, 5, tzinfo=timezone.utc)
+
+
+def orders(count: int, first: int = 0, quantity: int = 1) -> list[JobOrder]:
+    return [
+        JobOrder(
+            order_id=f"WO-{number}",
+            product="housing_s",
+            quantity=quantity,
+            release=START,
+            due=START + timedelta(hours=1),
+        )
+        for number in range(first, first + count)
+    ]
+
+
+def test_a_full_disk(tmp_path: Path, plant: Plant) -> None:
+    with open_journal(tmp_path / "j.db") as journal:
+        journal.accept_batch(orders(1), "f", "me", plant)
+        with journal._read() as connection:  # this connection goes back to the pool and is reused
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+            connection.exec_driver_sql(f"PRAGMA max_page_count={pages + 2}")
+        with pytest.raises(JournalFull, match="free space"):
+            journal.accept_batch(orders(2000, first=10), "f", "me", plant)
+        assert len(journal.orders()) == 1
+        token = journal.lease_operation("WO-0/1/deburr", "cell_a", "deburr_s")
+        journal.begin_operation("WO-0/1/deburr", "cell_a", token, 1)  # running work goes on
+
+
+def test_a_locked_journal(tmp_path: Path, plant: Plant) -> None:
+    path = tmp_path / "j.db"
+    with open_journal(path, busy_timeout_s=0.05) as journal:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JournalLocked, match="another process holds it"):
+            journal.accept_batch(orders(1), "f", "me", plant)
+        assert journal.orders() == []  # readers never wait
+        other.execute("ROLLBACK")
+        other.close()
+        assert journal.accept_batch(orders(1), "f", "me", plant).new_ids == ("WO-0",)
+
+
+def test_a_file_that_is_no_journal(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    path.write_bytes(b"order_id,product\n" * 1000)
+    with pytest.raises(JournalCorrupt, match="restore a backup"):
+        open_journal(path)
+
+
+def test_a_damaged_file(tmp_path: Path, plant: Plant) -> None:
+    path = tmp_path / "j.db"
+    with open_journal(path) as journal:
+        journal.accept_batch(orders(500), "f", "me", plant)
+    data = bytearray(path.read_bytes())
+    data[4096:] = os.urandom(len(data) - 4096)
+    path.write_bytes(bytes(data))
+    with pytest.raises(JournalCorrupt), open_journal(path) as journal:
+        journal.orders()
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(JournalUnavailable, match="its folder does not exist"):
+        open_journal(tmp_path / "nowhere" / "j.db")
+
+
+def test_a_folder_in_place_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(JournalUnavailable):
+        open_journal(tmp_path)
+
+
+def test_a_hundred_submissions_at_once(tmp_path: Path, plant: Plant) -> None:
+    path = tmp_path / "j.db"
+    batch = orders(5)
+    ready = threading.Barrier(20)
+
+    def submit(_: int) -> list[tuple[str, ...]]:
+        with open_journal(path) as journal:
+            ready.wait(30)
+            return [journal.accept_batch(batch, "f", "me", plant).new_ids for _ in range(5)]
+
+    with ThreadPoolExecutor(20) as pool:
+        new = [ids for some in pool.map(submit, range(20)) for ids in some]
+    assert len(new) == 100
+    assert sorted(ids for ids in new if ids) == [tuple(o.order_id for o in batch)]
+    with open_journal(path) as journal:
+        assert len(journal.orders()) == 5
+        assert len(journal.operations()) == 15
+
+
+_SUBMIT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[4])
+from test_faults import orders
+from robot_cell.model import load_plant
+from robot_cell.store import open_journal
+plant = load_plant(sys.argv[1])
+batch = orders(int(sys.argv[3]), quantity=10)
+with open_journal(sys.argv[2]) as journal:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    print(len(journal.accept_batch(batch, "f", "me", plant).new_ids), flush=True)
+"""
+
+
+def submit(plant: Plant, path: Path, count: int, root: Path) -> subprocess.Popen[str]:
+    plant_file = next(iter(plant.cells.values())).arm.urdf.parents[1]
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            _SUBMIT,
+            str(plant_file / "examples" / "housing_plant.yaml"),
+            str(path),
+            str(count),
+            str(Path(__file__).parent),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": str(root)},
+    )
+
+
+def test_several_processes_submit_the_same(
+    tmp_path: Path, plant: Plant, pytestconfig: pytest.Config
+) -> None:
+    path = tmp_path / "j.db"
+    processes = [submit(plant, path, 20, pytestconfig.rootpath) for _ in range(4)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    outcomes = [process.communicate("go\n", timeout=60)[0].strip() for process in processes]
+    assert sorted(outcomes) == ["0", "0", "0", "20"]
+
+
+@pytest.mark.parametrize("wal_bytes", [1, 2_000_000])
+def test_a_process_that_is_killed_in_the_middle_leaves_all_or_nothing(
+    wal_bytes: int, tmp_path: Path, plant: Plant, pytestconfig: pytest.Config
+) -> None:
+    path = tmp_path / "j.db"
+    count = 2000
+    process = submit(plant, path, count, pytestconfig.rootpath)
+    assert process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout.readline() == "ready\n"
+    wal = path.with_name("j.db-wal")
+    before = wal.stat().st_size
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    deadline = time.monotonic() + 30
+    # SQLite spills a large transaction into the log before it commits: that is the middle.
+    while wal.stat().st_size < before + wal_bytes and time.monotonic() < deadline:
+        assert process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.wait(10)
+    with open_journal(path) as journal:
+        stored = len(journal.orders())
+        assert stored in (0, count)
+        assert stored == 0, "the process was to be killed before it committed"
+        assert journal.operations() == []
+        assert len(journal.accept_batch(orders(count), "f", "me", plant).new_ids) == count
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    batches=st.lists(
+        st.lists(
+            st.tuples(st.integers(0, 5), st.integers(1, 2)), max_size=5, unique_by=lambda o: o[0]
+        ),
+        max_size=6,
+    )
+)
+def test_any_sequence_of_batches_stores_each_order_once(
+    batches: list[list[tuple[int, int]]], plant: Plant, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    expected: dict[str, int] = {}
+    with open_journal(tmp_path_factory.mktemp("journal") / "j.db") as journal:
+        for batch in batches:
+            wanted = {f"WO-{number}": quantity for number, quantity in batch}
+            content = [orders(1, number, quantity)[0] for number, quantity in batch]
+            conflicts = {o for o, q in wanted.items() if expected.get(o, q) != q}
+            if conflicts:
+                with pytest.raises(OrderConflict) as error:
+                    journal.accept_batch(content, "f", "me", plant)
+                assert set(error.value.conflicts) == conflicts
+            else:
+                accepted = journal.accept_batch(content, "f", "me", plant)
+                assert set(accepted.new_ids) == wanted.keys() - expected.keys()
+                assert set(accepted.known_ids) == wanted.keys() & expected.keys()
+                expected |= wanted
+        check(journal, expected)
+
+
+def check(journal: Journal, expected: dict[str, int]) -> None:
+    assert {r.order.order_id: r.order.quantity for r in journal.orders()} == expected
+    assert len(journal.operations()) == 3 * sum(expected.values())
+
+
+def test_step_ids_are_unique_among_threads(tmp_path: Path, plant: Plant) -> None:
+    path = tmp_path / "j.db"
+    with open_journal(path) as journal:
+        journal.accept_batch(orders(4), "f", "me", plant)
+
+        def work(number: int) -> list[int]:
+            name = f"WO-{number}/1/deburr"
+            token = journal.lease_operation(name, "cell_a", "deburr_s")
+            journal.begin_operation(name, "cell_a", token, 0)
+            return [journal.step_intent(name, i, "move", i) for i in range(25)]
+
+        with ThreadPoolExecutor(4) as pool:
+            ids = [step for some in pool.map(work, range(4)) for step in some]
+    assert len(set(ids)) == 100
+    assert min(ids) > 0
+
+
+_RSS = """
+import robot_cell.model, robot_cell.store
+fields = dict(line.split(":", 1) for line in open("/proc/self/status"))
+print(int(fields["VmRSS"].split()[0]) / 1024)
+"""
+
+
+def test_memory_stays_low(pytestconfig: pytest.Config) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _RSS],
+        cwd=pytestconfig.rootpath,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert float(done.stdout) < 70
