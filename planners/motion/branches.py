@@ -87,9 +87,10 @@ def cheapest_route(
                     reasons.append(struck_out[edge.key(number)])
                     continue
                 mark = edge.q_end.tobytes()
-                if mark not in free:
-                    free[mark] = _standing(scene, edge.q_end, leg.attached)
-                obstacle = free[mark]
+                stance = _without_turns(edge.q_end)
+                if stance not in free:
+                    free[stance] = _standing(scene, edge.q_end, leg.attached)
+                obstacle = free[stance]
                 if obstacle is not None:
                     reasons.append(obstacle)
                     continue
@@ -164,6 +165,11 @@ def _within_limits(robot: Robot, q: Array) -> Array:
             q=q,
         )
     return q
+
+
+def _without_turns(q: Array) -> bytes:
+    """The same for positions that differ by full turns: they collide alike."""
+    return np.round(np.remainder(q, 2 * np.pi), 6).tobytes()
 
 
 def _standing(scene: CollisionScene, q: Array, attached: PartShape | None) -> MotionError | None:

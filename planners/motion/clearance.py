@@ -28,7 +28,7 @@ def contacts(
     allowed: dict[str, float] = {}
     if attached is None:
         return allowed
-    for q in (q_start, q_end):
+    for q in (q_start,) if q_end is q_start else (q_start, q_end):
         for body, distance in scene.part_distances(q, attached).items():
             if distance >= -CONTACT_DEPTH_M:
                 allowed[body] = min(allowed.get(body, np.inf), distance - _CONTACT_SLACK_M)

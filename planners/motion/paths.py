@@ -13,6 +13,7 @@ from planners.motion.errors import MotionError
 
 _STATION_M: Final = 0.004
 _STATION_RAD: Final = 0.02
+_NEWTON_STEPS: Final = 2
 _LARGEST_STEP_RAD: Final = 0.35
 _BRANCH_MATCH_RAD: Final = 1e-4
 
@@ -95,7 +96,7 @@ class LinePath:
             [np.interp(s, self._line.stations, column) for column in self._table.T], axis=-1
         )
         target = self._line.poses(s)
-        for _ in range(3):
+        for _ in range(_NEWTON_STEPS):
             q = (
                 q
                 + np.linalg.solve(robot.jacobian(q), _pose_error(target, robot.forward(q)))[..., 0]
