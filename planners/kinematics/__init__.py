@@ -2,6 +2,7 @@
 
 from planners.kinematics.arm_description import expand_xacro
 from planners.kinematics.collision import Clearance, CollisionScene, PathCollision
+from planners.kinematics.dynamics import joint_torques
 from planners.kinematics.errors import (
     ArmDescriptionError,
     KinematicsError,
@@ -24,4 +25,5 @@ __all__ = [
     "Sphere",
     "UnreachablePoseError",
     "expand_xacro",
+    "joint_torques",
 ]

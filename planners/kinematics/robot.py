@@ -38,7 +38,7 @@ class Robot:
         lower, upper: (6,) position limits, rad.
         velocity: (6,) rad/s. acceleration: (6,) rad/s^2. jerk: (6,) rad/s^3. effort: (6,) N m.
         transform_flange_tool: (4, 4) the tool centre point in `tool0` (flange, z outwards).
-        tool_mass_kg: mass of the tool, acting at the tool centre point.
+        tool_mass_kg: mass of the tool, acting at the tool centre point (joint torques).
         transform_world_base: (4, 4) where the arm stands; gives gravity its direction.
         description: the arm as its URDF tells it.
     """

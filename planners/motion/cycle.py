@@ -183,7 +183,13 @@ def _verified(
         )
         if not violations:
             return trajectory
-        powers = {"velocity": 1.0, "tcp_speed": 1.0, "acceleration": 0.5, "jerk": 1.0 / 3.0}
+        powers = {
+            "velocity": 1.0,
+            "tcp_speed": 1.0,
+            "acceleration": 0.5,
+            "effort": 0.5,
+            "jerk": 1.0 / 3.0,
+        }
         if any(v.kind not in powers for v in violations):
             break
         factor = max(abs(v.value / v.limit) ** powers[v.kind] for v in violations)

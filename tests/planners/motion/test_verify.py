@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from planners.kinematics import Body, Box, CollisionScene, PartShape
+from planners.kinematics import Body, Box, CollisionScene, PartShape, Robot
 from planners.motion import Trajectory, verify_trajectory
 from planners.motion.straight import straight_trajectory
-from tests.planners.arms import HOME, TOOL_LENGTH_M, arm, at, scene
+from tests.planners.arms import HOME, TOOL_LENGTH_M, URDF, arm, at, scene
 
 NAME = "ur10e"
 END = HOME[NAME] + np.array([0.8, 0.2, -0.3, 0.1, 0.2, 0.5])
@@ -95,6 +95,15 @@ def test_beyond_a_joint_limit():
     assert [(v.kind, v.subject) for v in found] == [("position", "wrist_3_joint")]
     assert found[0].value == pytest.approx(end[5])
     assert "wrist_3_joint" in str(found[0])
+
+
+def test_a_tool_too_heavy_for_the_arm():
+    heavy = Robot.from_urdf(
+        URDF / f"{NAME}.urdf.xacro", transform_flange_tool=at(0, 0, 0.3), tool_mass_kg=40.0
+    )
+    found = verify_trajectory(heavy, None, good())
+    assert {v.kind for v in found} == {"effort"}
+    assert "shoulder_lift_joint" in {v.subject for v in found}
 
 
 def test_not_at_rest():
