@@ -90,17 +90,25 @@ class LinePath:
         self.q_end: Array = self._table[-1]
 
     def evaluate(self, s: Array) -> tuple[Array, Array, Array]:
-        """q, dq/ds and d2q/ds2, each (k, n), at s (k,)."""
+        """q, dq/ds and d2q/ds2, each (k, n), at s (k,).
+
+        Raises:
+            MotionError: the arm is singular at one of them.
+        """
+        q = np.stack([np.interp(s, self._line.stations, column) for column in self._table.T], -1)
+        try:
+            return self._refined(q, self._line.poses(s))
+        except np.linalg.LinAlgError:
+            raise MotionError(
+                "singularity", "the line meets a position in which the arm is singular", q=q[0]
+            ) from None
+
+    def _refined(self, q: Array, target: Array) -> tuple[Array, Array, Array]:
+        """Newton's method from `q` to the poses, and the derivatives there."""
         robot = self._robot
-        q = np.stack(
-            [np.interp(s, self._line.stations, column) for column in self._table.T], axis=-1
-        )
-        target = self._line.poses(s)
         for _ in range(_NEWTON_STEPS):
-            q = (
-                q
-                + np.linalg.solve(robot.jacobian(q), _pose_error(target, robot.forward(q)))[..., 0]
-            )
+            error = _pose_error(target, robot.forward(q))
+            q = q + np.linalg.solve(robot.jacobian(q), error)[..., 0]
         twist = np.broadcast_to(self._line.twist, q.shape)[..., None]
         jacobian = robot.jacobian(q)
         slope = np.linalg.solve(jacobian, twist)

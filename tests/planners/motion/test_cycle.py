@@ -199,6 +199,28 @@ def test_a_part_may_leave_the_table_but_not_go_through_it():
     assert caught.value.item_index == 3
 
 
+@pytest.mark.parametrize("offset", [(0.0, 0.0, -0.1), (-0.1, 0.0, 0.0), (0.0, 0.1, 0.0)])
+@pytest.mark.parametrize(
+    ("name", "q"),
+    [
+        ("kuka_kr6_r900", [0.0, -1.2, 1.0, 0.0, 0.0, 0.0]),
+        ("ur10e", [0.0, -np.pi / 2, np.pi / 2, 0.0, 0.0, 0.0]),
+        ("ur10e", [0.0, -np.pi / 2, 0.0, 0.0, 1.57, 0.0]),
+    ],
+)
+def test_a_line_from_a_singular_position_is_planned_or_refused_for_that(name, q, offset):
+    start = np.array(q)
+    goal = arm(name).forward(start)
+    goal[:3, 3] += offset
+    move = Move("lin", PoseTarget(goal), label="from a singularity")
+    reason = "planned"
+    try:
+        plan_cycle(arm(name), scene(name), [move], q_start=start)
+    except PlanningError as error:
+        reason = error.reason
+    assert reason in {"planned", "singularity", "out_of_reach"}
+
+
 def test_items_check_themselves():
     pose = PoseTarget(np.eye(4))
     for wrong in ({"speed": 0.0}, {"speed": 1.1}, {"tcp_speed_m_s": 0.1}, {"kind": "arc"}):
