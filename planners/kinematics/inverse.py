@@ -18,7 +18,7 @@ Family = Literal["spherical_wrist", "three_parallel"]
 
 BRANCHES: Final = 8
 _PARALLEL: Final = 1e-9
-_DEGENERATE: Final = 1e-9
+_DEGENERATE: Final = 1e-7
 
 
 def arm_family(axes: Array, points: Array) -> Family | None:
@@ -53,7 +53,7 @@ def all_branches(
 
 def _spherical_wrist(h: Array, p: Array, motion: Array, fallback: Array) -> Array:
     wrist = _intersection(h[4], p[4], h[5], p[5])
-    assert wrist is not None  # noqa: S101 - `arm_family` has looked
+    assert wrist is not None
     n = len(motion)
     rotation = motion[:, :3, :3]
     target = rotation @ wrist + motion[:, :3, 3]
@@ -80,7 +80,7 @@ def _spherical_wrist(h: Array, p: Array, motion: Array, fallback: Array) -> Arra
 
 def _three_parallel(h: Array, p: Array, motion: Array, fallback: Array) -> Array:
     wrist = _intersection(h[4], p[4], h[5], p[5])
-    assert wrist is not None  # noqa: S101 - `arm_family` has looked
+    assert wrist is not None
     sign_3, sign_4 = h[2] @ h[1], h[3] @ h[1]
     n = len(motion)
     rotation = motion[:, :3, :3]
@@ -152,7 +152,7 @@ def _rotation(axis: Array, angle: Array) -> Array:
 
 
 def _cross(k: Array, a: Array) -> Array:
-    """k x a for one k (3,) and (..., 3)."""
+    """Cross product k x a for one k (3,) and (..., 3)."""
     matrix = np.array([[0.0, -k[2], k[1]], [k[2], 0.0, -k[0]], [-k[1], k[0], 0.0]])
     product: Array = a @ matrix.T
     return product

@@ -14,7 +14,7 @@ import numpy as np
 from planners.arrays import Array
 from planners.kinematics.collision import CollisionScene
 from planners.kinematics.shapes import PartShape
-from planners.motion.clearance import line_samples
+from planners.motion.clearance import curve_samples, line_samples
 from planners.motion.errors import MotionError
 from planners.motion.paths import SplinePath
 
@@ -53,7 +53,7 @@ def detour(
     corners = _shortened(_connect(scene, q_start, q_end, free, rng), free, rng)
     for spacing in _SPACINGS_RAD:
         path = SplinePath(corners, spacing)
-        q = path.evaluate(np.linspace(0.0, path.length, int(path.length) * 16 + 1))[0]
+        q = curve_samples(scene, path, attached)
         if scene.first_collision(q, attached, touching) is None:
             return path
     raise MotionError("no_path", "the way around is too narrow for a smooth curve")
