@@ -40,7 +40,7 @@ setup(
             "sim.*",
         ]
     ),
-    package_data={"": ["py.typed"], "robot_cell": ["gateway/static/**/*"]},
+    package_data={"": ["py.typed"], "robot_cell": ["gateway/static/**/*", "reporting/assets/*"]},
     data_files=shared_files(),
     extras_require={"test": ["pytest"]},  # colcon test looks for it
     zip_safe=False,

@@ -178,9 +178,10 @@ class LockstepClock:
             self.busy()
 
     def close(self) -> None:
-        """Leave: time no longer waits for this participant."""
-        self._page.release(self._slot)
-        self._page.close()
+        """Leave: time no longer waits for this participant. May be called twice."""
+        if not self._page.closed:
+            self._page.release(self._slot)
+            self._page.close()
 
 
 def open_clock(run_dir: Path, participant: str, *, simulated: bool) -> PlantClock:

@@ -122,10 +122,17 @@ class TimePage:
         self._lock = threading.RLock()
 
     def close(self) -> None:
-        """Unmap the page. The slots stay until their processes end."""
+        """Unmap the page; the slots stay until their processes end. May be called twice."""
+        if self.closed:
+            return
         self._words.release()
         self._map.close()
         os.close(self._file)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the page was unmapped."""
+        return self._map.closed
 
     # -- header ---------------------------------------------------------------------------------
 

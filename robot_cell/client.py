@@ -42,7 +42,7 @@ _LATCHED: Final = QoSProfile(
 )
 
 
-class PlantNotReachable(RobotCellError):  # noqa: N818 - it says a state, as the drivers' errors do
+class PlantNotReachable(RobotCellError):
     """No plant answers."""
 
 

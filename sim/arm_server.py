@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,19 @@ from numpy.typing import NDArray
 from sim.arm_protocol import Decoder, Kind, ProtocolViolation, encode
 
 _CHUNK: Final = 65536
+_RANGE_RAD: Final = 1e-6
+_JUMP_FACTOR: Final = 1.5
+_JUMP_RAD: Final = 0.002
+
+
+class Servos(Protocol):
+    """The arm's servos in the physics."""
+
+    setpoint: NDArray[np.float64]
+    """(n,) rad, where they were told to be last."""
+
+    def arm_state(self) -> NDArray[np.float64]:
+        """(3, n): positions, velocities and torques."""
 
 
 class ArmServer:
@@ -39,7 +52,10 @@ class ArmServer:
     ) -> None:
         self.path = path
         self._joints = tuple(joints)
-        self._limits = limits
+        low, high, speed = limits.T
+        self._low, self._high = low - _RANGE_RAD, high + _RANGE_RAD
+        step = _JUMP_FACTOR * speed * period_ns * 1e-9 / rows + _JUMP_RAD
+        self._allowed = np.where(speed > 0.0, step, np.inf)
         self._rows = rows
         self._period_ns = period_ns
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,15 +102,9 @@ class ArmServer:
         setpoints, self._setpoints = self._setpoints, None
         return setpoints
 
-    def serve(self, time_ns: int, state: NDArray[np.float64], held: NDArray[np.float64]) -> None:
-        """Accept and read; never blocks.
-
-        Args:
-            time_ns: plant time now.
-            state: (3, n) of the arm now.
-            held: (n,) rad, the last setpoint.
-        """
-        self._accept(time_ns, state)
+    def serve(self, time_ns: int, servos: Servos) -> None:
+        """Accept and read; never blocks."""
+        self._accept(time_ns, servos)
         if self._link is None:
             return
         try:
@@ -111,7 +121,7 @@ class ArmServer:
                 if message.kind is Kind.STOP:
                     self._stop()
                 elif message.kind is Kind.SETPOINTS:
-                    self._setpoint(message.time_ns, message.values, held)
+                    self._setpoint(message.time_ns, message.values, servos.setpoint)
                 else:
                     raise ProtocolViolation(f"a driver does not send {message.kind.name}")
         except ProtocolViolation as error:
@@ -132,7 +142,7 @@ class ArmServer:
         self._door.close()
         self.path.unlink(missing_ok=True)
 
-    def _accept(self, time_ns: int, state: NDArray[np.float64]) -> None:
+    def _accept(self, time_ns: int, servos: Servos) -> None:
         try:
             link, _ = self._door.accept()
         except BlockingIOError:
@@ -144,26 +154,24 @@ class ArmServer:
         self._streaming = True
         self.connections += 1
         text = "\n".join([str(self._period_ns), str(self._rows), *self._joints])
-        self._send(encode(Kind.HELLO, time_ns, state, text))
+        self._send(encode(Kind.HELLO, time_ns, servos.arm_state(), text))
 
     def _setpoint(
         self, time_ns: int, values: NDArray[np.float64], held: NDArray[np.float64]
     ) -> None:
-        if values.shape != (self._rows, len(self._joints)) or not np.isfinite(values).all():
+        if values.shape != (self._rows, len(self._joints)):
             self._fault("SETPOINTS", f"expected {self._rows} rows of {len(self._joints)} numbers")
             return
         if self._streaming and time_ns != self._asked_ns:
             return  # an answer to a state that was overtaken by a stop
-        low, high, speed = self._limits.T
-        joint = _first((values < low - 1e-6) | (values > high + 1e-6))
-        if joint is not None:
-            self._fault("RANGE", f"setpoint outside the range of {self._joints[joint]}")
+        inside = (values >= self._low) & (values <= self._high)  # false for NaN
+        if not inside.all():
+            self._fault("RANGE", f"setpoint outside the range of {self._first(~inside)}")
             return
-        steps = np.abs(np.diff(np.vstack([held, values]), axis=0))
-        allowed = 1.5 * speed * self._period_ns * 1e-9 / self._rows + 0.002
-        joint = _first((steps > allowed) & (speed > 0.0))
-        if joint is not None:
-            self._fault("JUMP", f"setpoint of {self._joints[joint]} jumps by {steps.max():.4f} rad")
+        steps = np.abs(values - np.concatenate((held[None], values[:-1])))
+        small = steps <= self._allowed
+        if not small.all():
+            self._fault("JUMP", f"setpoint of {self._first(~small)} jumps by {steps.max():.4f} rad")
             return
         self._setpoints = values
         self._streaming = True
@@ -190,7 +198,5 @@ class ArmServer:
                 self._link.shutdown(socket.SHUT_RDWR)
             self.drop()
 
-
-def _first(bad: NDArray[np.bool_]) -> int | None:
-    columns = np.flatnonzero(bad.any(axis=0))
-    return int(columns[0]) if len(columns) else None
+    def _first(self, bad: NDArray[np.bool_]) -> str:
+        return self._joints[int(np.flatnonzero(bad.any(axis=0))[0])]

@@ -27,9 +27,8 @@ from sim.physics import STEPS_PER_TICK, CellPhysics
 from sim.scene import build_scene
 from sim.time import TickGate
 
-_POLL_S: Final = 0.0002
-_LAZY_POLL_S: Final = 0.002
-_LAZY_AFTER_S: Final = 0.05
+_POLLS_S: Final = ((0.002, 0.0002), (0.05, 0.001), (float("inf"), 0.003))
+"""How often to look whether time may pass, by how long it has not: (until, period)."""
 
 
 class Phase(enum.Enum):
@@ -123,8 +122,9 @@ class SimulatedCell:
     def run_once(self, timeout_s: float = 0.05) -> bool:
         """Go on as far as possible, then wait for input, at most that long; True after a tick."""
         ticked = self._proceed()
-        self._wait(0.0 if ticked else min(timeout_s, self._patience_s()))
-        self._serve()
+        if ticked:
+            self._proceed()  # tell the arm's driver at once
+        self._serve(self._wait(min(timeout_s, self._patience_s())))
         return ticked
 
     def close(self) -> None:
@@ -182,9 +182,10 @@ class SimulatedCell:
         now_s = time.monotonic()
         if self._blocked_since_s == 0.0:
             self._blocked_since_s = now_s
-        return _POLL_S if now_s - self._blocked_since_s < _LAZY_AFTER_S else _LAZY_POLL_S
+        blocked_s = now_s - self._blocked_since_s
+        return next(period_s for until_s, period_s in _POLLS_S if blocked_s < until_s)
 
-    def _wait(self, timeout_s: float) -> None:
+    def _wait(self, timeout_s: float) -> list[int]:
         files = self.arm.filenos()
         for bus in self.buses.values():
             if bus.fileno() >= 0:
@@ -193,13 +194,16 @@ class SimulatedCell:
             if delayed_s is not None:
                 timeout_s = min(timeout_s, delayed_s)
         began_s = time.perf_counter()
-        select.select(files, (), (), timeout_s)
+        ready, _, _ = select.select(files, (), (), timeout_s)
         self.spent.idle_s += time.perf_counter() - began_s
+        return ready
 
-    def _serve(self) -> None:
+    def _serve(self, ready: list[int]) -> None:
         for bus in self.buses.values():
-            bus.serve()
-        self.arm.serve(self.time_ns, self.physics.arm_state(), self.physics.setpoint)
+            if bus.fileno() in ready or bus.due_s() == 0.0:
+                bus.serve()
+        if not set(ready).isdisjoint(self.arm.filenos()):
+            self.arm.serve(self.time_ns, self.physics)
 
 
 def _limits(physics: CellPhysics) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

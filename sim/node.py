@@ -156,8 +156,8 @@ class SimNode(LifecycleNode):
         ):
             self._changes = self._cell.devices.changes
             self._bodies.publish(self._body_poses(self._cell))
-        if self._clock is not None and self._is_due("clock", CLOCK_PERIOD_S, now_s):
-            self._clock.publish(Clock(clock=_stamp(self._cell.time_ns)))
+        if self._clock_topic is not None and self._is_due("clock", CLOCK_PERIOD_S, now_s):
+            self._clock_topic.publish(Clock(clock=_stamp(self._cell.time_ns)))
         if self._window is not None and self._is_due("window", WINDOW_PERIOD_S, now_s):
             self._written()
         self._finish_pictures(now_s)
@@ -201,9 +201,9 @@ class SimNode(LifecycleNode):
         self._cell.running = False
         self._run_dir = run_dir
         self._bodies = self.create_publisher(BodyPoses, "~/bodies", 10)
-        self._clock = None
+        self._clock_topic = None
         if bool(self.get_parameter("publish_clock").value):
-            self._clock = self.create_publisher(Clock, "/clock", 10)
+            self._clock_topic = self.create_publisher(Clock, "/clock", 10)
         self.create_service(SetBool, "~/pause", self._pause)
         self.create_service(Trigger, "~/picture", self._picture)
         self.add_on_set_parameters_callback(self._on_parameters)
@@ -319,7 +319,7 @@ def _pose(position: Any, turned: Any) -> Pose:
 
 
 def main() -> None:
-    """Entry point of `sim_node`."""
+    """Entry point of `sim_node`; exits with 1 if the cell cannot be configured."""
     rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -327,15 +327,10 @@ def main() -> None:
     node = SimNode()
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    code = 0
     try:
-        if bool(node.get_parameter("autostart").value):
-            if node.trigger_configure() != TransitionCallbackReturn.SUCCESS:
-                code = 1
-                return
-            node.trigger_activate()
+        configured = _started(node)
         with contextlib.suppress(ExternalShutdownException):
-            while rclpy.ok() and not stop.is_set():
+            while configured and rclpy.ok() and not stop.is_set():
                 node.run_for(_TURN_S)
                 node.publish_due()
                 executor.spin_once(timeout_sec=0.0)
@@ -344,8 +339,16 @@ def main() -> None:
         executor.shutdown(timeout_sec=0.5)
         node.destroy_node()
         rclpy.try_shutdown()
-        sys.stdout.flush()
-        sys.exit(code)
+    sys.exit(0 if configured else 1)
+
+
+def _started(node: SimNode) -> bool:
+    """Configure and activate the node if it is to start by itself; False if that failed."""
+    if not node.get_parameter("autostart").value:
+        return True
+    if node.trigger_configure() != TransitionCallbackReturn.SUCCESS:
+        return False
+    return bool(node.trigger_activate() == TransitionCallbackReturn.SUCCESS)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,9 @@ SLIP_M: Final = 0.008
 """A part that has moved this far in its grip is lost: something pulled harder than the clamp."""
 
 _WAKE_N: Final = 1e-12
+_AWAKE: Final = -1 - mujoco.mjMINAWAKE
+"""MuJoCo counts a tree that hardly moves from here to -1, and lets it sleep then."""
+
 
 _GRIPPER_REACH_M: Final = 0.040
 _NEST_REACH_M: Final = 0.050
@@ -70,8 +73,11 @@ class CellPhysics:
     def arm_state(self) -> NDArray[np.float64]:
         """Positions (rad), velocities (rad/s) and joint torques (N·m) of the arm, (3, n)."""
         data, dofs = self.data, self._dofs
-        efforts = data.qfrc_actuator[dofs] + data.qfrc_gravcomp[dofs]
-        return np.stack([data.qpos[self._qpos], data.qvel[dofs], efforts])
+        state = np.empty((3, len(dofs)))
+        state[0] = data.qpos[self._qpos]
+        state[1] = data.qvel[dofs]
+        state[2] = data.qfrc_actuator[dofs] + data.qfrc_gravcomp[dofs]
+        return state
 
     def table_angle(self, table: str) -> float:
         """Angle of a rotary table, rad."""
@@ -190,7 +196,7 @@ class CellPhysics:
     def _feed_forward(self, setpoints: NDArray[np.float64] | None) -> NDArray[np.float64]:
         if setpoints is None:
             return np.broadcast_to(self.setpoint, (STEPS_PER_TICK, self.dof))
-        before = np.vstack([self.setpoint, setpoints[:-1]])
+        before = np.concatenate((self.setpoint[None], setpoints[:-1]))
         self.setpoint = setpoints[-1].copy()
         lead_s = self.scene.feed_forward - STEP_S
         led: NDArray[np.float64] = setpoints + lead_s * (setpoints - before) / STEP_S
@@ -238,8 +244,12 @@ class CellPhysics:
         self._wake(part)
 
     def _wake(self, part: str) -> None:
-        """Have MuJoCo take notice of what was done to a body that may sleep: a force wakes it."""
+        """Have MuJoCo take notice of what was done to a body that may sleep: a force wakes it.
+
+        One that is still up may be about to fall asleep, in mid-air even: it is counted afresh.
+        """
         force = self.data.xfrc_applied[self._bodies[part]]
         force[2] = _WAKE_N
         mujoco.mj_forward(self.model, self.data)
         force[2] = 0.0
+        self.data.tree_asleep[self.model.body_treeid[self._bodies[part]]] = _AWAKE

@@ -138,9 +138,10 @@ class TickGate:
         time.sleep(_POLL_S)
 
     def close(self) -> None:
-        """Leave: nobody waits for this simulator any more."""
-        self.page.release(self._slot)
-        self.page.close()
+        """Leave: nobody waits for this simulator any more. May be called twice."""
+        if not self.page.closed:
+            self.page.release(self._slot)
+            self.page.close()
 
     def _look_for_dead(self, now_s: float) -> None:
         if now_s - self._checked_s <= _LIVENESS_PERIOD_S:

@@ -1,4 +1,4 @@
-"""Reads a six-axis arm from URDF or xacro: joints, limits and collision shapes, checked once here."""
+"""Reads a six-axis arm from URDF or xacro: joints, limits and collision shapes, checked here."""
 
 from __future__ import annotations
 
@@ -126,7 +126,9 @@ class _Reader:
 
     def _root_link(self) -> str:
         children = {self._child(j, "child").attrib["link"] for j in self._root.findall("joint")}
-        roots = [n for n in (e.attrib["name"] for e in self._root.findall("link")) if n not in children]
+        roots = [
+            n for n in (e.attrib["name"] for e in self._root.findall("link")) if n not in children
+        ]
         if len(roots) != 1:
             raise self._error(f"one root link expected, found {roots}")
         return roots[0]
@@ -148,18 +150,15 @@ class _Reader:
             raise self._error(f"joint {name!r} is {element.attrib.get('type')!r}, not revolute")
         axis = np.array(_numbers(self._child(element, "axis").attrib["xyz"]))
         limit = self._child(element, "limit").attrib
-        values: dict[str, float] = {}
-        for key in ("lower", "upper", "velocity", "effort", "acceleration", "jerk"):
-            try:
-                values[key] = float(limit[key])
-            except (KeyError, ValueError):
-                raise self._error(
-                    f"joint {name!r}: <limit> needs a number for {key!r}"
-                    " (acceleration in rad/s^2, jerk in rad/s^3)"
-                ) from None
-        if not values["lower"] < values["upper"] or min(
-            values[k] for k in ("velocity", "effort", "acceleration", "jerk")
-        ) <= 0.0:
+        keys = ("lower", "upper", "velocity", "effort", "acceleration", "jerk")
+        try:
+            values = {key: float(limit[key]) for key in keys}
+        except (KeyError, ValueError) as error:
+            raise self._error(
+                f"joint {name!r}: <limit> needs a number for each of {', '.join(keys)}"
+                f" (acceleration in rad/s^2, jerk in rad/s^3): {error}"
+            ) from None
+        if not values["lower"] < values["upper"] or min(values[k] for k in keys[2:]) <= 0.0:
             raise self._error(f"joint {name!r}: limits must be positive and lower < upper")
         return Joint(name, child, placement, axis / np.linalg.norm(axis), **values)
 

@@ -9,10 +9,9 @@ what was asked before, and a body counts as hit when it is nearer than a positiv
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
-import coal
 import numpy as np
 from numpy.typing import NDArray
 
@@ -82,6 +81,8 @@ class _Pairs:
     radius_a: Array
     radius_b: Array
     half_extents: Array
+    link: Index
+    transform_link_shape: Array
 
 
 class CollisionScene:
@@ -113,6 +114,8 @@ class CollisionScene:
         doubled = {n for n in names if names.count(n) > 1} | (set(names) & links)
         if doubled:
             raise ValueError(f"names of obstacles must be unique: {sorted(doubled)}")
+        import coal  # 0.2 s; who only reads items or trajectories does without it
+
         self._request = coal.DistanceRequest()
         self._request.enable_signed_distance = True
         self._request.gjk_initial_guess = coal.GJKInitialGuess.DefaultGuess
@@ -129,8 +132,10 @@ class CollisionScene:
         )
         self._world = tuple(_solid(b.name, _WORLD, b.shape, b.transform) for b in self.obstacles)
         self._reach = self._joint_reach(None)
+        self._pruned: frozenset[tuple[int, int]] = frozenset()
         self._pruned = self._always_touching()
-        self._bare = self._pair_up(None, {})
+        self._bare = _indexed(self._arm + self._tool + self._world, self._without_part(), margin_m)
+        self._with_part: dict[tuple[tuple[float, float, float], bytes], _Pairs] = {}
 
     def in_collision(self, q: Array, attached: PartShape | None = None) -> tuple[str, str] | None:
         """The first pair of bodies that are too near at `q`, or None."""
@@ -144,7 +149,7 @@ class CollisionScene:
             ValueError: nothing is compared (no obstacles, and no link shapes).
         """
         pairs = self._pairs(attached, {})
-        poses = self._solid_poses(pairs.solids, np.asarray(q, dtype=float)[None])
+        poses = self._solid_poses(pairs, np.asarray(q, dtype=float)[None])
         gap = poses[0, pairs.a, :3, 3] - poses[0, pairs.b, :3, 3]
         bounds = np.linalg.norm(gap, axis=-1) - pairs.radius_a - pairs.radius_b
         best: Clearance | None = None
@@ -176,7 +181,7 @@ class CollisionScene:
         q = np.asarray(q, dtype=float)
         for start in range(0, len(q), _CHUNK):
             chunk = q[start : start + _CHUNK]
-            poses = self._solid_poses(pairs.solids, chunk)
+            poses = self._solid_poses(pairs, chunk)
             for i, k in zip(*self._near_path(pairs, poses, chunk, attached), strict=True):
                 distance = self._exact(pairs, poses, int(i), int(k))
                 if distance < pairs.margin_m[k]:
@@ -187,7 +192,7 @@ class CollisionScene:
     def part_distances(self, q: Array, attached: PartShape) -> dict[str, float]:
         """Signed distance at `q` from the part to each body that is nearer than the margin."""
         pairs = self._pairs(attached, {})
-        poses = self._solid_poses(pairs.solids, np.asarray(q, dtype=float)[None])
+        poses = self._solid_poses(pairs, np.asarray(q, dtype=float)[None])
         found: dict[str, float] = {}
         for k in self._near(pairs, poses)[1]:
             solids = (pairs.solids[int(pairs.a[k])], pairs.solids[int(pairs.b[k])])
@@ -206,44 +211,48 @@ class CollisionScene:
         return moved
 
     def _pairs(self, attached: PartShape | None, touching: Mapping[str, float]) -> _Pairs:
-        return self._bare if attached is None else self._pair_up(attached, touching)
+        if attached is None:
+            return self._bare
+        key = (attached.size_m, attached.transform_tool_part.tobytes())
+        if key not in self._with_part:
+            self._with_part[key] = self._with(attached)
+        pairs = self._with_part[key]
+        if not touching:
+            return pairs
+        margin = pairs.margin_m.copy()
+        for k, b in enumerate(pairs.b):
+            if pairs.solids[int(pairs.a[k])].body == PART:
+                allowed = touching.get(pairs.solids[int(b)].body, np.inf)
+                margin[k] = min(margin[k], allowed)
+        return replace(pairs, margin_m=margin)
 
-    def _own_pairs(self) -> _Pairs:
+    def _own_pairs(self) -> list[tuple[int, int]]:
         """The arm and its tool against themselves."""
         moving = self._arm + self._tool
-        return _indexed(
-            moving,
-            [
-                (i, k, self.margin_m)
-                for i, a in enumerate(moving)
-                for k, b in enumerate(moving[:i])
-                if self._compared(a.link, b.link)
-            ],
-        )
+        return [
+            (i, k)
+            for i, a in enumerate(moving)
+            for k, b in enumerate(moving[:i])
+            if self._compared(a.link, b.link)
+        ]
 
-    def _pair_up(self, attached: PartShape | None, touching: Mapping[str, float]) -> _Pairs:
-        own = self._own_pairs()
-        solids = own.solids + self._world
-        world = range(len(own.solids), len(solids))
-        pairs = [(int(a), int(b), self.margin_m) for a, b in zip(own.a, own.b, strict=True)]
-        for i, a in enumerate(own.solids):
-            if a.link != _WORLD:
-                pairs += [(i, k, self.margin_m) for k in world]
-        if attached is not None:
-            pose = self._tcp @ attached.transform_tool_part
-            mine = len(solids)
-            solids += (_solid(PART, self.robot.dof, Box(attached.size_m), pose),)
-            pairs += [
-                (mine, k, self.margin_m)
-                for k, b in enumerate(self._arm)
-                if b.link < self.robot.dof - 1
-            ]
-            pairs += [
-                (mine, k, min(self.margin_m, touching.get(body.name, np.inf)))
-                for k, body in zip(world, self.obstacles, strict=True)
-                if not body.may_touch_part
-            ]
-        return _indexed(solids, pairs)
+    def _without_part(self) -> list[tuple[int, int]]:
+        moving = self._arm + self._tool
+        world = range(len(moving), len(moving) + len(self._world))
+        outer = [(i, k) for i, a in enumerate(moving) if a.link != _WORLD for k in world]
+        return self._own_pairs() + outer
+
+    def _with(self, attached: PartShape) -> _Pairs:
+        pose = self._tcp @ attached.transform_tool_part
+        part = _solid(PART, self.robot.dof, Box(attached.size_m), pose)
+        solids = (*self._bare.solids, part)
+        mine, first = len(solids) - 1, len(self._arm) + len(self._tool)
+        pairs = [(int(a), int(b)) for a, b in zip(self._bare.a, self._bare.b, strict=True)]
+        pairs += [(mine, k) for k, b in enumerate(self._arm) if b.link < self.robot.dof - 1]
+        pairs += [
+            (mine, first + k) for k, body in enumerate(self.obstacles) if not body.may_touch_part
+        ]
+        return _indexed(solids, pairs, self.margin_m)
 
     def _compared(self, link_a: int, link_b: int) -> bool:
         low, high = sorted((link_a, link_b))
@@ -251,13 +260,12 @@ class CollisionScene:
 
     def _always_touching(self) -> frozenset[tuple[int, int]]:
         """Pairs of links, not neighbours, that touch in every sampled configuration."""
-        self._pruned: frozenset[tuple[int, int]] = frozenset()
         rng = np.random.default_rng(0)
         samples = rng.uniform(
             self.robot.lower, self.robot.upper, (_PRUNING_SAMPLES, self.robot.dof)
         )
-        pairs = self._own_pairs()
-        poses = self._solid_poses(pairs.solids, samples)
+        pairs = _indexed(self._arm + self._tool, self._own_pairs(), self.margin_m)
+        poses = self._solid_poses(pairs, samples)
         near = np.zeros((_PRUNING_SAMPLES, len(pairs.a)), dtype=bool)
         near[self._near(pairs, poses)] = True
         links = [
@@ -269,9 +277,7 @@ class CollisionScene:
         for low, high in sorted(candidates):
             columns = [k for k, pair in enumerate(links) if pair == (low, high)]
             if all(
-                any(
-                    near[i, k] and self._exact(pairs, poses, i, k) < self.margin_m for k in columns
-                )
+                any(near[i, k] and self._exact(pairs, poses, i, k) < self.margin_m for k in columns)
                 for i in range(_PRUNING_SAMPLES)
             ):
                 always.add((low, high))
@@ -282,7 +288,7 @@ class CollisionScene:
         zero = self.robot.link_poses(np.zeros(self.robot.dof))[0]
         origins = zero[1:, :3, 3]
         steps = np.linalg.norm(np.diff(origins, axis=0), axis=1)
-        beyond = np.zeros(self.robot.dof)
+        beyond: Array = np.zeros(self.robot.dof)
         for solid in self._arm + self._tool:
             if solid.link != _WORLD:
                 offset = float(np.linalg.norm(solid.transform_link_shape[:3, 3])) + solid.radius
@@ -291,22 +297,19 @@ class CollisionScene:
             centre = (self._tcp @ attached.transform_tool_part)[:3, 3]
             offset = float(np.linalg.norm(centre)) + bounding_radius(Box(attached.size_m))
             beyond[-1] = max(beyond[-1], offset)
-        reach = beyond.copy()
+        reach: Array = beyond.copy()
         for joint in range(self.robot.dof - 2, -1, -1):
             reach[joint] = max(beyond[joint], steps[joint] + reach[joint + 1])
         return reach
 
-    def _solid_poses(self, solids: tuple[_Solid, ...], q: Array) -> Array:
-        links = self.robot.link_poses(q)
-        index = np.array([solid.link for solid in solids], dtype=int)
-        local = np.array([solid.transform_link_shape for solid in solids]).reshape(-1, 4, 4)
-        poses: Array = links[:, index] @ local
+    def _solid_poses(self, pairs: _Pairs, q: Array) -> Array:
+        poses: Array = self.robot.link_poses(q)[:, pairs.link] @ pairs.transform_link_shape
         return poses
 
     def _near_path(
         self, pairs: _Pairs, poses: Array, q: Array, attached: PartShape | None
     ) -> tuple[Index, Index]:
-        """As `_near`, for neighbours of a path: what a sample clears by far, its neighbours clear."""
+        """As `_near`, along a path: what one sample clears by far, its neighbours clear too."""
         if len(q) < 2 * _BLOCK:
             return self._near(pairs, poses)
         travelled = np.concatenate([[0.0], np.cumsum(self.displacement(q, attached))])
@@ -347,10 +350,14 @@ class CollisionScene:
         for box, ball_radius in ((b, pairs.radius_a[k]), (a, pairs.radius_b[k])):
             local = (gap @ poses[i, box, :3, :3])[:, 0]
             outside = np.maximum(np.abs(local) - pairs.half_extents[box], 0.0)
-            near &= np.einsum("pi,pi->p", outside, outside) < np.maximum(ball_radius + limit, 0.0) ** 2
+            near &= (
+                np.einsum("pi,pi->p", outside, outside) < np.maximum(ball_radius + limit, 0.0) ** 2
+            )
         return near
 
     def _exact(self, pairs: _Pairs, poses: Array, i: int, k: int) -> float:
+        import coal
+
         a, b = int(pairs.a[k]), int(pairs.b[k])
         return float(
             coal.distance(
@@ -364,15 +371,22 @@ class CollisionScene:
         )
 
 
-def _indexed(solids: tuple[_Solid, ...], pairs: list[tuple[int, int, float]]) -> _Pairs:
-    table = np.array(pairs, dtype=float).reshape(-1, 3)
-    a, b = table[:, 0].astype(np.intp), table[:, 1].astype(np.intp)
+def _indexed(
+    solids: tuple[_Solid, ...], pairs: Sequence[tuple[int, int]], margin_m: float
+) -> _Pairs:
+    table = np.array(pairs, dtype=np.intp).reshape(-1, 2)
+    a, b = table[:, 0], table[:, 1]
     radius = np.array([solid.radius for solid in solids])
     half_extents = np.array([solid.half_extents for solid in solids]).reshape(-1, 3)
-    return _Pairs(solids, a, b, table[:, 2], radius[a], radius[b], half_extents)
+    margin = np.full(len(table), margin_m)
+    link = np.array([solid.link for solid in solids], dtype=np.intp)
+    local = np.array([solid.transform_link_shape for solid in solids]).reshape(-1, 4, 4)
+    return _Pairs(solids, a, b, margin, radius[a], radius[b], half_extents, link, local)
 
 
 def _solid(body: str, link: int, shape: Shape, transform: Array) -> _Solid:
+    import coal
+
     if isinstance(shape, Box):
         geometry = coal.Box(*shape.size_m)
     elif isinstance(shape, Cylinder):

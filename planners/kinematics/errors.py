@@ -22,11 +22,17 @@ class ArmDescriptionError(KinematicsError):
 
     Attributes:
         path: the file that was read.
+        problem: what is wrong with it.
     """
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(f"{path}: {problem}")
         self.path = path
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[type[ArmDescriptionError], tuple[Path, str]]:
+        """Errors of worker processes come back as what they were."""
+        return type(self), (self.path, self.problem)
 
 
 class UnreachablePoseError(KinematicsError):
@@ -35,6 +41,7 @@ class UnreachablePoseError(KinematicsError):
     Attributes:
         transform_base_tool: (4, 4) the pose that was asked for.
         reason: `out_of_reach`, or `joint_limits` when only joint limits forbid it.
+        detail: which limits, or what else.
     """
 
     def __init__(self, transform_base_tool: Array, reason: UnreachableReason, detail: str) -> None:
@@ -42,3 +49,8 @@ class UnreachablePoseError(KinematicsError):
         super().__init__(f"tool position {position} m in the arm's base frame: {detail}")
         self.transform_base_tool = transform_base_tool
         self.reason: UnreachableReason = reason
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type[UnreachablePoseError], tuple[Array, UnreachableReason, str]]:
+        """Errors of worker processes come back as what they were."""
+        return type(self), (self.transform_base_tool, self.reason, self.detail)

@@ -18,7 +18,7 @@ Family = Literal["spherical_wrist", "three_parallel"]
 
 BRANCHES: Final = 8
 _PARALLEL: Final = 1e-9
-_DEGENERATE: Final = 1e-9
+_DEGENERATE: Final = 1e-7
 
 
 def arm_family(axes: Array, points: Array) -> Family | None:
@@ -53,7 +53,7 @@ def all_branches(
 
 def _spherical_wrist(h: Array, p: Array, motion: Array, fallback: Array) -> Array:
     wrist = _intersection(h[4], p[4], h[5], p[5])
-    assert wrist is not None  # noqa: S101 - `arm_family` has looked
+    assert wrist is not None
     n = len(motion)
     rotation = motion[:, :3, :3]
     target = rotation @ wrist + motion[:, :3, 3]
@@ -80,7 +80,7 @@ def _spherical_wrist(h: Array, p: Array, motion: Array, fallback: Array) -> Arra
 
 def _three_parallel(h: Array, p: Array, motion: Array, fallback: Array) -> Array:
     wrist = _intersection(h[4], p[4], h[5], p[5])
-    assert wrist is not None  # noqa: S101 - `arm_family` has looked
+    assert wrist is not None
     sign_3, sign_4 = h[2] @ h[1], h[3] @ h[1]
     n = len(motion)
     rotation = motion[:, :3, :3]
@@ -101,11 +101,7 @@ def _three_parallel(h: Array, p: Array, motion: Array, fallback: Array) -> Array
             q234 = _subproblem_1(h[1], np.broadcast_to(across, (n, 3)), r234 @ across, q1 * 0.0)
             # The point p4 of axis 4, where axes 2 and 3 have to bring it. `wrist` lies on axes 5
             # and 6, so it is the same point before and after them.
-            goal = (
-                np.einsum("nij,nj->ni", r1_t, target - p[0])
-                + p[0]
-                + r234 @ (p[3] - wrist)
-            )
+            goal = np.einsum("nij,nj->ni", r1_t, target - p[0]) + p[0] + r234 @ (p[3] - wrist)
             reach = np.linalg.norm(goal - p[1], axis=-1)
             for k, q3 in enumerate(_subproblem_3(h[2], p[3] - p[2], p[1] - p[2], reach)):
                 elbow = _rotation(h[2], q3) @ (p[3] - p[2]) + p[2]
@@ -149,16 +145,14 @@ def _subproblem_4(h: Array, k: Array, a: Array, projection: Array | float) -> tu
 
 def _rotation(axis: Array, angle: Array) -> Array:
     """Rodrigues' formula: (n, 3, 3) for one axis (3,) and angles (n,)."""
-    cross = np.array(
-        [[0.0, -axis[2], axis[1]], [axis[2], 0.0, -axis[0]], [-axis[1], axis[0], 0.0]]
-    )
+    cross = np.array([[0.0, -axis[2], axis[1]], [axis[2], 0.0, -axis[0]], [-axis[1], axis[0], 0.0]])
     sine, cosine = np.sin(angle)[..., None, None], np.cos(angle)[..., None, None]
     rotation: Array = np.eye(3) + sine * cross + (1.0 - cosine) * (cross @ cross)
     return rotation
 
 
 def _cross(k: Array, a: Array) -> Array:
-    """k x a for one k (3,) and (..., 3)."""
+    """Cross product k x a for one k (3,) and (..., 3)."""
     matrix = np.array([[0.0, -k[2], k[1]], [k[2], 0.0, -k[0]], [-k[1], k[0], 0.0]])
     product: Array = a @ matrix.T
     return product

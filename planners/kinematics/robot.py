@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planners.arrays import Array
 from planners.kinematics.arm_description import ArmDescription, read_arm
@@ -23,6 +24,7 @@ POSE_TOLERANCE: Final = 1e-7
 """An inverse kinematics branch counts if its pose is this near (m, and rad as matrix entries)."""
 
 _SAME_SOLUTION: Final = 1e-6
+_FREE_JOINT_TRIES: Final = 16
 _LIMIT_SLACK: Final = 1e-9
 
 
@@ -36,7 +38,7 @@ class Robot:
         lower, upper: (6,) position limits, rad.
         velocity: (6,) rad/s. acceleration: (6,) rad/s^2. jerk: (6,) rad/s^3. effort: (6,) N m.
         transform_flange_tool: (4, 4) the tool centre point in `tool0` (flange, z outwards).
-        tool_mass_kg: mass of the tool, acting at the tool centre point.
+        tool_mass_kg: mass of the tool, acting at the tool centre point (joint torques).
         transform_world_base: (4, 4) where the arm stands; gives gravity its direction.
         description: the arm as its URDF tells it.
     """
@@ -201,16 +203,21 @@ class Robot:
         turn = np.where(over & (lowered >= self.lower - _LIMIT_SLACK), lowered, turn)
         return np.where(under & (raised <= self.upper + _LIMIT_SLACK), raised, turn)
 
-    def within_limits(self, q: Array) -> Array | bool:
+    def within_limits(self, q: Array) -> NDArray[np.bool_]:
         """Whether every joint of (..., 6) is within its position limits (slack 1e-9 rad)."""
         inside = (q >= self.lower - _LIMIT_SLACK) & (q <= self.upper + _LIMIT_SLACK)
-        verdict: Array = inside.all(axis=-1)
-        return verdict
+        return np.asarray(inside.all(axis=-1))
 
     def _inverse(self, pose: Array, near: Array) -> list[Array]:
         transform = checked_transform(pose, "transform_base_tool")
         branches = self.inverse_all(transform[None], near[None])[0]
         reached = branches[~np.isnan(branches[:, 0])]
+        if len(reached) == 0:
+            # A singular wrist leaves a joint free, and not every value of it need reach the pose.
+            others = near + np.linspace(0.0, 2 * np.pi, _FREE_JOINT_TRIES)[:, None]
+            poses = np.broadcast_to(transform, (_FREE_JOINT_TRIES, 4, 4))
+            branches = self.inverse_all(poses, others).reshape(-1, self.dof)
+            reached = branches[~np.isnan(branches[:, 0])]
         if len(reached) == 0:
             raise UnreachablePoseError(
                 transform, "out_of_reach", f"out of reach of {self.name} in this orientation"
@@ -226,13 +233,15 @@ class Robot:
         return unique
 
     def _blocking(self, q: Array) -> str:
-        """Says which joint limit each branch breaks most, and by how much."""
+        """Says which joints stand in the way, and by how much at least."""
         over = np.maximum(q - self.upper, self.lower - q)
-        names = [
-            f"{self.joint_names[j]} by {np.degrees(row[j]):.1f} deg"
-            for row, j in zip(over, over.argmax(axis=1), strict=True)
-        ]
-        return f"every branch breaks a joint limit ({', '.join(dict.fromkeys(names))})"
+        least: dict[str, float] = {}
+        for row in over:
+            joint = int(row.argmax())
+            name = self.joint_names[joint]
+            least[name] = min(least.get(name, np.inf), float(np.degrees(row[joint])))
+        names = ", ".join(f"{name} by {degrees:.1f} deg" for name, degrees in least.items())
+        return f"every branch breaks a joint limit ({names} at least)"
 
     def _screws(self, q: Array) -> Array:
         """Products of the joints' motions up to each joint: (n, 6, 4, 4)."""

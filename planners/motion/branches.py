@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +16,7 @@ from planners.kinematics.shapes import PartShape
 from planners.motion.clearance import collision_error, contacts
 from planners.motion.errors import MotionError, PlanningError
 from planners.motion.items import JointTarget, Move
-from planners.motion.paths import LinePath
+from planners.motion.paths import LinePath, ToolLine
 from planners.motion.straight import straight_duration
 
 Key = tuple[int, bytes, bytes]
@@ -57,6 +57,7 @@ class Edge:
 @dataclass(frozen=True, eq=False)
 class _Node:
     q: Array
+    pose: Array
     cost_s: float
     edges: tuple[Edge, ...]
 
@@ -73,20 +74,23 @@ def cheapest_route(
     Raises:
         PlanningError: some move has no branch left; tells the reason of the best try.
     """
-    nodes = [_Node(q_start, 0.0, ())]
+    nodes = [_Node(q_start, robot.forward(q_start), 0.0, ())]
     for number, leg in enumerate(legs):
         layer: dict[bytes, _Node] = {}
+        pose = _pose_of(robot, leg)
         reasons: list[MotionError] = []
         free: dict[bytes, MotionError | None] = {}
+        lines: dict[bytes, ToolLine] = {}
         for node in nodes:
-            for edge in _edges(robot, leg, node.q, reasons):
+            for edge in _edges(robot, leg, node, lines, reasons):
                 if edge.key(number) in struck_out:
                     reasons.append(struck_out[edge.key(number)])
                     continue
                 mark = edge.q_end.tobytes()
-                if mark not in free:
-                    free[mark] = _standing(scene, edge.q_end, leg.attached)
-                obstacle = free[mark]
+                stance = _without_turns(edge.q_end)
+                if stance not in free:
+                    free[stance] = _standing(scene, edge.q_end, leg.attached)
+                obstacle = free[stance]
                 if obstacle is not None:
                     reasons.append(obstacle)
                     continue
@@ -94,30 +98,44 @@ def cheapest_route(
                 if edge.moves:
                     cost += straight_duration(robot, edge.q_start, edge.q_end, leg.move.speed)
                 if mark not in layer or cost < layer[mark].cost_s:
-                    layer[mark] = _Node(edge.q_end, cost, (*node.edges, edge))
+                    layer[mark] = _Node(edge.q_end, pose(edge.q_end), cost, (*node.edges, edge))
         if not layer:
             raise PlanningError(leg.item_index, leg.move.label, reasons[0])
         nodes = sorted(layer.values(), key=lambda node: node.cost_s)[:_NODES]
     return nodes[0].edges
 
 
-def _edges(robot: Robot, leg: Leg, q: Array, reasons: list[MotionError]) -> list[Edge]:
-    """The ways to carry out a move from `q`; why there are none or fewer goes to `reasons`."""
+def _pose_of(robot: Robot, leg: Leg) -> Callable[[Array], Array]:
+    """The pose that a leg ends in; a pose target itself, so that all its branches share it."""
     target = leg.move.target
+    if isinstance(target, JointTarget):
+        return robot.forward
+    return lambda _: target.transform_base_tool
+
+
+def _edges(
+    robot: Robot, leg: Leg, node: _Node, lines: dict[bytes, ToolLine], reasons: list[MotionError]
+) -> list[Edge]:
+    """The ways to carry out a move; why there are none or fewer goes to `reasons`."""
+    target = leg.move.target
+    q = node.q
     try:
         if leg.move.kind == "ptp":
             if isinstance(target, JointTarget):
                 return [Edge(q, _within_limits(robot, target.q), None)]
             found = robot.inverse_sorted(target.transform_base_tool, q)
             return [Edge(q, goal, None) for goal in found]
-        pose = (
+        end = (
             robot.forward(_within_limits(robot, target.q))
             if isinstance(target, JointTarget)
             else target.transform_base_tool
         )
-        if np.abs(pose - robot.forward(q)).max() < _STILL_RAD:
+        if np.abs(end - node.pose).max() < _STILL_RAD:
             return [Edge(q, q, None)]
-        line = LinePath(robot, q, pose)
+        mark = node.pose.tobytes()
+        if mark not in lines:
+            lines[mark] = ToolLine(robot, node.pose, end)
+        line = LinePath(lines[mark], q)
         if isinstance(target, JointTarget) and (
             np.abs(line.q_end - target.q).max() > _LINE_END_RAD
         ):
@@ -147,6 +165,11 @@ def _within_limits(robot: Robot, q: Array) -> Array:
             q=q,
         )
     return q
+
+
+def _without_turns(q: Array) -> bytes:
+    """The same for positions that differ by full turns: they collide alike."""
+    return np.round(np.remainder(q, 2 * np.pi), 6).tobytes()
 
 
 def _standing(scene: CollisionScene, q: Array, attached: PartShape | None) -> MotionError | None:

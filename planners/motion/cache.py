@@ -136,7 +136,7 @@ def _write(path: Path, cycle: Cycle) -> None:
 def _read(path: Path, joint_names: tuple[str, ...]) -> Cycle | None:
     """The stored cycle; None if there is none, or if the file is damaged (the zip's CRC tells)."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             motions = []
             for k, item_index in enumerate(stored["item_index"].tolist()):
                 positions, velocities, accelerations = stored[f"states_{k}"]

@@ -11,11 +11,13 @@ from planners.arrays import Array
 from planners.kinematics.collision import CollisionScene, PathCollision
 from planners.kinematics.shapes import PartShape
 from planners.motion.errors import MotionError
+from planners.motion.paths import JointPath
 
 CONTACT_DEPTH_M: Final = 0.002
 """A part may rest on, or be modelled this deep inside, what it lies on when it is taken or left."""
 
 _CONTACT_SLACK_M: Final = 0.0005
+_FIRST_SAMPLES: Final = 100
 
 
 def contacts(
@@ -28,11 +30,22 @@ def contacts(
     allowed: dict[str, float] = {}
     if attached is None:
         return allowed
-    for q in (q_start, q_end):
+    for q in (q_start,) if q_end is q_start else (q_start, q_end):
         for body, distance in scene.part_distances(q, attached).items():
             if distance >= -CONTACT_DEPTH_M:
                 allowed[body] = min(allowed.get(body, np.inf), distance - _CONTACT_SLACK_M)
     return allowed
+
+
+def curve_samples(scene: CollisionScene, path: JointPath, attached: PartShape | None) -> Array:
+    """The curve (n, 6), sampled so that the margin covers what lies between."""
+    count = _FIRST_SAMPLES
+    while True:
+        q = path.evaluate(np.linspace(0.0, path.length, count + 1))[0]
+        longest = float(scene.displacement(q, attached).max())
+        if longest <= scene.margin_m:
+            return np.asarray(q[thinned(scene, q, attached)])
+        count = int(np.ceil(1.2 * count * longest / scene.margin_m))
 
 
 def thinned(scene: CollisionScene, q: Array, attached: PartShape | None) -> NDArray[np.intp]:

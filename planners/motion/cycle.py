@@ -1,8 +1,8 @@
 """Plans a whole program: which branch each pose is reached on, which way, and how fast.
 
-The branches of all poses form a layered graph, one layer per move. A shortest path through it gives
-the joint positions; then each motion is checked, timed and verified. A motion that cannot be made is
-struck out of the graph and the shortest path is sought again.
+The branches of all poses form a layered graph, one layer per move. A shortest path through it
+gives the joint positions; then each motion is checked, timed and verified. A motion that cannot be
+made is struck out of the graph and the shortest path is sought again.
 """
 
 from __future__ import annotations
@@ -11,17 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from planners.arrays import Array
 from planners.kinematics.collision import CollisionScene
 from planners.kinematics.robot import Robot
 from planners.kinematics.shapes import PartShape
 from planners.motion.branches import Edge, Leg, cheapest_route
-from planners.motion.clearance import contacts, line_samples, require_free, thinned
+from planners.motion.clearance import contacts, curve_samples, line_samples, require_free
 from planners.motion.errors import MotionError, PlanningError
 from planners.motion.items import Attach, Detach, Dwell, Item, JointTarget, Move
-from planners.motion.paths import LinePath
 from planners.motion.search import detour
 from planners.motion.straight import straight_trajectory
 from planners.motion.timing import timed_trajectory
@@ -98,7 +95,9 @@ def plan_cycle(
             if edge.key(number) in planned or not edge.moves:
                 continue
             try:
-                planned[edge.key(number)] = _planned(robot, scene, legs[number], edge, seed + number)
+                planned[edge.key(number)] = _planned(
+                    robot, scene, legs[number], edge, seed + number
+                )
             except MotionError as error:
                 failures[edge.key(number)] = error
                 failed = True
@@ -129,16 +128,13 @@ def _legs(robot: Robot, items: Sequence[Item]) -> list[Leg]:
     return legs
 
 
-def _planned(
-    robot: Robot, scene: CollisionScene, leg: Leg, edge: Edge, seed: int
-) -> Trajectory:
+def _planned(robot: Robot, scene: CollisionScene, leg: Leg, edge: Edge, seed: int) -> Trajectory:
     """The verified trajectory of one motion."""
     move, attached = leg.move, leg.attached
     touching = contacts(scene, edge.q_start, edge.q_end, attached)
     tcp_speed: float | None = None
     if edge.line is not None:
-        dense = edge.line.evaluate(_fractions(200) * edge.line.length)[0]
-        require_free(scene, dense[thinned(scene, dense, attached)], attached, touching)
+        require_free(scene, curve_samples(scene, edge.line, attached), attached, touching)
         if move.tcp_speed_m_s is not None and edge.line.travel_m > 1e-6:
             tcp_speed = move.tcp_speed_m_s
         trajectory = timed_trajectory(robot, edge.line, speed=move.speed, path_speed=tcp_speed)
@@ -187,17 +183,18 @@ def _verified(
         )
         if not violations:
             return trajectory
-        powers = {"velocity": 1.0, "tcp_speed": 1.0, "acceleration": 0.5, "jerk": 1.0 / 3.0}
+        powers = {
+            "velocity": 1.0,
+            "tcp_speed": 1.0,
+            "acceleration": 0.5,
+            "effort": 0.5,
+            "jerk": 1.0 / 3.0,
+        }
         if any(v.kind not in powers for v in violations):
             break
         factor = max(abs(v.value / v.limit) ** powers[v.kind] for v in violations)
         trajectory = trajectory.slowed(factor * (1.0 + 1e-6))
     raise MotionError("verification", "; ".join(map(str, violations)), q=edge.q_start)
-
-
-def _fractions(count: int) -> Array:
-    fractions: Array = np.linspace(0.0, 1.0, count + 1)
-    return fractions
 
 
 def _cycle(

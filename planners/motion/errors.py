@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 from planners.arrays import Array
 from planners.errors import PlannerError
@@ -37,6 +38,21 @@ class MotionError(PlannerError):
         self.q = q
         self.transform_base_tool = transform_base_tool
 
+    def __reduce__(self) -> tuple[Callable[..., MotionError], tuple[Any, ...]]:
+        """Errors of worker processes come back as what they were."""
+        given = (self.reason, str(self), self.bodies, self.q, self.transform_base_tool)
+        return _motion_error, given
+
+
+def _motion_error(
+    reason: Reason,
+    message: str,
+    bodies: tuple[str, str] | None,
+    q: Array | None,
+    transform_base_tool: Array | None,
+) -> MotionError:
+    return MotionError(reason, message, bodies=bodies, q=q, transform_base_tool=transform_base_tool)
+
 
 class PlanningError(MotionError):
     """A cycle cannot be planned.
@@ -45,6 +61,7 @@ class PlanningError(MotionError):
         item_index: index of the item that cannot be planned (the number of items if it is the way
             back to the start).
         label: that item's label.
+        cause: the motion's own error.
     """
 
     def __init__(self, item_index: int, label: str, cause: MotionError) -> None:
@@ -57,3 +74,8 @@ class PlanningError(MotionError):
         )
         self.item_index = item_index
         self.label = label
+        self.cause = cause
+
+    def __reduce__(self) -> tuple[Callable[..., MotionError], tuple[Any, ...]]:
+        """Errors of worker processes come back as what they were."""
+        return PlanningError, (self.item_index, self.label, self.cause)

@@ -1,7 +1,8 @@
-"""Curves in joint space with exact derivatives: a straight line of the tool, and a smooth detour."""
+"""Curves in joint space with exact derivatives: a straight line of the tool, a smooth detour."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final, Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ from planners.motion.errors import MotionError
 
 _STATION_M: Final = 0.004
 _STATION_RAD: Final = 0.02
+_NEWTON_STEPS: Final = 2
 _LARGEST_STEP_RAD: Final = 0.35
 _BRANCH_MATCH_RAD: Final = 1e-4
 
@@ -25,69 +27,105 @@ class JointPath(Protocol):
         """q, dq/ds and d2q/ds2, each (k, n), at s (k,)."""
 
 
+class ToolLine:
+    """A straight motion of the tool that turns about one fixed axis, with all its branches.
+
+    Args:
+        robot: the arm.
+        start: (4, 4) pose of the tool in the base at the start.
+        end: (4, 4) at the end.
+
+    Raises:
+        ValueError: start and end are the same pose.
+    """
+
+    def __init__(self, robot: Robot, start: Array, end: Array) -> None:
+        self.robot = robot
+        self._start = start
+        travel = end[:3, 3] - start[:3, 3]
+        turn = _rotation_vector(end[:3, :3] @ start[:3, :3].T)
+        self.travel_m, turn_rad = float(np.linalg.norm(travel)), float(np.linalg.norm(turn))
+        self.length = self.travel_m if self.travel_m > 1e-6 else turn_rad
+        if self.length < 1e-9:
+            raise ValueError("the line has no length")
+        self.twist = np.concatenate([travel, turn]) / self.length
+        steps = max(self.travel_m / _STATION_M, turn_rad / _STATION_RAD, 8.0)
+        self.stations = np.linspace(0.0, self.length, int(np.ceil(steps)) + 1)
+        self.station_poses = self.poses(self.stations)
+        self._branches: Array | None = None
+
+    def poses(self, s: Array) -> Array:
+        """Poses (k, 4, 4) of the tool on the line."""
+        poses = np.empty((len(s), 4, 4))
+        poses[:] = self._start
+        poses[:, :3, 3] += s[:, None] * self.twist[:3]
+        poses[:, :3, :3] = _rotations(s[:, None] * self.twist[3:]) @ self._start[:3, :3]
+        return poses
+
+    def branches(self, q_near: Array) -> Array:
+        """Branches (k, 8, 6) at the stations, computed at the first call."""
+        if self._branches is None:
+            near = np.broadcast_to(q_near, (len(self.stations), self.robot.dof))
+            self._branches = self.robot.inverse_all(self.station_poses, near)
+        return self._branches
+
+
 class LinePath:
-    """The joint path of a tool that moves straight and turns about one fixed axis.
+    """The joint path of a straight motion of the tool.
 
     `s` is the travel in metres, or the turn in radians where the tool only turns.
 
     Args:
-        robot: the arm.
-        q_start: (6,) where the line starts; decides the branch.
-        transform_base_tool: (4, 4) where it ends.
+        line: the motion of the tool.
+        q_start: (6,) where it starts; decides the branch.
 
     Raises:
         MotionError: the line leaves the reach or the joint limits, or meets a singularity.
     """
 
-    def __init__(self, robot: Robot, q_start: Array, transform_base_tool: Array) -> None:
-        self._robot = robot
-        self._start = robot.forward(q_start)
-        travel = transform_base_tool[:3, 3] - self._start[:3, 3]
-        turn = _rotation_vector(transform_base_tool[:3, :3] @ self._start[:3, :3].T)
-        self.travel_m, self.turn_rad = float(np.linalg.norm(travel)), float(np.linalg.norm(turn))
-        self.length = self.travel_m if self.travel_m > 1e-6 else self.turn_rad
-        if self.length < 1e-9:
-            raise ValueError("the line has no length")
-        self._twist = np.concatenate([travel, turn]) / self.length
-        steps = max(self.travel_m / _STATION_M, self.turn_rad / _STATION_RAD, 8.0)
-        self._stations = np.linspace(0.0, self.length, int(np.ceil(steps)) + 1)
+    def __init__(self, line: ToolLine, q_start: Array) -> None:
+        self._robot, self._line = line.robot, line
+        self.length, self.travel_m = line.length, line.travel_m
         self._table = self._follow(q_start)
-        self.q_start, self.q_end = self._table[0], self.evaluate(self._stations[-1:])[0][0]
+        self.q_end: Array = self._table[-1]
 
     def evaluate(self, s: Array) -> tuple[Array, Array, Array]:
-        """q, dq/ds and d2q/ds2, each (k, n), at s (k,)."""
+        """q, dq/ds and d2q/ds2, each (k, n), at s (k,).
+
+        Raises:
+            MotionError: the arm is singular at one of them.
+        """
+        q = np.stack([np.interp(s, self._line.stations, column) for column in self._table.T], -1)
+        try:
+            return self._refined(q, self._line.poses(s))
+        except np.linalg.LinAlgError:
+            raise MotionError(
+                "singularity", "the line meets a position in which the arm is singular", q=q[0]
+            ) from None
+
+    def _refined(self, q: Array, target: Array) -> tuple[Array, Array, Array]:
+        """Newton's method from `q` to the poses, and the derivatives there."""
         robot = self._robot
-        q = np.stack([np.interp(s, self._stations, column) for column in self._table.T], axis=-1)
-        target = self.poses(s)
-        for _ in range(3):
-            q = q + np.linalg.solve(robot.jacobian(q), _pose_error(target, robot.forward(q)))[..., 0]
-        twist = np.broadcast_to(self._twist, q.shape)[..., None]
+        for _ in range(_NEWTON_STEPS):
+            error = _pose_error(target, robot.forward(q))
+            q = q + np.linalg.solve(robot.jacobian(q), error)[..., 0]
+        twist = np.broadcast_to(self._line.twist, q.shape)[..., None]
         jacobian = robot.jacobian(q)
         slope = np.linalg.solve(jacobian, twist)
         step = 1e-5 / np.maximum(1.0, np.abs(slope).max(axis=1, keepdims=True))
         ahead = robot.jacobian(q + (step * slope)[..., 0])
         behind = robot.jacobian(q - (step * slope)[..., 0])
         bend = np.linalg.solve(jacobian, -((ahead - behind) / (2 * step)) @ slope)
-        return q, slope[..., 0], bend[..., 0]
-
-    def poses(self, s: Array) -> Array:
-        """Poses (k, 4, 4) of the tool on the line."""
-        poses = np.empty((len(s), 4, 4))
-        poses[:] = self._start
-        poses[:, :3, 3] += s[:, None] * self._twist[:3]
-        poses[:, :3, :3] = _rotations(s[:, None] * self._twist[3:]) @ self._start[:3, :3]
-        return poses
+        return np.asarray(q), np.asarray(slope[..., 0]), np.asarray(bend[..., 0])
 
     def _follow(self, q_start: Array) -> Array:
         """Joint positions at the stations on the branch of the start."""
         robot = self._robot
-        poses = self.poses(self._stations)
-        branches = robot.inverse_all(poses, np.broadcast_to(q_start, (len(poses), robot.dof)))
+        poses = self._line.station_poses
+        branches = self._line.branches(q_start)
         gap = np.abs(robot.nearest_turns(branches[0], q_start) - q_start).max(axis=-1)
         if np.isnan(gap).all() or np.nanmin(gap) > _BRANCH_MATCH_RAD:
-            raise MotionError(
-                "singularity", "the line starts in a singular position", q=q_start
-            )
+            raise MotionError("singularity", "the line starts in a singular position", q=q_start)
         table = branches[:, int(np.nanargmin(gap))]
         lost = np.isnan(table[:, 0])
         if lost.any():
@@ -121,8 +159,10 @@ class LinePath:
         return table
 
     def _where(self, station: int) -> str:
-        share = self._stations[station] / self.length
-        return f"after {share * self.travel_m * 1e3:.0f} mm of {self.travel_m * 1e3:.0f} mm"
+        share = self._line.stations[station] / self.length
+        if self.travel_m > 1e-6:
+            return f"after {share * self.travel_m * 1e3:.0f} mm of {self.travel_m * 1e3:.0f} mm"
+        return f"after {share * 100:.0f} % of the turn"
 
 
 class SplinePath:
@@ -138,7 +178,7 @@ class SplinePath:
 
     def __init__(self, corners: Array, spacing: float) -> None:
         control = [corners[:1]]
-        for a, b in zip(corners[:-1], corners[1:], strict=True):
+        for a, b in pairwise(corners):
             count = max(int(np.ceil(np.abs(b - a).max() / spacing)), 1)
             control.append(a + np.linspace(0.0, 1.0, count + 1)[1:, None] * (b - a))
         inner = np.vstack(control)
@@ -165,7 +205,11 @@ def _pose_error(target: Array, pose: Array) -> Array:
     """Small twist (k, 6, 1) from `pose` to `target`, linear then angular, base axes."""
     spin = target[:, :3, :3] @ np.swapaxes(pose[:, :3, :3], -1, -2)
     turn = np.stack(
-        [spin[:, 2, 1] - spin[:, 1, 2], spin[:, 0, 2] - spin[:, 2, 0], spin[:, 1, 0] - spin[:, 0, 1]],
+        [
+            spin[:, 2, 1] - spin[:, 1, 2],
+            spin[:, 0, 2] - spin[:, 2, 0],
+            spin[:, 1, 0] - spin[:, 0, 1],
+        ],
         axis=-1,
     )
     return np.concatenate([target[:, :3, 3] - pose[:, :3, 3], turn / 2], axis=-1)[..., None]

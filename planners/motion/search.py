@@ -14,7 +14,7 @@ import numpy as np
 from planners.arrays import Array
 from planners.kinematics.collision import CollisionScene
 from planners.kinematics.shapes import PartShape
-from planners.motion.clearance import line_samples
+from planners.motion.clearance import curve_samples, line_samples
 from planners.motion.errors import MotionError
 from planners.motion.paths import SplinePath
 
@@ -44,7 +44,7 @@ def detour(
     def free(a: Array, b: Array) -> bool:
         samples = line_samples(scene, a, b, attached)
         # A blocked line mostly shows at a few samples; only a free one needs them all.
-        for q in (samples[:: _GLANCE], samples):
+        for q in (samples[::_GLANCE], samples):
             if scene.first_collision(q, attached, touching) is not None:
                 return False
         return True
@@ -53,7 +53,7 @@ def detour(
     corners = _shortened(_connect(scene, q_start, q_end, free, rng), free, rng)
     for spacing in _SPACINGS_RAD:
         path = SplinePath(corners, spacing)
-        q = path.evaluate(np.linspace(0.0, path.length, int(path.length) * 16 + 1))[0]
+        q = curve_samples(scene, path, attached)
         if scene.first_collision(q, attached, touching) is None:
             return path
     raise MotionError("no_path", "the way around is too narrow for a smooth curve")
@@ -77,7 +77,9 @@ class _Tree:
         return way
 
 
-def _connect(scene: CollisionScene, q_start: Array, q_end: Array, free: Free, rng: np.random.Generator) -> list[Array]:
+def _connect(
+    scene: CollisionScene, q_start: Array, q_end: Array, free: Free, rng: np.random.Generator
+) -> list[Array]:
     robot = scene.robot
     # Sampling every turn of a joint that turns twice would only lead astray.
     low = np.maximum(robot.lower, np.minimum(q_start, q_end) - np.pi)

@@ -9,7 +9,7 @@ frequency-domain specifications", 2012). What is left over the limits is taken o
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -101,7 +101,7 @@ def _fastest(
     solver.add_acceleration_limits(a, -a, start_idx_s=0, length=len(s))
     if path_speed is not None:
         solver.constraints.add_constraint_1st(np.full((len(s), 1), path_speed**2), 0)
-    topp = copp_py.solver.topp2_ra
+    topp: Any = copp_py.solver.topp2_ra
     problem = topp.Problem(
         solver.constraints, idx_s_interval=(0, len(s) - 1), a_boundary=(0.0, 0.0)
     )

@@ -56,7 +56,7 @@ class Trajectory:
         return float(self.times[-1])
 
     def sample(self, times: Array | float) -> State:
-        """State at times (k,) in seconds; before the start and after the end the arm rests there."""
+        """State at times (k,) in seconds; outside its time the motion is at its start or end."""
         t = np.atleast_1d(np.asarray(times, dtype=float))
         inside = np.clip(t, 0.0, self.times[-1])
         k = np.clip(np.searchsorted(self.times, inside, side="right") - 1, 0, len(self.times) - 2)

@@ -13,6 +13,7 @@ import numpy as np
 
 from planners.arrays import Array
 from planners.kinematics.collision import CollisionScene
+from planners.kinematics.dynamics import joint_torques
 from planners.kinematics.robot import Robot
 from planners.kinematics.shapes import PartShape
 from planners.motion.trajectory import Trajectory
@@ -26,6 +27,7 @@ ViolationKind = Literal[
     "velocity",
     "acceleration",
     "jerk",
+    "effort",
     "not_at_rest",
     "start",
     "end",
@@ -34,10 +36,11 @@ ViolationKind = Literal[
 ]
 
 RATE_HZ: Final = 1000.0
+_EFFORT_EVERY: Final = 20
 _ROUNDING: Final = 1e-6
 _END_TOLERANCE_RAD: Final = 1e-6
 _JERK_TOLERANCE: Final = 4.0
-"""Jerk is a comfort limit of the planner; this much over it means that points do not fit together."""
+"""Jerk is the planner's comfort limit; this much over it, points do not fit together."""
 
 _CONTACT_DEPTH_M: Final = 0.002
 _CONTACT_SLACK_M: Final = 0.0006
@@ -57,7 +60,7 @@ class TrajectoryViolation:
         kind: what.
         time_s: when it is worst (clearance: when it first happens).
         subject: joint name, or the two bodies.
-        value, limit: what is, and what may be (rad, rad/s, rad/s^2, rad/s^3, m/s or m).
+        value, limit: what is, and what may be (rad, rad/s, rad/s^2, rad/s^3, N m, m/s or m).
     """
 
     kind: ViolationKind
@@ -100,6 +103,7 @@ def verify_trajectory(
     found = _ends(robot, trajectory, q_start, q_end)
     times, q, v, a, j = _resampled(trajectory)
     found += _limits(robot, times, q, v, a, j)
+    found += _effort(robot, times, q, v, a)
     if tcp_speed_m_s is not None:
         speed = np.linalg.norm((robot.jacobian(q)[:, :3] @ v[..., None])[..., 0], axis=1)
         k = int(speed.argmax())
@@ -125,9 +129,7 @@ def _malformed(robot: Robot, t: Trajectory) -> list[TrajectoryViolation]:
     steps = np.diff(t.times)
     if t.times[0] != 0.0 or steps.min() <= 0.0:
         k = int(steps.argmin())
-        return [
-            TrajectoryViolation("times", float(t.times[k]), "points", float(steps[k]), 0.0)
-        ]
+        return [TrajectoryViolation("times", float(t.times[k]), "points", float(steps[k]), 0.0)]
     return []
 
 
@@ -197,9 +199,7 @@ def _resampled(t: Trajectory) -> tuple[Array, Array, Array, Array, Array]:
 
 def _bezier(control: Array, x: Array) -> Array:
     degree = len(control) - 1
-    weights = [
-        c * x**i * (1 - x) ** (degree - i) for i, c in enumerate(_BINOMIALS[degree])
-    ]
+    weights = [c * x**i * (1 - x) ** (degree - i) for i, c in enumerate(_BINOMIALS[degree])]
     value: Array = np.einsum("ikj,ikj->kj", np.stack(weights) + 0.0 * control, control)
     return value
 
@@ -233,6 +233,20 @@ def _limits(
                         kind, float(times[k]), name, float(value[k, joint]), float(limits[joint])
                     )
                 )
+    return found
+
+
+def _effort(robot: Robot, times: Array, q: Array, v: Array, a: Array) -> list[TrajectoryViolation]:
+    """Torques of arm and tool, every 20 ms: they change as slowly as the acceleration does."""
+    every = slice(None, None, _EFFORT_EVERY)
+    torques = joint_torques(robot, q[every], v[every], a[every])
+    found: list[TrajectoryViolation] = []
+    for joint, name in enumerate(robot.joint_names):
+        k = int(np.abs(torques[:, joint]).argmax())
+        value, limit = float(torques[k, joint]), float(robot.effort[joint])
+        if abs(value) > limit:
+            time_s = float(times[every][k])
+            found.append(TrajectoryViolation("effort", time_s, name, value, limit))
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from ortools.sat.python import cp_model
@@ -21,9 +21,6 @@ from planners.scheduling.tidy import shift_left, units_in_order
 
 WATCH_S = 0.02
 """How often the deadline, the patience and the request to stop are looked at."""
-POLISH_SHARE = 0.25
-"""Share of the time spent on the objective that the tie-break on starts may take on top."""
-MIN_POLISH_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +92,9 @@ def improve(
     if incumbent is not None:
         shop.hint(units_in_order(problem, incumbent.assignments))
     floor = known.value(problem, weights)
-    begin = time.monotonic()
     improvements = _Improvements(shop, weights, incumbent, settings.on_improvement)
     solver = _solver(settings)
-    status = _run(solver, shop, improvements, settings, settings.deadline)
+    status = _run(solver, shop, improvements, settings)
     if improvements.error is not None:
         raise improvements.error
     if status == cp_model.INFEASIBLE and incumbent is None:
@@ -113,8 +109,6 @@ def improve(
     proof: Literal["optimal", "none"] = (
         "optimal" if status == cp_model.OPTIMAL and shop.exact else "none"
     )
-    if weights.left_shift and not settings.should_stop():
-        best = _polish(shop, best, weights, settings, time.monotonic() - begin)
     return SearchResult(best, bound, proof)
 
 
@@ -134,10 +128,9 @@ def _run(
     shop: JobShopModel,
     improvements: _Improvements,
     settings: SearchSettings,
-    deadline: float,
 ) -> int:
     """Solve under watch of a thread, because CP-SAT itself only looks at its own clock."""
-    solver.parameters.max_time_in_seconds = max(0.0, deadline - time.monotonic())
+    solver.parameters.max_time_in_seconds = max(0.0, settings.deadline - time.monotonic())
     improvements.last_improvement = time.monotonic()
     done = threading.Event()
 
@@ -149,7 +142,7 @@ def _run(
                 and improvements.best is not None
                 and now - improvements.last_improvement > settings.patience_s
             )
-            if bored or now > deadline or settings.should_stop():
+            if bored or now > settings.deadline or settings.should_stop():
                 solver.stop_search()
                 # Not the end of the watch: a request that comes before the search has begun is
                 # forgotten by it, so it is repeated until the search has ended.
@@ -161,32 +154,6 @@ def _run(
     finally:
         done.set()
         watcher.join()
-
-
-def _polish(
-    shop: JobShopModel,
-    best: Schedule,
-    weights: ObjectiveWeights,
-    settings: SearchSettings,
-    spent_s: float,
-) -> Schedule:
-    """Lower the sum of starts without raising the objective."""
-    if not shop.operations:
-        return best
-    # Half a unit of slack: the float value of an integer objective may round either way.
-    shop.minimise_starts(int(best.objective.value * shop.scale + 0.5))
-    shop.hint(best.assignments)
-    deadline = settings.deadline
-    if settings.effort is None:
-        share = max(MIN_POLISH_S, POLISH_SHARE * spent_s)
-        deadline = min(deadline, time.monotonic() + share)
-    else:
-        settings = replace(settings, effort=POLISH_SHARE * settings.effort)
-    improvements = _Improvements(shop, weights, best, lambda _schedule, _bound: None)
-    _run(_solver(settings), shop, improvements, settings, deadline)
-    if improvements.error is not None:
-        raise improvements.error
-    return improvements.best or best
 
 
 def tidied(

@@ -160,11 +160,6 @@ class JobShopModel:
         self.primary = sum(c * term for c, (_, term) in zip(coefficients, terms, strict=True))
         self.model.minimize(self.primary)
 
-    def minimise_starts(self, primary_at_most: int) -> None:
-        """Replace the objective by the sum of starts, with the primary one bounded."""
-        self.model.add(self.primary <= primary_at_most)
-        self.model.minimize(sum(variables.start for variables in self.operations.values()))
-
     def hint(self, assignments: tuple[Assignment, ...]) -> None:
         """Start the search from a plan with identical units in order."""
         self.model.clear_hints()

@@ -37,7 +37,7 @@ class Conflict:
     message: str
 
 
-class InfeasibleProblem(PlannerError):  # noqa: N818 - the field's word for it
+class InfeasibleProblem(PlannerError):
     """No plan can satisfy the problem. Each conflict says which constraints exclude each other.
 
     Attributes:

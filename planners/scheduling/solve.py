@@ -15,11 +15,15 @@ from planners.scheduling.schedule import Objective, ObjectiveWeights, Schedule, 
 from planners.scheduling.tidy import shift_left, units_in_order
 from planners.scheduling.verify import verify
 
-PATIENCE_SHARE = 0.25
+PATIENCE_SHARE = 0.4
 """Share of the time limit without improvement after which the search ends."""
 MIN_PATIENCE_S = 0.4
 MOVES_SHARE = 0.3
 """Share of the time limit that the local search may take before CP-SAT goes on from its plan."""
+LAST_MOVES_SHARE = 0.25
+"""Share of the usual moves that are spent on the tie-break after CP-SAT."""
+DETERMINISTIC_SHARE = 0.1
+"""CP-SAT's deterministic seconds per unit of effort: about ten times as many pass on the clock."""
 MARGIN_S = 0.1
 """CP-SAT may take as long to stop once it is told to."""
 MIN_SEARCH_S = 0.05
@@ -58,10 +62,11 @@ def solve(
         seed: Seed of CP-SAT.
         hint: An earlier plan; it need not fit the problem any more.
         weights: How the objective's terms are traded.
-        patience_s: Wall time without improvement after which the search ends; by default a
-            quarter of the limit.
-        effort: Limits the search by CP-SAT's deterministic seconds instead of patience, which
-            makes the plan a function of problem, seed and workers (while the time limit holds).
+        patience_s: Wall time without improvement after which the search ends; by default two
+            fifths of the limit.
+        effort: Limits the search by counted work instead of patience, in seconds of an idle
+            machine, roughly. The plan is then a function of problem, seed and workers, as long as
+            the time limit is not reached: allow several times the effort.
         on_progress: Told of each better plan, from another thread.
         should_stop: Asked every few milliseconds, from another thread; True ends the search with
             the best plan so far.
@@ -85,14 +90,38 @@ def solve(
     def out_of_time() -> bool:
         return stop() or time.monotonic() > deadline
 
+    usual = usual_moves(sum(len(job.operations) for job in problem.jobs))
+
+    def moved(plan: Schedule, moves: int, floor: float) -> Schedule:
+        """The plan after local search; with an effort given, the clock only guards the limit."""
+        since = time.monotonic()
+        until = (
+            deadline if effort is not None else min(deadline, since + MOVES_SHARE * time_limit_s)
+        )
+
+        def spent() -> float:
+            now = time.monotonic()
+            if stop() or now >= until:
+                return 1.0
+            return 0.0 if effort is not None else (now - since) / (until - since)
+
+        better = improve_by_moves(
+            problem, plan, weights, moves=moves, seed=seed, floor=floor, spent=spent
+        )
+        if better is plan:
+            return plan
+        assignments = units_in_order(problem, shift_left(problem, better.assignments))
+        better = replace(
+            better, assignments=assignments, objective=evaluate(problem, assignments, weights)
+        )
+        tell(better, floor)
+        return better
+
     best, failure = _first_plan(problem, weights, hint, out_of_time)
     first_feasible_s = time.monotonic() - begin
     if best is not None:
         tell(best, floor)
-        moved = _moved(problem, best, weights, floor, seed, begin, deadline, effort, stop)
-        if moved is not best:
-            best = moved
-            tell(best, floor)
+        best = moved(best, usual if effort is None else round(min(1.0, effort) * usual), floor)
     bound = floor
     proven = best is not None and best.objective.value <= floor * (1 + 1e-12)
     if not proven and not stop() and deadline - time.monotonic() > MIN_SEARCH_S:
@@ -110,7 +139,7 @@ def solve(
                 else patience_s,
                 workers=workers,
                 seed=seed,
-                effort=effort,
+                effort=None if effort is None else DETERMINISTIC_SHARE * effort,
                 should_stop=stop,
                 on_improvement=tell,
             ),
@@ -120,6 +149,11 @@ def solve(
         if best is None:
             first_feasible_s = time.monotonic() - begin
         best, bound, proven = result.schedule, result.lower_bound, result.proof == "optimal"
+        if best is not None and best.engine == "cp-sat" and weights.left_shift:
+            # CP-SAT does not know of the tie-break: lower the starts of what it found.
+            last = moved(best, round(LAST_MOVES_SHARE * usual), -1.0)
+            best = replace(last, engine=best.engine)
+            proven = proven or best.objective.value <= bound * (1 + 1e-12)
     if best is None:
         raise NoPlanFoundError(
             f"no plan found within {time_limit_s} s, and none proven impossible ({failure}); "
@@ -157,38 +191,6 @@ def _first_plan(
             best, assignments=assignments, objective=evaluate(problem, assignments, weights)
         )
     return best, failure
-
-
-def _moved(
-    problem: SchedulingProblem,
-    best: Schedule,
-    weights: ObjectiveWeights,
-    floor: float,
-    seed: int,
-    begin: float,
-    deadline: float,
-    effort: float | None,
-    stop: Callable[[], bool],
-) -> Schedule:
-    """The plan after local search; with an effort given, the clock only guards the deadline."""
-    share = MOVES_SHARE if effort is None else 1.0
-
-    def spent() -> float:
-        if stop():
-            return 1.0
-        used = (time.monotonic() - begin) / max(1e-9, share * (deadline - begin))
-        return used if effort is None else float(used >= 1)
-
-    moves = usual_moves(sum(len(job.operations) for job in problem.jobs))
-    moved = improve_by_moves(
-        problem, best, weights, moves=moves, seed=seed, floor=floor, spent=spent
-    )
-    if moved is best:
-        return best
-    assignments = units_in_order(problem, shift_left(problem, moved.assignments))
-    return replace(
-        moved, assignments=assignments, objective=evaluate(problem, assignments, weights)
-    )
 
 
 def _from_hint(

@@ -70,12 +70,12 @@ class Motion:
         if not self.stopping:
             at = self.path_s + step_s * np.arange(1, count + 1)
             self.path_s = min(float(at[-1]), self.segments.duration_s)
-            return self.segments.positions(at)
+            return self.segments.positions(np.asarray(at, np.float64))
         rates = np.maximum(0.0, self.rate - step_s / STOP_S * np.arange(1, count + 1))
-        at = (self.path_s + np.cumsum(rates) * step_s).astype(np.float64)
+        at = self.path_s + np.cumsum(rates) * step_s
         self.rate = float(rates[-1])
         self.path_s = min(float(at[-1]), self.segments.duration_s)
-        return self.segments.positions(at)
+        return self.segments.positions(np.asarray(at, np.float64))
 
 
 class Servo:

@@ -1,4 +1,4 @@
-"""What every node of the plant shares: parameters, lifecycle, clock, heartbeat and the main loop."""
+"""What every node shares: parameters, lifecycle, clock, heartbeat and the main loop."""
 
 from __future__ import annotations
 
@@ -165,6 +165,9 @@ def spin(make: Callable[[], PlantNode]) -> None:
         with contextlib.suppress(ExternalShutdownException):
             while rclpy.ok() and not stop.is_set():
                 executor.spin_once(timeout_sec=0.1)
+    except Exception:
+        traceback.print_exc()
+        code = 1
     finally:
         node.release()
         if node.threads_ended(_LEAVE_S):

@@ -60,7 +60,7 @@ class SchedulerNode(PlantNode):
     def __init__(self) -> None:
         super().__init__("scheduler", in_cell=False)
         self.declare_parameter("hold_until_batch", False)
-        self.declare_parameter("planning_time_s", 1.5)
+        self.declare_parameter("planning_time_s", 10.0)
         self.declare_parameter("seed", 0)
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._links: dict[str, _CellLink] = {}
@@ -169,7 +169,7 @@ class SchedulerNode(PlantNode):
                     return True
 
     def _recover(self) -> None:
-        """What was leased when the scheduler ended is planned again; what ran is a person's to say."""
+        """Plan again what was leased when the scheduler ended; what ran is a person's to say."""
         now_ns = self.clock.now_ns()
         for record in self._journal.operations(status="leased"):
             self._journal.requeue(record.operation_id, "the scheduler was restarted", now_ns)
@@ -305,7 +305,8 @@ class SchedulerNode(PlantNode):
         )
         self.get_logger().info(
             f"schedule {self._revision} by {self._plan.engine}: {len(self._plan.rows)} operations, "
-            f"to {self._plan.makespan_ns * 1e-9:.1f} s, made in {time.monotonic() - started_s:.2f} s"
+            f"to {self._plan.makespan_ns * 1e-9:.1f} s, "
+            f"made in {time.monotonic() - started_s:.2f} s"
         )
         self._board.refresh()
         self._publish()

@@ -46,4 +46,5 @@ def transform_base_target(cell: Cell, step: MoveStep) -> Array | None:
 
 def joints_rad(pose: JointPose) -> Array:
     """Joint positions (n,) in radians of a pose taught by joints."""
-    return np.radians(np.asarray(pose.joints_deg))
+    joints: Array = np.radians(np.asarray(pose.joints_deg))
+    return joints

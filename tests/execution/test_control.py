@@ -1,6 +1,7 @@
 """A cell obeys the table, counts epochs, and lets a running operation wait or end."""
 
 import threading
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -33,7 +34,7 @@ def test_any_history_follows_the_table(start: State, history: list[Command | Non
                 cell.command(command)
         assert cell.state is expected
         assert cell.epoch == epoch
-    assert all(a.after is b.before for a, b in zip(changes, changes[1:], strict=False))
+    assert all(a.after is b.before for a, b in pairwise(changes))
 
 
 def test_a_refusal_says_what_would_be_obeyed() -> None:

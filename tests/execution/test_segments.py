@@ -1,4 +1,4 @@
-"""Piecewise polynomials against scipy-free oracles: end states, numpy's own polynomials, continuity."""
+"""Piecewise polynomials: end states, numpy's own polynomials as the oracle, held ends."""
 
 import numpy as np
 import pytest

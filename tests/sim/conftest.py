@@ -5,36 +5,37 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 
+import mujoco
 import numpy as np
 import pytest
-import yaml
 
+from drivers.arms import ArmTimeout
 from planners.kinematics.arm_description import expand_xacro
 from robot_cell.model import JointPose, Plant
+from robot_cell.model.plant_file import load_plant
 from sim.arm_driver import MujocoArm
 from sim.cell import SimulatedCell
 from sim.physics import CellPhysics
-from sim.scene import build_scene
+from sim.scene import TCP, build_scene
 from sim.time import TickGate
 
 ROOT = Path(__file__).resolve().parents[2]
 PLANT = ROOT / "examples" / "housing_plant.yaml"
+START = datetime(2026, 11, 23, 5, 0, tzinfo=timezone.utc)
 DEADLINE_S = 20.0
 
 
 @pytest.fixture(scope="session")
 def plant() -> Plant:
-    return Plant.model_validate(yaml.safe_load(PLANT.read_text()))
+    return load_plant(PLANT)
 
 
 @pytest.fixture(scope="session")
 def urdfs(plant) -> dict[str, str]:
-    return {
-        name: expand_xacro((PLANT.parent / cell.arm.urdf).resolve())
-        for name, cell in plant.cells.items()
-    }
+    return {name: expand_xacro(cell.arm.urdf) for name, cell in plant.cells.items()}
 
 
 @pytest.fixture
@@ -70,12 +71,72 @@ def simulate(plant, urdfs, tmp_path) -> Iterator[Callable[..., SimulatedCell]]:
         cell.close()
 
 
-def until(condition: Callable[[], bool], step: Callable[[], object]) -> None:
+@pytest.fixture
+def until() -> Callable[[Callable[[], bool], Callable[[], object]], None]:
     """Go on until something is so; fails after a deadline."""
-    end_s = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < end_s, "it did not happen"
-        step()
+
+    def wait(condition: Callable[[], bool], step: Callable[[], object]) -> None:
+        end_s = time.monotonic() + DEADLINE_S
+        while not condition():
+            assert time.monotonic() < end_s, "it did not happen"
+            step()
+
+    return wait
+
+
+@pytest.fixture
+def stream(tmp_path) -> Iterator[Callable[..., Streamer]]:
+    """Servo children in threads, each streaming given rows to a cell's socket."""
+    made: list[Streamer] = []
+
+    def start(cell: str = "cell_a", rows: np.ndarray | None = None) -> Streamer:
+        made.append(Streamer(tmp_path / "sockets" / f"{cell}.arm", rows))
+        return made[-1]
+
+    yield start
+    for streamer in made:
+        streamer.stop()
+
+
+@pytest.fixture
+def pose_ik(plant, urdfs) -> Callable[[str, np.ndarray, np.ndarray], np.ndarray]:
+    """Joint positions that put a cell's TCP at a point, pointing down; found by MuJoCo itself."""
+
+    def solve(cell: str, target: np.ndarray, guess: np.ndarray) -> np.ndarray:
+        scene = build_scene(plant.cells[cell], plant.products, urdfs[cell])
+        model, data = scene.model, mujoco.MjData(scene.model)
+        site = model.site(TCP).id
+        down = np.diag([-1.0, 1.0, -1.0])
+        q = guess.copy()
+        jacobian = np.zeros((6, model.nv))
+        for _ in range(200):
+            data.qpos[:6] = q
+            mujoco.mj_forward(model, data)
+            mujoco.mj_jacSite(model, data, jacobian[:3], jacobian[3:], site)
+            turned = data.site_xmat[site].reshape(3, 3)
+            error = np.concatenate(
+                [
+                    target - data.site_xpos[site],
+                    sum(np.cross(turned[:, i], down[:, i]) for i in range(3)) / 2,
+                ]
+            )
+            if np.linalg.norm(error) < 1e-8:
+                return q
+            q = q + np.linalg.lstsq(jacobian[:, :6], error, rcond=1e-4)[0]
+        raise AssertionError(f"no joint positions for {target}")
+
+    return solve
+
+
+def ramp(start: np.ndarray, end: np.ndarray, duration_s: float) -> np.ndarray:
+    """(1000 * duration, n) setpoints from rest to rest (quintic), one each ms."""
+    s = (np.arange(round(duration_s * 1000)) + 1.0)[:, None] / round(duration_s * 1000)
+    return start + (end - start) * s**3 * (10 - 15 * s + 6 * s**2)
+
+
+@pytest.fixture(name="ramp")
+def _ramp() -> Callable[[np.ndarray, np.ndarray, float], np.ndarray]:
+    return ramp
 
 
 class Streamer:
@@ -97,8 +158,6 @@ class Streamer:
         self.arm.close()
 
     def _run(self) -> None:
-        from drivers.arms import ArmTimeout
-
         try:
             hold = self.arm.connect(DEADLINE_S).positions
             at = 0
@@ -118,8 +177,3 @@ class Streamer:
                 self.arm.write(block)
         except Exception as error:
             self.error = error
-
-
-from datetime import datetime, timezone  # noqa: E402
-
-START = datetime(2026, 11, 23, 5, 0, tzinfo=timezone.utc)

@@ -6,13 +6,14 @@
   const tip = document.getElementById("tip");
   const rows = [...document.querySelectorAll("tbody tr")];
   const few = data.cells.length <= 4;
-  const TOP = 52, LABEL = 118, GAP = 3, EDGE = 14;
+  const TOP = 52, LABEL = 118, GAP = 3, EDGE = 20;
   const PLAN = few ? 36 : 24, ACTUAL = few ? 14 : 10, PAD = few ? 18 : 10;
   const rowHeight = PAD * 2 + PLAN + (data.has_actual ? GAP + ACTUAL : 0);
   const height = TOP + data.cells.length * rowHeight + 6;
   const whole = (([a, b]) => { const m = (b - a) * 0.015; return [a - m, b + m]; })(data.span);
   const view = { from: whole[0], to: whole[1] };
-  let width = 0, chosen = null, pinned = null, redraw = 0;
+  const PAPER = 1040; // CSS pixels across A4 landscape
+  let width = 0, chosen = null, pinned = null, redraw = 0, printing = false;
 
   const svg = (name, attributes, parent, text) => {
     const node = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -53,9 +54,10 @@
 
   function draw() {
     redraw = 0;
-    width = chart.clientWidth || 1000;
+    width = printing ? PAPER : chart.clientWidth || 1000;
     chart.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    chart.setAttribute("height", height);
+    if (printing) chart.removeAttribute("height");
+    else chart.setAttribute("height", height);
     chart.replaceChildren();
     const defs = svg("defs", {}, chart);
     const stripes = svg("pattern", { id: "stripes", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, defs);
@@ -78,7 +80,7 @@
     let lastDay = null;
     for (const s of ticks) {
       svg("line", { x1: x(s), x2: x(s), y1: TOP - 6, y2: height - 6, class: "grid" }, area);
-      svg("text", { x: x(s), y: TOP - 12, "text-anchor": "middle" }, area, clock(s, step < 60));
+      svg("text", { x: x(s), y: TOP - 12, "text-anchor": "middle" }, chart, clock(s, step < 60));
       if (day(s) !== lastDay) {
         lastDay = day(s);
         svg("text", { x: Math.max(LABEL + 1, x(s) - 14), y: 16, style: "font-weight: 600" }, area, lastDay);
@@ -243,9 +245,11 @@
 
   addEventListener("beforeprint", () => {
     document.querySelectorAll("details").forEach((d) => { d.open = true; });
+    printing = true;
     show(...whole);
     draw();
   });
+  addEventListener("afterprint", () => { printing = false; later(); });
   new ResizeObserver(later).observe(chart);
   draw();
 })();
