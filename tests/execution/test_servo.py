@@ -52,9 +52,7 @@ class LaggingArm:
     def close(self) -> None: ...
 
     def _state(self) -> ArmState:
-        return ArmState(
-            self._time_ns, self.positions.copy(), self.velocities.copy(), np.zeros(DOF)
-        )
+        return ArmState(self._time_ns, self.positions.copy(), self.velocities.copy(), np.zeros(DOF))
 
 
 @pytest.fixture

@@ -91,7 +91,9 @@ class Listener:
 @pytest.fixture(scope="session")
 def domain() -> Iterator[int]:
     """A ROS domain of this test session's own, in the environment while it lasts."""
-    before = {name: os.environ.get(name) for name in ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE")}
+    before = {
+        name: os.environ.get(name) for name in ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE")
+    }
     number = free_domain()
     os.environ["ROS_DOMAIN_ID"] = str(number)
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
