@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import signal
@@ -13,8 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 from control_msgs.action import FollowJointTrajectory
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
-from rclpy.task import Future
+from rclpy.action import CancelResponse, GoalResponse
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
@@ -28,6 +26,7 @@ from robot_cell.execution.trajectory_goal import (
     segments_of,
 )
 from robot_cell.nodes.base import PlantNode, seconds, spin
+from robot_cell.nodes.deferred import DeferredActionServer
 
 JOINT_STATES_HZ: Final = 50.0
 GOAL_TOLERANCE_RAD: Final = 0.005
@@ -52,7 +51,7 @@ class ArmNode(PlantNode):
         self._servo: subprocess.Popen[bytes] | None = None
         self._event_fd = -1
         self._lock = threading.Lock()
-        self._pending: dict[int, Future] = {}
+        self._pending: dict[int, Any] = {}
         self._epoch = 0
 
     def configure(self) -> None:
@@ -71,13 +70,13 @@ class ArmNode(PlantNode):
         self._start_servo(dof)
         self._states = self.create_publisher(JointState, "joint_states", 10)
         self.create_timer(1.0 / JOINT_STATES_HZ, self._publish_state)
-        self._server = ActionServer(
+        self._server = DeferredActionServer(
             self,
             FollowJointTrajectory,
             "arm/follow_joint_trajectory",
-            execute_callback=self._execute,
-            goal_callback=self._accept,
-            cancel_callback=self._cancel,
+            begin=self._begin,
+            accept=self._accept,
+            cancel=self._cancel,
         )
         self.clock.wait_for()
 
@@ -119,11 +118,10 @@ class ArmNode(PlantNode):
             result = self._horizon.result()
             self.clock.busy()
             with self._lock:
-                future = self._pending.pop(result.order, None)
-            if future is None:
-                self.clock.wait_for()
-            else:
-                future.set_result(result)
+                goal = self._pending.pop(result.order, None)
+            if goal is not None:
+                self._ended(goal, result)
+            self.clock.wait_for()
         # The servo has ended. Without it there is no motion to wait for, and a node without its
         # servo is of no use: end as well, and be started again together.
         if self._servo is not None:
@@ -158,38 +156,24 @@ class ArmNode(PlantNode):
         self._horizon.stop()
         return CancelResponse.ACCEPT
 
-    async def _execute(self, goal: Any) -> Any:
+    def _begin(self, goal: Any) -> None:
+        """Check a goal as a whole and hand it to the servo."""
         try:
-            result = await self._follow(goal)
+            self._follow(goal)
         except GoalRefusedError as error:
-            self.clock.signal()
-            goal.abort()
             answer = FollowJointTrajectory.Result(
                 error_code=int(error.code), error_string=str(error)
             )
-            self.clock.wait_for()
-            return answer
-        answer = FollowJointTrajectory.Result(
-            error_code=int(_CODES[result.outcome]), error_string=self._describe(result)
-        )
-        self._publish_feedback(goal, result)
-        self.clock.signal()
-        if result.outcome is Outcome.DONE:
-            goal.succeed()
-        elif goal.is_cancel_requested:
-            goal.canceled()
-        else:
+            self.clock.signal()
             goal.abort()
-        self.clock.wait_for()
-        return answer
+            self._server.finish(goal, answer)
+            self.clock.wait_for()
 
-    async def _follow(self, goal: Any) -> Result:
+    def _follow(self, goal: Any) -> None:
         request = goal.request
         measured = self._horizon.measured()
         if measured is None or not self._horizon.connected:
             raise GoalRefusedError(GoalCode.DEVICE, "the arm is not connected")
-        if self._pending:
-            raise GoalRefusedError(GoalCode.INVALID_GOAL, "the arm follows another goal")
         points = [
             Point(seconds(p.time_from_start), p.positions, p.velocities, p.accelerations)
             for p in request.trajectory.points
@@ -197,20 +181,36 @@ class ArmNode(PlantNode):
         names = list(request.trajectory.joint_names)
         segments = segments_of(names, points, self._limits, measured.setpoint)
         goal_time = seconds(request.goal_time_tolerance)
-        future = Future()
+        path_tolerance = self._tolerance(request.path_tolerance, 0.0)
+        goal_tolerance = self._tolerance(request.goal_tolerance, GOAL_TOLERANCE_RAD)
         with self._lock:
+            if self._pending:
+                raise GoalRefusedError(GoalCode.INVALID_GOAL, "the arm follows another goal")
             signals = self.clock.seq(f"{self.cell_name}/servo")
             order = self._horizon.follow(
                 segments,
-                path_tolerance=self._tolerance(request.path_tolerance, 0.0),
-                goal_tolerance=self._tolerance(request.goal_tolerance, GOAL_TOLERANCE_RAD),
+                path_tolerance=path_tolerance,
+                goal_tolerance=goal_tolerance,
                 stopped_velocity=np.full(len(self._limits.names), STOPPED_RAD_S),
                 goal_time_tolerance_s=goal_time if goal_time > 0.0 else GOAL_TIME_S,
             )
-            self._pending[order] = future
+            self._pending[order] = goal
         self.clock.wait_for({f"{self.cell_name}/servo": signals})
-        result: Result = await future
-        return result
+
+    def _ended(self, goal: Any, result: Result) -> None:
+        """Say how a goal ended; the feedback carries what was measured there."""
+        answer = FollowJointTrajectory.Result(
+            error_code=int(_CODES[result.outcome]), error_string=self._describe(result)
+        )
+        goal.publish_feedback(self._feedback(result))
+        self.clock.signal()
+        if result.outcome is Outcome.DONE:
+            goal.succeed()
+        elif goal.is_cancel_requested:
+            goal.canceled()
+        else:
+            goal.abort()
+        self._server.finish(goal, answer)
 
     def _tolerance(self, given: Any, default: float) -> Any:
         """Per joint (n,): 0 means the default, negative means unlimited (control_msgs)."""
@@ -227,15 +227,13 @@ class ArmNode(PlantNode):
                 values[index] = np.inf if default else 0.0
         return values
 
-    def _publish_feedback(self, goal: Any, result: Result) -> None:
-        """One feedback message at the end carries what was measured there."""
+    def _feedback(self, result: Result) -> Any:
         feedback = FollowJointTrajectory.Feedback()
         feedback.joint_names = list(self._limits.names)
         feedback.actual.positions = result.positions.tolist()
         feedback.error.positions = result.error.tolist()
         feedback.desired.positions = (result.positions - result.error).tolist()
-        with contextlib.suppress(Exception):
-            goal.publish_feedback(feedback)
+        return feedback
 
     def _describe(self, result: Result) -> str:
         worst = int(np.argmax(np.abs(result.error)))

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
-from rclpy.task import Future
+from rclpy.action import GoalResponse
 from robot_cell_interfaces.action import ExecuteOperation
 from robot_cell_interfaces.msg import CellState
 from robot_cell_interfaces.srv import CellCommand
@@ -22,6 +21,7 @@ from robot_cell.execution.executor import Executor, OperationOutcome
 from robot_cell.model import JointPose
 from robot_cell.model.packml import COMPLETED, Command, State, parse_command
 from robot_cell.nodes.base import LATCHED, PlantNode, spin
+from robot_cell.nodes.deferred import DeferredActionServer
 from robot_cell.nodes.ports import ActionArm, ActionFixtures
 from robot_cell.programs import CycleLibrary, ProgramKey, StepMotion, plan_home
 from robot_cell.programs.geometry import joints_rad
@@ -50,7 +50,7 @@ class CellNode(PlantNode):
     def __init__(self) -> None:
         super().__init__("cell", in_cell=True)
         self.declare_parameter("reset_on_start", True)
-        self._work: queue.SimpleQueue[tuple[Any, Future] | str | None] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._running = _Running()
         self._token = 0
         self._measured: np.ndarray[Any, np.dtype[np.float64]] | None = None
@@ -71,13 +71,12 @@ class CellNode(PlantNode):
             self.cell, self._arm, self._fixtures, self._journal, self.clock, self._control
         )
         self.create_subscription(JointState, "joint_states", self._on_joints, 10)
-        self._server = ActionServer(
+        self._server = DeferredActionServer(
             self,
             ExecuteOperation,
             "execute_operation",
-            execute_callback=self._execute,
-            goal_callback=self._accept,
-            cancel_callback=lambda _: CancelResponse.REJECT,
+            begin=self._work.put,
+            accept=self._accept,
         )
         self.create_service(CellCommand, "command", self._on_command)
         self._waiting_for_ports = bool(self.get_parameter("reset_on_start").value)
@@ -176,28 +175,21 @@ class CellNode(PlantNode):
         self._token = request.token
         return GoalResponse.ACCEPT
 
-    async def _execute(self, goal: Any) -> Any:
-        future: Future = Future()
-        self._work.put((goal, future))
-        answer = await future
-        self.clock.signal()
-        if answer.success:
-            goal.succeed()
-        else:
-            goal.abort()
-        self.clock.wait_for()
-        return answer
-
     def _serve(self) -> None:
         """The worker: operations and resets, one after the other."""
         while (item := self._work.get()) is not None:
-            if isinstance(item, str):
+            if item == "reset":
                 self.clock.busy()
                 self._reset()
-                self.clock.wait_for()
             else:
-                goal, future = item
-                future.set_result(self._run(goal))
+                answer = self._run(item)
+                self.clock.signal()
+                if answer.success:
+                    item.succeed()
+                else:
+                    item.abort()
+                self._server.finish(item, answer)
+            self.clock.wait_for()
 
     def _run(self, goal: Any) -> Any:
         request = goal.request

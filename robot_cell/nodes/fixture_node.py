@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
-from rclpy.task import Future
+from rclpy.action import GoalResponse
 from robot_cell_interfaces.action import FixtureCommand
 
 from drivers.errors import DriverError
@@ -23,6 +22,7 @@ from drivers.fixtures import (
 )
 from drivers.serial_link import SerialLink
 from robot_cell.nodes.base import PlantNode, spin
+from robot_cell.nodes.deferred import DeferredActionServer
 
 POLL_NS: Final = 30_000_000
 """Plant time between two questions to a device that is moving."""
@@ -44,7 +44,7 @@ class FixtureNode(PlantNode):
 
     def __init__(self) -> None:
         super().__init__("fixtures", in_cell=True)
-        self._work: queue.SimpleQueue[tuple[Any, Future] | None] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._devices: dict[str, FixtureDriver] = {}
         self._links: list[SerialLink] = []
         self._closing = False
@@ -59,13 +59,8 @@ class FixtureNode(PlantNode):
         for name, fixture in self.cell.fixtures.items():
             make = load_fixture_driver(fixture.kind)
             self._devices[name] = make(name, buses[fixture.bus], fixture.address)
-        self._server = ActionServer(
-            self,
-            FixtureCommand,
-            "fixtures/command",
-            execute_callback=self._execute,
-            goal_callback=self._accept,
-            cancel_callback=lambda _: CancelResponse.REJECT,
+        self._server = DeferredActionServer(
+            self, FixtureCommand, "fixtures/command", begin=self._work.put, accept=self._accept
         )
         self.start_thread(self._serve, "fixtures")
         self.clock.wait_for()
@@ -83,10 +78,18 @@ class FixtureNode(PlantNode):
         self.clock.busy()
         return GoalResponse.ACCEPT
 
-    async def _execute(self, goal: Any) -> Any:
-        future: Future = Future()
-        self._work.put((goal.request, future))
-        ended: _Ended = await future
+    # -- the thread that talks to the devices ---------------------------------------------------
+
+    def _serve(self) -> None:
+        while (goal := self._work.get()) is not None:
+            started_ns = self.clock.now_ns()
+            try:
+                ended = self._command(goal.request, started_ns)
+            except DriverError as error:
+                ended = _Ended("uncertain", str(error), started_ns, {})
+            self._finish(goal, ended)
+
+    def _finish(self, goal: Any, ended: _Ended) -> None:
         answer = FixtureCommand.Result(
             success=ended.status == "done",
             status=ended.status,
@@ -101,20 +104,8 @@ class FixtureNode(PlantNode):
             goal.succeed()
         else:
             goal.abort()
+        self._server.finish(goal, answer)
         self.clock.wait_for()
-        return answer
-
-    # -- the thread that talks to the devices ---------------------------------------------------
-
-    def _serve(self) -> None:
-        while (item := self._work.get()) is not None:
-            request, future = item
-            started_ns = self.clock.now_ns()
-            try:
-                ended = self._command(request, started_ns)
-            except DriverError as error:
-                ended = _Ended("uncertain", str(error), started_ns, {})
-            future.set_result(ended)
 
     def _command(self, request: Any, started_ns: int) -> _Ended:
         device = self._devices.get(request.device)

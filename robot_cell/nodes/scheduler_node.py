@@ -12,6 +12,7 @@ from multiprocessing import get_context
 from typing import Any, Final
 
 from rclpy.action import ActionClient
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.task import Future
 from robot_cell_interfaces.action import ExecuteOperation
 from robot_cell_interfaces.msg import CellState, Schedule
@@ -347,4 +348,4 @@ class SchedulerNode(PlantNode):
 
 def main() -> None:
     """Entry point of `scheduler_node`."""
-    spin(SchedulerNode)
+    spin(SchedulerNode, SingleThreadedExecutor)

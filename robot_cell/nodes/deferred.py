@@ -1,0 +1,47 @@
+"""An action server whose goals are worked on by the node's own threads.
+
+rclpy runs an execute callback in the executor; as a coroutine it is polled for as long as the goal
+lasts (measured with the events executor: half a core per waiting node). Here the executor only
+starts a goal and sends its result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.node import Node
+
+
+class DeferredActionServer(ActionServer):
+    """Calls `begin` with each accepted goal; `finish` ends it, from any thread."""
+
+    def __init__(
+        self,
+        node: Node,
+        action_type: Any,
+        name: str,
+        *,
+        begin: Callable[[Any], None],
+        accept: Callable[[Any], GoalResponse],
+        cancel: Callable[[Any], CancelResponse] = lambda _: CancelResponse.REJECT,
+    ) -> None:
+        self._begin = begin
+        super().__init__(
+            node,
+            action_type,
+            name,
+            execute_callback=lambda _: action_type.Result(),
+            goal_callback=accept,
+            cancel_callback=cancel,
+        )
+
+    def notify_execute(self, goal_handle: Any, execute_callback: Any) -> None:
+        """Hand an accepted goal on, instead of running a callback until it is done."""
+        del execute_callback
+        self._begin(goal_handle)
+
+    def finish(self, goal_handle: Any, result: Any) -> None:
+        """End a goal whose terminal state has been set, and send its result."""
+        super().notify_execute(goal_handle, lambda _: result)
