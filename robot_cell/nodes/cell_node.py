@@ -24,7 +24,7 @@ from robot_cell.nodes.base import LATCHED, PlantNode, spin
 from robot_cell.nodes.deferred import DeferredActionServer
 from robot_cell.nodes.ports import ActionArm, ActionFixtures
 from robot_cell.programs import CycleLibrary, ProgramKey, StepMotion, plan_home
-from robot_cell.programs.geometry import joints_rad
+from robot_cell.programs.geometry import Array, joints_rad
 from robot_cell.store import JournalError, open_journal
 
 AT_HOME_RAD: Final = 0.02
@@ -53,7 +53,7 @@ class CellNode(PlantNode):
         self._work: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._running = _Running()
         self._token = 0
-        self._measured: np.ndarray[Any, np.dtype[np.float64]] | None = None
+        self._last_joints: Any = None
         self._lock = threading.Lock()
 
     def configure(self) -> None:
@@ -117,15 +117,21 @@ class CellNode(PlantNode):
             self._states.publish(message)
 
     def _on_joints(self, message: Any) -> None:
+        self._last_joints = message
+
+    def _measured(self) -> Array | None:
+        """Joint positions (n,) in rad as last heard, None before that."""
+        message = self._last_joints
+        if message is None:
+            return None
         by_name = dict(zip(message.name, message.position, strict=True))
-        if all(name in by_name for name in self._joints):
-            self._measured = np.array([by_name[name] for name in self._joints])
+        return np.array([by_name[name] for name in self._joints])
 
     def _check_ports(self) -> None:
         """Once the arm and the fixtures are there, become ready by itself (if so configured)."""
         if not self._waiting_for_ports or self._control.state is not State.STOPPED:
             return
-        if self._arm.ready and self._fixtures.ready and self._measured is not None:
+        if self._arm.ready and self._fixtures.ready and self._last_joints is not None:
             self._waiting_for_ports = False
             self._ask(Command.RESET, "start-up")
 
@@ -275,10 +281,11 @@ class CellNode(PlantNode):
         home = self.cell.poses[self.cell.arm.home]
         assert isinstance(home, JointPose)
         try:
-            if self._measured is None:
+            measured = self._measured()
+            if measured is None:
                 raise RobotCellError("the arm's position has not been measured")
-            if np.max(np.abs(self._measured - joints_rad(home))) > AT_HOME_RAD:
-                motion = plan_home(self.cell_name, self.cell, tuple(self._measured))
+            if np.max(np.abs(measured - joints_rad(home))) > AT_HOME_RAD:
+                motion = plan_home(self.cell_name, self.cell, tuple(measured))
                 self._move_home(motion)
         except RobotCellError as error:
             if self._control.state is State.RESETTING:

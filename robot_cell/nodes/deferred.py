@@ -8,10 +8,13 @@ starts a goal and sends its result.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.node import Node
+
+RESULT_KEPT_S: Final = 2
+"""How long a goal that has ended can still be asked for; every status message lists it so long."""
 
 
 class DeferredActionServer(ActionServer):
@@ -35,6 +38,7 @@ class DeferredActionServer(ActionServer):
             execute_callback=lambda _: action_type.Result(),
             goal_callback=accept,
             cancel_callback=cancel,
+            result_timeout=RESULT_KEPT_S,
         )
 
     def notify_execute(self, goal_handle: Any, execute_callback: Any) -> None:
