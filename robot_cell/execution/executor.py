@@ -15,7 +15,7 @@ from robot_cell.execution.control import CellControl, StoppedError
 from robot_cell.model import Cell, FixtureStep, InspectStep, MoveStep, Step, WaitStep
 from robot_cell.programs import ProgramCycle, StepMotion
 from robot_cell.programs.cycle import arguments, describe, step_duration_s
-from robot_cell.store import EndStatus, StepOutcome
+from robot_cell.store import EndStatus, StepEnd, StepOutcome
 
 _OUTCOMES: dict[str, StepOutcome] = {"failed": "failed", "refused": "not_done"}
 
@@ -64,8 +64,15 @@ class FixturePort(Protocol):
 class StepRecorder(Protocol):
     """The journal, as far as steps are concerned; durable when a call returns."""
 
-    def step_intent(self, operation_id: str, index: int, label: str, at_ns: int) -> int:
-        """Record that a step is about to be commanded; returns its step id."""
+    def step_intent(
+        self,
+        operation_id: str,
+        index: int,
+        label: str,
+        at_ns: int,
+        after: StepEnd | None = None,
+    ) -> int:
+        """Record how the last step ended and that one is about to be commanded; its step id."""
 
     def step_outcome(
         self, step_id: int, outcome: StepOutcome, at_ns: int, message: str = ""
@@ -120,21 +127,28 @@ class Executor:
         progress = _Progress()
         status: EndStatus = "complete"
         message = ""
+        ended: StepEnd | None = None
         for index, step in enumerate(steps):
             label = describe(step, product)
+            step_id = self.recorder.step_intent(
+                operation_id, index, label, self.clock.now_ns(), ended
+            )
             try:
                 self.control.checkpoint(self.clock.wait_for, self.clock.busy)
             except StoppedError as error:
+                ended = StepEnd(step_id, "not_done", str(error))
                 status, message = "failed", f"before step {index + 1} ({label}): {error}"
                 break
             on_step(index, label)
-            step_id = self.recorder.step_intent(operation_id, index, label, self.clock.now_ns())
-            outcome, reason = self._perform(step, step_id, index, product, cycle, progress)
-            self.recorder.step_outcome(step_id, outcome, self.clock.now_ns(), reason)
-            if outcome != "done":
-                status = "uncertain" if outcome == "uncertain" else "failed"
-                message = f"step {index + 1} ({label}): {reason}"
+            ended = StepEnd(step_id, *self._perform(step, step_id, index, product, cycle, progress))
+            if ended.outcome != "done":
+                status = "uncertain" if ended.outcome == "uncertain" else "failed"
+                message = f"step {index + 1} ({label}): {ended.message}"
                 break
+        if ended is not None:
+            self.recorder.step_outcome(
+                ended.step_id, ended.outcome, self.clock.now_ns(), ended.message
+            )
         return OperationOutcome(status, message, tuple(progress.errors), tuple(progress.positions))
 
     def _perform(
@@ -147,7 +161,7 @@ class Executor:
         progress: _Progress,
     ) -> tuple[StepOutcome, str]:
         if isinstance(step, MoveStep):
-            return self._move(cycle.motions.get(index), step_id, progress)
+            return self._move(cycle.motions.get(index), progress)
         if isinstance(step, WaitStep):
             until_ns = self.clock.now_ns() + int(step.wait_s * 1e9)
             if self.clock.sleep_until(until_ns, self.control.ending):
@@ -155,29 +169,26 @@ class Executor:
             return "failed", f"the cell is {self.control.state.label}"
         if isinstance(step, InspectStep):
             return self._fixture(step.inspect, step_id, "read", (), step.expect, 1.0)
+        if progress.holding and self._lets_go(step):
+            held, reason = self._fixture(
+                step.fixture, step_id, "read", (), {"part": "present"}, 1.0
+            )
+            if held != "done":
+                return held, f"the part was dropped on the way: {reason}"
         timeout_s = 1.0 + TIMEOUT_FACTOR * step_duration_s(self.cell, step)
         args = arguments(step, product)
         outcome = self._fixture(step.fixture, step_id, step.command, args, step.expect, timeout_s)
         self._note_grip(step, outcome[0], progress)
         return outcome
 
-    def _move(
-        self, motion: StepMotion | None, step_id: int, progress: _Progress
-    ) -> tuple[StepOutcome, str]:
+    def _move(self, motion: StepMotion | None, progress: _Progress) -> tuple[StepOutcome, str]:
         if motion is None:
             return "done", ""
         ended = self.arm.follow(motion)
         if ended.positions_rad:
             progress.errors.append(max(abs(error) for error in ended.error_rad))
             progress.positions.append(ended.positions_rad)
-        if not ended.ok:
-            return "failed", ended.message
-        if progress.holding:
-            gripper = self.cell.arm.tool.gripper
-            status, reason = self._fixture(gripper, step_id, "read", (), {"part": "present"}, 1.0)
-            if status != "done":
-                return status, f"the part was dropped on the way: {reason}"
-        return "done", ""
+        return ("done", "") if ended.ok else ("failed", ended.message)
 
     def _fixture(
         self,
@@ -196,6 +207,9 @@ class Executor:
             if found != expected:
                 return "failed", f"{device} reads {key} = {found}, expected {expected}"
         return "done", ""
+
+    def _lets_go(self, step: FixtureStep) -> bool:
+        return step.fixture == self.cell.arm.tool.gripper and step.command == "open"
 
     def _note_grip(self, step: FixtureStep, outcome: StepOutcome, progress: _Progress) -> None:
         if step.fixture != self.cell.arm.tool.gripper or outcome != "done":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -169,6 +170,7 @@ def spin(
                 code = 1
                 return
             node.trigger_activate()
+        gc.freeze()  # what start-up made stays: the collector need not look at it again
         with contextlib.suppress(ExternalShutdownException):
             while rclpy.ok() and not stop.is_set():
                 executor.spin_once(timeout_sec=0.1)

@@ -24,8 +24,11 @@ from drivers.serial_link import SerialLink
 from robot_cell.nodes.base import PlantNode, spin
 from robot_cell.nodes.deferred import DeferredActionServer
 
-POLL_NS: Final = 30_000_000
-"""Plant time between two questions to a device that is moving."""
+POLL_NS: Final = 150_000_000
+"""Plant time between two questions to a device that is moving; one falls on its nominal end."""
+
+LATE_POLL_NS: Final = 10_000_000
+"""Plant time between two questions to a device that should have ended."""
 
 RETRY_NS: Final = 100_000_000
 """Plant time before a device that did not answer is asked again."""
@@ -119,13 +122,16 @@ class FixtureNode(PlantNode):
         report = self._begin(device, request, deadline_ns)
         if isinstance(report, _Ended):
             return report
+        nominal_ns = started_ns + int(self._nominal_s(device, request.command) * 1e9)
         while report.state is StepState.RUNNING:
             if self.clock.now_ns() >= deadline_ns:
                 message = (
                     f"{device.name} still runs {request.command} after {request.timeout_s:g} s"
                 )
                 return _Ended("failed", message, started_ns, {})
-            if not self.clock.sleep_until(self.clock.now_ns() + POLL_NS, lambda: self._closing):
+            now_ns = self.clock.now_ns()
+            pause_ns = min(POLL_NS, nominal_ns - now_ns) if now_ns < nominal_ns else LATE_POLL_NS
+            if not self.clock.sleep_until(now_ns + pause_ns, lambda: self._closing):
                 return _Ended("uncertain", "the fixture node was stopped", started_ns, {})
             report = self._ask(device, request.step_id, deadline_ns)
         if report.state is StepState.DONE:
@@ -133,6 +139,10 @@ class FixtureNode(PlantNode):
         status = "failed" if report.state is StepState.FAILED else "uncertain"
         message = f"{device.name} {request.command}: {report.code} {report.message}".rstrip()
         return _Ended(status, message, started_ns, {})
+
+    def _nominal_s(self, device: FixtureDriver, command: str) -> float:
+        given = self.cell.fixtures[device.name].durations_s.get(command)
+        return device.commands[command].duration_s if given is None else given
 
     def _begin(self, device: FixtureDriver, request: Any, deadline_ns: int) -> StepReport | _Ended:
         """Send the command once; after a fault on the line, ask what became of it."""

@@ -25,6 +25,7 @@ from robot_cell.store.records import (
     OrderRecord,
     ScheduleRecord,
     Status,
+    StepEnd,
     StepOutcome,
     StepRecord,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "ScheduleRecord",
     "StaleToken",
     "Status",
+    "StepEnd",
     "StepOutcome",
     "StepRecord",
     "UnknownOperation",

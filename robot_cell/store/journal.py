@@ -24,6 +24,7 @@ from robot_cell.store.records import (
     OrderRecord,
     ScheduleRecord,
     Status,
+    StepEnd,
     StepOutcome,
     StepRecord,
     from_us,
@@ -269,9 +270,21 @@ class Journal:
 
     # ----------------------------------------------------------------------------- steps
 
-    def step_intent(self, operation_id: str, index: int, label: str, at_ns: int) -> int:
-        """Note that a step is about to be done, and return its id for the device."""
+    def step_intent(
+        self,
+        operation_id: str,
+        index: int,
+        label: str,
+        at_ns: int,
+        after: StepEnd | None = None,
+    ) -> int:
+        """Note that a step is about to be done, and return its id for the device.
+
+        `after` is how the step before it ended: both are noted in one transaction.
+        """
         with self._write() as connection:
+            if after is not None:
+                trail.step_outcome(connection, after.step_id, after.outcome, at_ns, after.message)
             return trail.step_intent(connection, operation_id, index, label, at_ns)
 
     def step_outcome(

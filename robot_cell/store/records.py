@@ -80,6 +80,15 @@ class OperationRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class StepEnd:
+    """How a step ended."""
+
+    step_id: int
+    outcome: StepOutcome
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StepRecord:
     """A step that was about to be done; `outcome` is None while nobody knows."""
 

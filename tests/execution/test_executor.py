@@ -15,6 +15,7 @@ from robot_cell.execution.executor import Executor, FixtureOutcome, MotionOutcom
 from robot_cell.model import Cell
 from robot_cell.model.packml import Command, State
 from robot_cell.programs import ProgramCycle, StepMotion
+from robot_cell.store import StepEnd
 
 CELL = Cell.model_validate(
     {
@@ -63,7 +64,11 @@ class Story:
         self.on_move = lambda: None
         self._ids = 0
 
-    def step_intent(self, operation_id: str, index: int, label: str, at_ns: int) -> int:
+    def step_intent(
+        self, operation_id: str, index: int, label: str, at_ns: int, after: StepEnd | None = None
+    ) -> int:
+        if after is not None:
+            self.step_outcome(after.step_id, after.outcome, at_ns, after.message)
         self._ids += 1
         self.lines.append(f"intent {index} {label}")
         return self._ids
@@ -98,8 +103,8 @@ def test_each_step_has_its_intent_before_and_its_outcome_after() -> None:
         "intent 0 infeed: present housing", "infeed present housing", "outcome 1 done",
         "intent 1 lin to pick", "move", "outcome 2 done",
         "intent 2 gripper: close", "gripper close", "outcome 3 done",
-        "intent 3 ptp to home", "move", "gripper read", "outcome 4 done",
-        "intent 4 gripper: open", "gripper open", "outcome 5 done",
+        "intent 3 ptp to home", "move", "outcome 4 done",
+        "intent 4 gripper: open", "gripper read", "gripper open", "outcome 5 done",
         "intent 5 inspect infeed", "infeed read", "outcome 6 done",
     ]  # fmt: skip
 
@@ -117,7 +122,8 @@ def test_a_part_that_is_gone_after_a_move_was_dropped() -> None:
     outcome = run(story)
     assert outcome.status == "failed"
     assert "dropped" in outcome.message
-    assert story.lines[-1] == "outcome 4 failed"
+    assert story.lines[-1] == "outcome 5 failed"
+    assert "gripper open" not in story.lines
 
 
 def test_a_reading_that_was_not_expected_fails_and_is_said() -> None:
@@ -159,8 +165,10 @@ def test_a_stop_ends_before_the_next_step() -> None:
     assert outcome.status == "failed"
     assert "operator" in outcome.message
     assert [line for line in story.lines if line.startswith("intent")] == [
-        "intent 0 infeed: present housing", "intent 1 lin to pick",
+        "intent 0 infeed: present housing", "intent 1 lin to pick", "intent 2 gripper: close",
     ]  # fmt: skip
+    assert story.lines[-1] == "outcome 3 not_done"
+    assert "gripper close" not in story.lines
 
 
 def test_the_wall_clock_starts_where_it_is_told() -> None:
