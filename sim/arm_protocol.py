@@ -47,6 +47,9 @@ class Kind(enum.IntEnum):
     FAULT = 5
 
 
+_KINDS: Final = frozenset(int(kind) for kind in Kind)
+
+
 class ProtocolViolation(Exception):
     """The bytes are not of this protocol; the connection is of no further use."""
 
@@ -90,7 +93,7 @@ class Decoder:
             magic, version, kind, rows, columns, length, time_ns = _HEADER.unpack_from(self._buffer)
             if magic != _MAGIC or version != VERSION:
                 raise ProtocolViolation(f"magic {magic!r}, version {version}")
-            if kind not in Kind.__members__.values():
+            if kind not in _KINDS:
                 raise ProtocolViolation(f"kind {kind}")
             if rows > MAX_ROWS or columns > MAX_JOINTS or length > _MAX_TEXT:
                 raise ProtocolViolation(f"{rows} rows, {columns} columns, {length} bytes of text")

@@ -129,6 +129,7 @@ class TableDevice:
         self._quarter_s = fixture.durations_s.get("index", QUARTER_TURN_S)
         self._actuator = _Actuator(world)
         self._from = self._to = 0.0
+        self._still = np.zeros(STEPS_PER_TICK)
         self._position = self._goal = "0"
 
     def actuate(self, command: str, args: tuple[str, ...]) -> None:
@@ -176,7 +177,9 @@ class TableDevice:
     def setpoints(self) -> NDArray[np.float64]:
         """(10,) rad: where the table should be in the coming tick (rest to rest, quintic)."""
         if not self._actuator.moving:
-            return np.full(STEPS_PER_TICK, self._to)
+            if self._still[0] != self._to:
+                self._still = np.full(STEPS_PER_TICK, self._to)
+            return self._still
         times = self._world.time_ns + _STEP_NS * np.arange(STEPS_PER_TICK)
         span = self._actuator.over_ns - self._actuator.began_ns
         s = np.clip((times - self._actuator.began_ns) / span, 0.0, 1.0)

@@ -156,7 +156,8 @@ class SimNode(LifecycleNode):
             self._cell.devices.changes != self._changes
         ):
             self._changes = self._cell.devices.changes
-            self._bodies.publish(self._body_poses(self._cell))
+            if self._bodies.get_subscription_count():
+                self._bodies.publish(self._body_poses(self._cell))
         if self._clock_topic is not None and self._is_due("clock", CLOCK_PERIOD_S, now_s):
             self._clock_topic.publish(Clock(clock=_stamp(self._cell.time_ns)))
         if self._window is not None and self._is_due("window", WINDOW_PERIOD_S, now_s):

@@ -17,6 +17,9 @@ STEPS_PER_TICK: Final = round(TICK_NS * 1e-9 / STEP_S)
 SLIP_M: Final = 0.008
 """A part that has moved this far in its grip is lost: something pulled harder than the clamp."""
 
+SLIP_PERIOD_NS: Final = 5 * TICK_NS
+"""How often a held part is looked after."""
+
 _WAKE_N: Final = 1e-12
 _AWAKE: Final = -1 - mujoco.mjMINAWAKE
 """MuJoCo counts a tree that hardly moves from here to -1, and lets it sleep then."""
@@ -104,8 +107,9 @@ class CellPhysics:
         self.time_ns += TICK_NS
         # What is read between ticks (poses, torques) belongs to the new instant.
         mujoco.mj_kinematics(model, data)
-        for grip in [g for g, part in self._held.items() if self._slipped(g, part)]:
-            self.release(grip)
+        if self.time_ns % SLIP_PERIOD_NS == 0:
+            for grip in [g for g, part in self._held.items() if self._slipped(g, part)]:
+                self.release(grip)
 
     def hold(self) -> None:
         """Stop where the arm is now."""

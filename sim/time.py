@@ -23,7 +23,7 @@ from drivers.time_page import (
 )
 
 PATIENCE_S: Final = 30.0
-_LIVENESS_PERIOD_S: Final = 0.25
+_LIVENESS_PERIOD_S: Final = 0.5
 _CATCH_UP_S: Final = 0.5
 _POLL_S: Final = 0.0002
 
@@ -49,6 +49,7 @@ class TickGate:
     reached_ns: int = 0
     overslept: set[str] = field(default_factory=set)
     _slot: int = -1
+    _objector: int = -1
     _dead: dict[int, int] = field(default_factory=dict)
     _checked_s: float = -1.0
     _blocked: dict[int, _Blocked] = field(default_factory=dict)
@@ -101,6 +102,16 @@ class TickGate:
             return False
         now_s = time.monotonic()
         self._look_for_dead(now_s)
+        # Whoever objected at the last look most likely still does: most looks end here.
+        objector = self._objector
+        if (
+            objector >= 0
+            and page.kind(objector) == KIND_CONTROLLER
+            and not self._is_dead(objector)
+            and not self._allows(objector, now_s)
+        ):
+            return False
+        self._objector = -1
         present = 0
         for index in range(page.slot_count):
             kind = page.kind(index)
@@ -113,6 +124,7 @@ class TickGate:
                 if page.reached(index) < self.reached_ns:
                     return False
             elif kind == KIND_CONTROLLER and not self._allows(index, now_s):
+                self._objector = index
                 return False
         if not page.begun and present >= page.expected:
             page.begun = True

@@ -132,6 +132,8 @@ class ArmNode(PlantNode):
         measured = self._horizon.measured()
         if measured is None or not self._horizon.connected:
             return
+        if not self._states.get_subscription_count():
+            return
         self._states.publish(
             JointState(
                 header=Header(
