@@ -30,8 +30,8 @@ from typing import Final
 
 from drivers.errors import DriverError
 
-TICK_NS: Final = 10_000_000
-"""Length of a tick: decisions take effect on a common 10 ms cycle, as with a PLC."""
+TICK_NS: Final = 20_000_000
+"""Length of a tick: decisions take effect on a common 20 ms cycle, as with a PLC."""
 
 FOREVER_NS: Final = 2**63 - 1
 

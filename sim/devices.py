@@ -175,7 +175,7 @@ class TableDevice:
         )
 
     def setpoints(self) -> NDArray[np.float64]:
-        """(10,) rad: where the table should be in the coming tick (rest to rest, quintic)."""
+        """(20,) rad: where the table should be in the coming tick (rest to rest, quintic)."""
         if not self._actuator.moving:
             if self._still[0] != self._to:
                 self._still = np.full(STEPS_PER_TICK, self._to)
@@ -346,7 +346,7 @@ class CellDevices:
             self.changes += 1
 
     def tables(self) -> Mapping[str, NDArray[np.float64]]:
-        """(10,) rad for the coming tick, for each rotary table."""
+        """(20,) rad for the coming tick, for each rotary table."""
         return {
             name: device.setpoints()
             for name, device in self._devices.items()

@@ -93,8 +93,8 @@ class CellPhysics:
         """Let one tick pass.
 
         Args:
-            setpoints: (10, n) rad, where the arm should be at the end of each step; None holds.
-            tables: (10,) rad for each rotary table.
+            setpoints: (20, n) rad, where the arm should be at the end of each step; None holds.
+            tables: (20,) rad for each rotary table.
         """
         control = np.empty((STEPS_PER_TICK, self.model.nu))
         control[:, self._servos] = self._feed_forward(setpoints)

@@ -27,7 +27,7 @@ from robot_cell.nodes.deferred import DeferredActionServer
 POLL_NS: Final = 150_000_000
 """Plant time between two questions to a device that is moving; one falls on its nominal end."""
 
-LATE_POLL_NS: Final = 10_000_000
+LATE_POLL_NS: Final = 20_000_000
 """Plant time between two questions to a device that should have ended."""
 
 RETRY_NS: Final = 100_000_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future as PoolFuture
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any, Final
 
+import rclpy
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.task import Future
+from rclpy.node import Node
 from robot_cell_interfaces.action import ExecuteOperation
 from robot_cell_interfaces.msg import CellState, Schedule
 from robot_cell_interfaces.srv import CancelJob, GetJobs, GetSchedule, SubmitBatch
@@ -69,6 +71,7 @@ class SchedulerNode(PlantNode):
         self._revision = 0
         self._batches = 0
         self._pool: ProcessPoolExecutor | None = None
+        self._closing = False
 
     def configure(self) -> None:
         """Open the journal, the links to the cells and the doors."""
@@ -89,14 +92,19 @@ class SchedulerNode(PlantNode):
                 ),
                 LATCHED,
             )
-        self.create_service(SubmitBatch, "/submit_batch", self._service(self._submit))
-        self.create_service(CancelJob, "/cancel_job", self._service(self._cancel))
+        self._intake = Node(
+            "scheduler_intake", use_global_arguments=False, start_parameter_services=False
+        )
+        self._intake.create_service(SubmitBatch, "/submit_batch", self._decided(self._submit))
+        self._intake.create_service(CancelJob, "/cancel_job", self._decided(self._cancel))
         self.create_service(GetJobs, "/get_jobs", self._get_jobs)
         self.create_service(GetSchedule, "/get_schedule", self._get_schedule)
         self.start_thread(self._serve, "decisions")
+        self.start_thread(self._take_in, "intake")
 
     def release(self) -> None:
         """End the decisions and the planning process."""
+        self._closing = True
         self._tasks.put(None)
         pool, self._pool = self._pool, None
         if pool is not None:
@@ -104,11 +112,11 @@ class SchedulerNode(PlantNode):
 
     # -- the one thread that decides ------------------------------------------------------------
 
-    def _service(self, answer: Callable[[Any, Any], None]) -> Callable[[Any, Any], Any]:
-        """A service whose answer is made by the deciding thread."""
+    def _decided(self, answer: Callable[[Any, Any], None]) -> Callable[[Any, Any], Any]:
+        """A service whose answer is made by the deciding thread; its caller waits for it."""
 
-        async def handle(request: Any, response: Any) -> Any:
-            future: Future = Future()
+        def handle(request: Any, response: Any) -> Any:
+            done = threading.Event()
 
             def task() -> None:
                 try:
@@ -116,12 +124,20 @@ class SchedulerNode(PlantNode):
                 except RobotCellError as error:
                     response.message = str(error)
                 finally:
-                    future.set_result(response)
+                    done.set()
 
             self._tasks.put(task)
-            return await future
+            done.wait()
+            return response
 
         return handle
+
+    def _take_in(self) -> None:
+        """Serve what may take long (planning) in a node and a thread of its own."""
+        executor = SingleThreadedExecutor()
+        executor.add_node(self._intake)
+        while not self._closing and rclpy.ok():
+            executor.spin_once(timeout_sec=0.2)
 
     def _serve(self) -> None:
         self._recover()
@@ -348,4 +364,4 @@ class SchedulerNode(PlantNode):
 
 def main() -> None:
     """Entry point of `scheduler_node`."""
-    spin(SchedulerNode, SingleThreadedExecutor)
+    spin(SchedulerNode)

@@ -41,7 +41,7 @@ def test_a_driver_is_greeted_and_then_gets_every_tick(running):
     _, arm = running
     state = arm.connect(5.0)
     assert len(arm.joint_names) == 6
-    assert (arm.period_ns, arm.setpoints_per_period) == (10_000_000, 10)
+    assert (arm.period_ns, arm.setpoints_per_period) == (20_000_000, 20)
     times = []
     for _ in range(20):
         times.append(arm.read(5.0).time_ns)
