@@ -8,10 +8,10 @@ from robot_cell.cli.options import Json
 
 def doctor(as_json: Json = False) -> int:
     """Check this machine: what is there, what is missing, and how to mend it."""
-    from robot_cell.cli.doctor import Verdict, examine, worst
+    from robot_cell.cli.doctor import Verdict, run_checks, worst
     from robot_cell.cli.output import make_table, out, print_json
 
-    findings = examine()
+    findings = run_checks()
     verdict = worst(findings)
     if as_json:
         print_json(
@@ -19,10 +19,10 @@ def doctor(as_json: Json = False) -> int:
                 "verdict": verdict.value,
                 "findings": [
                     {
-                        "subject": finding.subject,
+                        "name": finding.name,
                         "verdict": finding.verdict.value,
                         "found": finding.found,
-                        "advice": finding.advice,
+                        "mend": finding.mend,
                     }
                     for finding in findings
                 ],
@@ -33,7 +33,7 @@ def doctor(as_json: Json = False) -> int:
 
         styles = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.ERROR: "bold red"}
         rows = [
-            (Text(f.verdict.value, style=styles[f.verdict]), f.subject, f.found, f.advice)
+            (Text(f.verdict.value, style=styles[f.verdict]), f.name, f.found, f.mend)
             for f in findings
         ]
         out().print(make_table("", ("", "what", "found", "what to do"), rows))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,8 +109,6 @@ def domain() -> Iterator[int]:
 @pytest.fixture(scope="session")
 def finished(domain: int, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """The small batch, made by a plant of real processes at full speed."""
-    import time
-
     del domain
     plant = load_plant(PLANT_FILE)
     file = tmp_path_factory.mktemp("batch") / "orders.csv"

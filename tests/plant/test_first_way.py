@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -27,7 +29,7 @@ def test_every_job_is_complete_and_on_time(finished: Finished) -> None:
 
 @pytest.mark.parametrize("cell", ["cell_a", "cell_b"])
 def test_parts_were_carried_from_infeed_to_outfeed(finished: Finished, cell: str) -> None:
-    """From the bodies' poses alone: each part that came to the infeed left by the outfeed, lifted."""
+    """From the bodies' poses alone: what came to the infeed left by the outfeed, lifted."""
     frames = finished.plant.cells[cell].frames
     stories: dict[str, list[np.ndarray]] = {}
     for _, poses in finished.watch.bodies[cell]:
@@ -91,7 +93,7 @@ def test_no_cell_did_two_things_at_once(finished: Finished) -> None:
         spans = sorted(
             (o.actual_start_ns, o.actual_end_ns) for o in finished.operations if o.cell == cell
         )
-        assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:], strict=False))
+        assert all(a[1] <= b[0] for a, b in pairwise(spans))
 
 
 def test_the_planned_durations_are_what_it_took(finished: Finished) -> None:
