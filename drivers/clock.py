@@ -32,6 +32,7 @@ from drivers.time_page import (
     TICK_NS,
     TimePage,
 )
+from drivers.wake import Poker
 
 __all__ = ["FOREVER_NS", "TICK_NS", "LockstepClock", "PlantClock", "WallClock", "open_clock"]
 
@@ -123,6 +124,7 @@ class LockstepClock:
     def __init__(self, page: Path, participant: str) -> None:
         self._page = TimePage(page)
         self._slot = self._page.claim(participant, KIND_CONTROLLER)
+        self._poker = Poker(self._page)
         self._lock = threading.Lock()
         self._dead: dict[int, int] = {}
         self._checked_s = -_LIVENESS_PERIOD_S
@@ -153,8 +155,10 @@ class LockstepClock:
     def wait_for(self, peers: Mapping[str, int] | None = None, until_ns: int = FOREVER_NS) -> None:
         """Let time pass up to `until_ns`, or until a peer signals beyond the given count."""
         watches = tuple((self._page.slot(name), seq) for name, seq in (peers or {}).items())
+        page = self._page
         with self._lock:
-            self._page.set_waiting(self._slot, until_ns, watches)
+            page.set_waiting(self._slot, until_ns, watches)
+        self._poker.poke(i for i in range(page.slot_count) if page.kind(i) == KIND_SIMULATOR)
 
     def signal(self) -> None:
         """Whoever waits for this participant is busy from this tick on."""
@@ -181,6 +185,7 @@ class LockstepClock:
         """Leave: time no longer waits for this participant. May be called twice."""
         if not self._page.closed:
             self._page.release(self._slot)
+            self._poker.close()
             self._page.close()
 
 

@@ -118,6 +118,8 @@ class TimePage:
                 raise TimePageError(path, "is not a time page; remove the file and start again")
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
+        status = os.fstat(self._file)
+        self.identity = (status.st_dev, status.st_ino)
         self._names: dict[str, int] = {}
         self._lock = threading.RLock()
 

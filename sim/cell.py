@@ -27,8 +27,8 @@ from sim.physics import STEPS_PER_TICK, CellPhysics
 from sim.scene import build_scene
 from sim.time import TickGate
 
-_POLLS_S: Final = ((0.002, 0.0002), (0.05, 0.001), (float("inf"), 0.003))
-"""How often to look whether time may pass, by how long it has not: (until, period)."""
+_LOOK_AGAIN_S: Final = 0.005
+"""Whoever lets time pass says so; this often it is looked anyhow, for the dead and the hung."""
 
 
 class Phase(enum.Enum):
@@ -88,7 +88,6 @@ class SimulatedCell:
         self.running = True
         self._await_arm = await_arm
         self._phase = Phase.STEPPED
-        self._blocked_since_s = 0.0
         self._stops = 0
         self.arm = ArmServer(
             run_dir / "sockets" / f"{cell}.arm",
@@ -167,7 +166,6 @@ class SimulatedCell:
         for bus in self.buses.values():
             bus.serve()
         self._phase = Phase.STEPPED
-        self._blocked_since_s = 0.0
         self.spent.ticks += 1
         self.spent.physics_s += time.perf_counter() - began_s
 
@@ -179,14 +177,10 @@ class SimulatedCell:
             due_s = self.gate.due()
             if due_s > 0.0:
                 return due_s
-        now_s = time.monotonic()
-        if self._blocked_since_s == 0.0:
-            self._blocked_since_s = now_s
-        blocked_s = now_s - self._blocked_since_s
-        return next(period_s for until_s, period_s in _POLLS_S if blocked_s < until_s)
+        return _LOOK_AGAIN_S
 
     def _wait(self, timeout_s: float) -> list[int]:
-        files = self.arm.filenos()
+        files = [self.gate.fileno(), *self.arm.filenos()]
         for bus in self.buses.values():
             if bus.fileno() >= 0:
                 files.append(bus.fileno())
@@ -199,6 +193,8 @@ class SimulatedCell:
         return ready
 
     def _serve(self, ready: list[int]) -> None:
+        if self.gate.fileno() in ready:
+            self.gate.clear()
         for bus in self.buses.values():
             if bus.fileno() in ready or bus.due_s() == 0.0:
                 bus.serve()

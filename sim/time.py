@@ -21,6 +21,7 @@ from drivers.time_page import (
     TICK_NS,
     TimePage,
 )
+from drivers.wake import Bell, Poker
 
 PATIENCE_S: Final = 30.0
 _LIVENESS_PERIOD_S: Final = 0.5
@@ -48,6 +49,8 @@ class TickGate:
     patience_s: float = PATIENCE_S
     reached_ns: int = 0
     overslept: set[str] = field(default_factory=set)
+    _bell: Bell = field(init=False)
+    _poker: Poker = field(init=False)
     _slot: int = -1
     _objector: int = -1
     _dead: dict[int, int] = field(default_factory=dict)
@@ -64,6 +67,8 @@ class TickGate:
         gate = cls(page=page, name=name, patience_s=patience_s)
         gate._slot = page.claim(name, KIND_SIMULATOR)
         gate.reached_ns = page.reached(gate._slot)
+        gate._bell = Bell(page, gate._slot)
+        gate._poker = Poker(page)
         return gate
 
     def set_start(self, start: datetime, *, speed: float, expected: int) -> None:
@@ -75,6 +80,7 @@ class TickGate:
     def depart(self) -> None:
         """This simulator is on its way to the next tick."""
         self.page.set_departed(self._slot, self.reached_ns + TICK_NS)
+        self._poke_others()
 
     def all_departed(self) -> bool:
         """Whether every simulator is on its way to the instant to which this one is."""
@@ -91,6 +97,15 @@ class TickGate:
         """Everything up to this instant has happened here, and all signals of it are given."""
         self.reached_ns = reached_ns
         self.page.set_reached(self._slot, reached_ns)
+        self._poke_others()
+
+    def fileno(self) -> int:
+        """For select: readable when somebody has let time pass, or another simulator gone on."""
+        return self._bell.fileno()
+
+    def clear(self) -> None:
+        """Forget the wake-ups so far; look whether time may pass after this, not before."""
+        self._bell.clear()
 
     def may_tick(self) -> bool:
         """Whether the next tick may happen now, as far as the participants are concerned.
@@ -153,7 +168,17 @@ class TickGate:
         """Leave: nobody waits for this simulator any more. May be called twice."""
         if not self.page.closed:
             self.page.release(self._slot)
+            self._bell.close()
+            self._poker.close()
             self.page.close()
+
+    def _poke_others(self) -> None:
+        page = self.page
+        self._poker.poke(
+            index
+            for index in range(page.slot_count)
+            if index != self._slot and page.kind(index) == KIND_SIMULATOR
+        )
 
     def _look_for_dead(self, now_s: float) -> None:
         if now_s - self._checked_s <= _LIVENESS_PERIOD_S:

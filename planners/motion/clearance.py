@@ -18,6 +18,7 @@ CONTACT_DEPTH_M: Final = 0.002
 
 _CONTACT_SLACK_M: Final = 0.0005
 _FIRST_SAMPLES: Final = 100
+_MOST_SAMPLES: Final = 20_000
 
 
 def contacts(
@@ -38,7 +39,12 @@ def contacts(
 
 
 def curve_samples(scene: CollisionScene, path: JointPath, attached: PartShape | None) -> Array:
-    """The curve (n, 6), sampled so that the margin covers what lies between."""
+    """The curve (n, 6), sampled so that the margin covers what lies between.
+
+    Raises:
+        MotionError: however densely it is sampled, the arm moves too far between two samples: its
+            joints jump, as at a singular position.
+    """
     count = _FIRST_SAMPLES
     while True:
         q = path.evaluate(np.linspace(0.0, path.length, count + 1))[0]
@@ -46,6 +52,14 @@ def curve_samples(scene: CollisionScene, path: JointPath, attached: PartShape | 
         if longest <= scene.margin_m:
             return np.asarray(q[thinned(scene, q, attached)])
         count = int(np.ceil(1.2 * count * longest / scene.margin_m))
+        if count > _MOST_SAMPLES:
+            at = q[int(np.argmax(np.abs(np.diff(q, axis=0)).max(axis=1)))]
+            raise MotionError(
+                "singularity",
+                "the joints would jump on this line, which passes a singular position; "
+                "use a ptp move, or a line that keeps away from it",
+                q=at,
+            )
 
 
 def thinned(scene: CollisionScene, q: Array, attached: PartShape | None) -> NDArray[np.intp]:

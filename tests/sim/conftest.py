@@ -18,7 +18,7 @@ from robot_cell.model import JointPose, Plant
 from robot_cell.model.plant_file import load_plant
 from sim.arm_driver import MujocoArm
 from sim.cell import SimulatedCell
-from sim.physics import CellPhysics
+from sim.physics import STEPS_PER_TICK, CellPhysics
 from sim.scene import TCP, build_scene
 from sim.time import TickGate
 
@@ -168,11 +168,11 @@ class Streamer:
                     continue
                 self.times.append(state.time_ns)
                 self.states.append(state.positions)
-                block = self.rows[at : at + 10]
+                block = self.rows[at : at + STEPS_PER_TICK]
                 at += len(block)
-                if len(block) < 10:
+                if len(block) < STEPS_PER_TICK:
                     last = block[-1] if len(block) else hold
-                    block = np.vstack([block, np.tile(last, (10 - len(block), 1))])
+                    block = np.vstack([block, np.tile(last, (STEPS_PER_TICK - len(block), 1))])
                 hold = block[-1]
                 self.arm.write(block)
         except Exception as error:

@@ -231,13 +231,13 @@ def test_the_pace_follows_the_speed(path, monkeypatch):
     gate = gate_of(path)
     assert gate.due() == 0.0
     gate.page.speed = 2.0
-    assert gate.due() == pytest.approx(0.005)
-    now[0] += 0.005
+    assert gate.due() == pytest.approx(TICK_NS * 1e-9 / 2)
+    now[0] += TICK_NS * 1e-9 / 2
     assert gate.due() == 0.0
     gate.publish(TICK_NS)
-    assert gate.due() == pytest.approx(0.005)
+    assert gate.due() == pytest.approx(TICK_NS * 1e-9 / 2)
     gate.page.speed = 1.0
-    assert gate.due() == pytest.approx(0.010)
+    assert gate.due() == pytest.approx(TICK_NS * 1e-9)
 
 
 def _count_up(path: str, rounds: int) -> None:
