@@ -107,9 +107,9 @@ def test_a_stop_holds_the_measured_pose_and_needs_no_more_setpoints(running):
     _, arm = running
     start = arm.connect(5.0).positions
     at = start.copy()
-    for _ in range(30):
+    for _ in range(15):
         arm.read(5.0)
-        rows = at + 0.0005 * np.arange(1, 11)[:, None] * np.eye(6)[0]
+        rows = at + 0.0005 * np.arange(1, arm.setpoints_per_period + 1)[:, None] * np.eye(6)[0]
         at = rows[-1]
         arm.write(rows)
     moving = arm.read(5.0)

@@ -19,6 +19,8 @@ from drivers.time_page import TICK_NS
 
 DEADLINE_S = 30.0
 
+FEED_NS = 500_000_000
+
 
 def run_in_thread(*cells):
     """Loops of cells in threads; returns what stops them."""
@@ -82,9 +84,9 @@ def test_a_controller_that_is_busy_stops_both_cells_and_still_talks_to_fixtures(
         assert feeder.begin(1, "present", ("housing_s",)).state is StepState.RUNNING
         assert feeder.read()["infeed"] == "absent"
         assert [cell.time_ns for cell in cells] == [5 * TICK_NS] * 2
-        assert clock.sleep_until(54 * TICK_NS)
+        assert clock.sleep_until(5 * TICK_NS + FEED_NS - TICK_NS)
         assert feeder.outcome(1).state is StepState.RUNNING
-        assert clock.sleep_until(55 * TICK_NS)
+        assert clock.sleep_until(5 * TICK_NS + FEED_NS)
         assert feeder.outcome(1).state is StepState.DONE
         assert feeder.read()["infeed"] == "present"
         assert sensor.read()["state"] == "absent"
