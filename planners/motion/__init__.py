@@ -1,7 +1,6 @@
 """Motions of an arm: programs in, verified trajectories out."""
 
 from planners.kinematics.shapes import PartShape
-from planners.motion.cache import CycleCache
 from planners.motion.cycle import Cycle, PlannedMotion, plan_cycle
 from planners.motion.errors import MotionError, PlanningError
 from planners.motion.items import Attach, Detach, Dwell, Item, JointTarget, Move, PoseTarget
@@ -11,7 +10,6 @@ from planners.motion.verify import TrajectoryViolation, verify_trajectory
 __all__ = [
     "Attach",
     "Cycle",
-    "CycleCache",
     "Detach",
     "Dwell",
     "Item",
