@@ -79,6 +79,8 @@ def test_an_interrupt_ends_the_children_too(console, tmp_path):
 
     gave_up = threading.Event()
     thread = threading.Thread(target=interrupt_when_started)
+    # Whatever the tests before have left: here an interrupt is what Python makes of it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     thread.start()
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -86,6 +88,7 @@ def test_an_interrupt_ends_the_children_too(console, tmp_path):
     finally:
         gave_up.set()
         thread.join()
+        signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 10
     while is_running(int(grandchild.read_text())):
         assert time.monotonic() < deadline
