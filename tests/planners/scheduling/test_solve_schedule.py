@@ -210,7 +210,7 @@ def test_frozen_work_stays_and_the_rest_is_planned_around_it():
     now = 600_000
     frozen = tuple(a for a in plan.assignments if a.start_ms < now)
     later = replace(problem, frozen=frozen, earliest_start_ms=now)
-    schedule = solve(later, time_limit_s=1)
+    schedule = solve(later, time_limit_s=1, hint=plan)
     assert verify(later, schedule) == []
     assert set(frozen) <= set(schedule.assignments)
     assert schedule.objective.value <= plan.objective.value
