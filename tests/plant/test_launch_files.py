@@ -63,6 +63,7 @@ def test_a_launch_file_comes_up_and_goes_down(
     )  # fmt: skip
     client = PlantClient()
     try:
+
         def heard() -> bool:
             assert up.poll() is None, "the launcher has ended"
             found = client.cell_states()
