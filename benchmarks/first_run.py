@@ -12,15 +12,18 @@ import argparse
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from datetime import datetime, timezone
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "first_run.json"
+NODE = re.compile(r"sys\.argv\[0\] = '(\w+)'|robot_cell\.execution\.(servo)")
 DEMO = ("examples/housing_plant.yaml", "examples/orders_week48.csv", "--headless")
 
 
@@ -64,10 +67,16 @@ def demo(speed: str) -> dict[str, float]:
         words = f". ./env.sh && exec robot-cell run {' '.join(DEMO)} --speed {speed} --json"
         script = f"{words} --report {folder}"
         started = time.monotonic()
+        peak_mb: dict[str, float] = {}
+        ended = threading.Event()
+        watcher = threading.Thread(target=watch_memory, args=(peak_mb, ended))
+        watcher.start()
         done = subprocess.run(
             ["sh", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
         )
         wall_s = time.monotonic() - started
+        ended.set()
+        watcher.join()
     if done.returncode != 0:
         sys.exit(f"the demo ended with {done.returncode}:\n{done.stderr[-3000:]}")
     answer = json.loads(done.stdout)
@@ -81,7 +90,25 @@ def demo(speed: str) -> dict[str, float]:
     for name in ("first_motion_s", "wall_s", "real_time_factor"):
         if answer.get(name) is not None:
             measured[name] = answer[name]
-    return measured
+    return measured | {f"{name}_mb": value for name, value in sorted(peak_mb.items())}
+
+
+def watch_memory(peak_mb: dict[str, float], ended: threading.Event) -> None:
+    """Note the largest resident set (VmHWM, proc(5)) of each kind of node, once a second."""
+    while not ended.wait(1.0):
+        for entry in Path("/proc").iterdir():
+            try:
+                command = (entry / "cmdline").read_bytes().decode()
+                found = NODE.search(command)
+                if not entry.name.isdigit() or found is None:
+                    continue
+                status = (entry / "status").read_text()
+            except (OSError, UnicodeDecodeError):
+                continue
+            resident = re.search(r"VmHWM:\s+(\d+) kB", status)
+            if resident is not None:
+                name = next(group for group in found.groups() if group)
+                peak_mb[name] = max(peak_mb.get(name, 0.0), int(resident[1]) / 1024)
 
 
 def main() -> None:
