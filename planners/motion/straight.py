@@ -19,6 +19,9 @@ from planners.motion.trajectory import Trajectory
 POINT_SPACING_S: Final = 0.02
 """Longest time between two points of a trajectory."""
 
+SHORTEST_S: Final = 1e-4
+"""Pieces of a profile that are shorter than this are left out."""
+
 
 def straight_duration(robot: Robot, q_start: Array, q_end: Array, speed: float = 1.0) -> float:
     """Duration (s) of the straight motion at a share of the arm's limits."""
@@ -32,7 +35,7 @@ def straight_trajectory(
     durations, jerks = _pieces(robot, q_end - q_start, speed)
     times, u = [0.0], [(0.0, 0.0, 0.0)]
     for duration, jerk in zip(durations, jerks, strict=True):
-        if duration <= 1e-9:
+        if duration == 0.0:
             continue
         t0, (x, v, a) = times[-1], u[-1]
         steps = int(np.ceil(duration / POINT_SPACING_S))
@@ -77,6 +80,13 @@ def _pieces(robot: Robot, delta: Array, speed: float) -> tuple[Array, Array]:
         else:
             ramp = np.cbrt(0.5 / j)
             rise = 2 * ramp
-    flat = max(rise - 2 * ramp, 0.0)
-    durations = np.array([ramp, flat, ramp, cruise, ramp, flat, ramp])
-    return durations, j * np.array([1.0, 0.0, -1.0, 0.0, -1.0, 0.0, 1.0])
+    # A piece that lasts next to nothing would be a quintic over next to nothing, all rounding:
+    # leave it out, give the others the jerk that covers the distance, and take the time it needs.
+    flat = rise - 2 * ramp if rise - 2 * ramp > SHORTEST_S else 0.0
+    cruise = cruise if cruise > SHORTEST_S else 0.0
+    jerk = 1.0 / (ramp * (ramp + flat) * (2 * ramp + flat + cruise))
+    stretch = max(
+        1.0, jerk * ramp * (ramp + flat) / v, np.sqrt(jerk * ramp / a), np.cbrt(jerk / j)
+    )
+    durations = stretch * np.array([ramp, flat, ramp, cruise, ramp, flat, ramp])
+    return durations, jerk / stretch**3 * np.array([1.0, 0.0, -1.0, 0.0, -1.0, 0.0, 1.0])

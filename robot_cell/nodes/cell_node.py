@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,6 +29,11 @@ from robot_cell.programs.geometry import Array, joints_rad
 from robot_cell.store import JournalError, open_journal
 
 AT_HOME_RAD: Final = 0.02
+AT_REST: Final = (State.STOPPED, State.ABORTED)
+MEASURED_WITHIN_S: Final = 2.0
+FEEDBACK_EVERY_S: Final = 0.5
+"""The published state tells of every step; the action's feedback only that work goes on."""
+
 _READY_POLL_S: Final = 0.1
 
 
@@ -54,6 +60,8 @@ class CellNode(PlantNode):
         self._running = _Running()
         self._token = 0
         self._last_joints: Any = None
+        self._listening: Any = None
+        self._told_s = 0.0
         self._lock = threading.Lock()
 
     def configure(self) -> None:
@@ -70,7 +78,6 @@ class CellNode(PlantNode):
         self._executor_of_steps = Executor(
             self.cell, self._arm, self._fixtures, self._journal, self.clock, self._control
         )
-        self.create_subscription(JointState, "joint_states", self._on_joints, 10)
         self._server = DeferredActionServer(
             self,
             ExecuteOperation,
@@ -127,8 +134,21 @@ class CellNode(PlantNode):
         by_name = dict(zip(message.name, message.position, strict=True))
         return np.array([by_name[name] for name in self._joints])
 
+    def _listen_while_needed(self) -> None:
+        """Hear the joint states while the cell is at rest: they tell how to go home, no more."""
+        if self._control.state in AT_REST:
+            if self._listening is None:
+                self._last_joints = None
+                self._listening = self.create_subscription(
+                    JointState, "joint_states", self._on_joints, 1
+                )
+        elif self._listening is not None and self._control.state is not State.RESETTING:
+            self.destroy_subscription(self._listening)
+            self._listening = None
+
     def _check_ports(self) -> None:
         """Once the arm and the fixtures are there, become ready by itself (if so configured)."""
+        self._listen_while_needed()
         if not self._waiting_for_ports or self._control.state is not State.STOPPED:
             return
         if self._arm.ready and self._fixtures.ready and self._last_joints is not None:
@@ -253,13 +273,16 @@ class CellNode(PlantNode):
         def on_step(index: int, label: str) -> None:
             self._running.step, self._running.label = index + 1, label
             self._publish()
-            feedback = ExecuteOperation.Feedback(
-                step=index + 1,
-                steps=self._running.steps,
-                label=label,
-                progress=index / self._running.steps,
-            )
-            goal.publish_feedback(feedback)
+            now_s = time.monotonic()
+            if now_s - self._told_s > FEEDBACK_EVERY_S:
+                self._told_s = now_s
+                feedback = ExecuteOperation.Feedback(
+                    step=index + 1,
+                    steps=self._running.steps,
+                    label=label,
+                    progress=index / self._running.steps,
+                )
+                goal.publish_feedback(feedback)
 
         return self._executor_of_steps.run(request.operation_id, request.product, cycle, on_step)
 
@@ -281,7 +304,9 @@ class CellNode(PlantNode):
         home = self.cell.poses[self.cell.arm.home]
         assert isinstance(home, JointPose)
         try:
-            measured = self._measured()
+            deadline_s = time.monotonic() + MEASURED_WITHIN_S
+            while (measured := self._measured()) is None and time.monotonic() < deadline_s:
+                time.sleep(_READY_POLL_S)
             if measured is None:
                 raise RobotCellError("the arm's position has not been measured")
             if np.max(np.abs(measured - joints_rad(home))) > AT_HOME_RAD:
