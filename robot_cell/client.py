@@ -32,6 +32,9 @@ ANSWER_S: Final = 10.0
 PLANNING_S: Final = 120.0
 """A batch is answered when it is stored and planned; large plants take a while."""
 
+SUBMIT_AGAIN_S: Final = 15.0
+"""After this long without an answer the batch is sent again."""
+
 _POLL_S: Final = 0.05
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _READY: Final = ("Idle", "Starting", "Execute", "Completing", "Complete")
@@ -211,12 +214,23 @@ class PlantClient:
     def submit(
         self, orders: Sequence[JobOrder], source: str, format: str, submitted_by: str
     ) -> SubmitResult:
-        """Hand in a batch, all or nothing; returns when it is stored and planned."""
+        """Hand in a batch, all or nothing; returns when it is stored and planned.
+
+        A request or its answer can be lost while peers are still finding each other. The same
+        batch again is one batch, so it is simply sent again.
+        """
         content = json.dumps([order.model_dump(mode="json") for order in orders])
         request = SubmitBatch.Request(
             source=source, format=format, content_json=content, submitted_by=submitted_by
         )
-        answer = self._call("/submit_batch", request, PLANNING_S)
+        tries = int(PLANNING_S / SUBMIT_AGAIN_S)
+        for left in reversed(range(tries)):
+            try:
+                answer = self._call("/submit_batch", request, SUBMIT_AGAIN_S)
+                break
+            except PlantNotReachable:
+                if not left:
+                    raise
         errors = tuple(
             InputErrorView(e.file, e.row, e.column, e.value, e.expected, e.message)
             for e in answer.errors

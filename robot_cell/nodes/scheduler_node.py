@@ -289,6 +289,7 @@ class SchedulerNode(PlantNode):
             response.errors = [messages.input_error(problem) for problem in error.problems]
             response.message = str(error)
             return
+        self.get_logger().info(f"batch {request.source} of {len(orders)} orders")
         accepted = self._journal.accept_batch(
             orders, request.source, request.submitted_by, self.plant, at_ns=self.clock.now_ns()
         )
