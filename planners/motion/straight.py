@@ -85,8 +85,6 @@ def _pieces(robot: Robot, delta: Array, speed: float) -> tuple[Array, Array]:
     flat = rise - 2 * ramp if rise - 2 * ramp > SHORTEST_S else 0.0
     cruise = cruise if cruise > SHORTEST_S else 0.0
     jerk = 1.0 / (ramp * (ramp + flat) * (2 * ramp + flat + cruise))
-    stretch = max(
-        1.0, jerk * ramp * (ramp + flat) / v, np.sqrt(jerk * ramp / a), np.cbrt(jerk / j)
-    )
+    stretch = max(1.0, jerk * ramp * (ramp + flat) / v, np.sqrt(jerk * ramp / a), np.cbrt(jerk / j))
     durations = stretch * np.array([ramp, flat, ramp, cruise, ramp, flat, ramp])
     return durations, jerk / stretch**3 * np.array([1.0, 0.0, -1.0, 0.0, -1.0, 0.0, 1.0])
