@@ -16,6 +16,7 @@ from trajectory_msgs.msg import JointTrajectoryPoint
 
 from drivers.clock import PlantClock
 from robot_cell.execution.executor import FixtureOutcome, MotionOutcome
+from robot_cell.nodes.goal_call import GoalCall
 from robot_cell.nodes.waiting import NoAnswerError, await_now, await_peer
 from robot_cell.programs import StepMotion
 
@@ -38,8 +39,9 @@ class ActionArm:
         self._clock = clock
         self._peer = f"{cell}/arm"
         self._joints = joint_names
+        self._node = node
         self._client = ActionClient(node, FollowJointTrajectory, "arm/follow_joint_trajectory")
-        self._goal: Any = None
+        self._call: GoalCall | None = None
         self._lock = threading.Lock()
 
     @property
@@ -76,25 +78,22 @@ class ActionArm:
             arrived.set()
 
         signals = self._clock.seq(self._peer)
+        call = GoalCall(self._node, self._client, goal, on_feedback=on_feedback)
         try:
-            handle = await_now(
-                self._client.send_goal_async(goal, feedback_callback=on_feedback), "the arm"
-            )
-            if not handle.accepted:
+            await_now(call.answered, "the arm")
+            if not call.accepted:
                 return MotionOutcome(False, "the arm refused the goal")
             with self._lock:
-                self._goal = handle
+                self._call = call
             deadline_ns = self._clock.now_ns() + int((motion.duration_s + _ARM_SLACK_S) * 1e9)
-            answer = await_peer(
-                self._clock, handle.get_result_async(), self._peer, signals, deadline_ns, "the arm"
-            )
+            await_peer(self._clock, call.ended, self._peer, signals, deadline_ns, "the arm")
         except NoAnswerError as error:
             return MotionOutcome(False, str(error))
         finally:
             with self._lock:
-                self._goal = None
+                self._call = None
         arrived.wait(0.5)
-        result = answer.result
+        result = call.result
         return MotionOutcome(
             result.error_code == FollowJointTrajectory.Result.SUCCESSFUL,
             result.error_string,
@@ -105,8 +104,8 @@ class ActionArm:
     def stop(self) -> None:
         """Stop the running motion on its path, if there is one; does not wait."""
         with self._lock:
-            if self._goal is not None:
-                self._goal.cancel_goal_async()
+            if self._call is not None:
+                self._call.cancel()
 
 
 class ActionFixtures:
@@ -116,6 +115,7 @@ class ActionFixtures:
         self._clock = clock
         self._peer = f"{cell}/fixtures"
         self._epoch = epoch
+        self._node = node
         self._client = ActionClient(node, FixtureCommand, "fixtures/command")
 
     @property
@@ -137,16 +137,15 @@ class ActionFixtures:
         )
         signals = self._clock.seq(self._peer)
         what = f"fixture {device}"
+        call = GoalCall(self._node, self._client, goal)
         try:
-            handle = await_now(self._client.send_goal_async(goal), what)
-            if not handle.accepted:
+            await_now(call.answered, what)
+            if not call.accepted:
                 return FixtureOutcome("refused", f"{what}: the goal was refused")
             deadline_ns = self._clock.now_ns() + int((timeout_s + 5.0) * 1e9)
-            answer = await_peer(
-                self._clock, handle.get_result_async(), self._peer, signals, deadline_ns, what
-            )
+            await_peer(self._clock, call.ended, self._peer, signals, deadline_ns, what)
         except NoAnswerError as error:
             return FixtureOutcome("uncertain", str(error))
-        result = answer.result
+        result = call.result
         values = dict(zip(result.keys, result.values, strict=True))
         return FixtureOutcome(result.status, result.message, values)

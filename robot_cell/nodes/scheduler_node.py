@@ -25,6 +25,7 @@ from robot_cell.model import PlannedOperation
 from robot_cell.model.packml import State
 from robot_cell.nodes import messages
 from robot_cell.nodes.base import LATCHED, PlantNode, spin
+from robot_cell.nodes.goal_call import GoalCall
 from robot_cell.nodes.waiting import NoAnswerError, await_now
 from robot_cell.orders.board import Board
 from robot_cell.orders.dispatching import decide
@@ -237,20 +238,24 @@ class SchedulerNode(PlantNode):
         )
         link.signals = self.clock.seq(f"{row.cell}/cell")
         link.running = row
-        sent = link.client.send_goal_async(goal)
+        call = GoalCall(
+            self,
+            link.client,
+            goal,
+            on_end=lambda result: self._tasks.put(lambda: self._ended(row, result)),
+        )
         try:
-            self._answered(row, await_now(sent, f"cell {row.cell}"))
+            await_now(call.answered, f"cell {row.cell}")
         except NoAnswerError as error:
-            # It may have taken the work all the same: the lease stands until it has answered.
+            # It may have taken the work all the same: the lease stands until a person looks.
             self.get_logger().error(str(error))
-            sent.add_done_callback(
-                lambda future: self._tasks.put(lambda: self._answered(row, future.result()))
-            )
+            return
+        self._answered(row, call.accepted)
 
-    def _answered(self, row: PlannedOperation, handle: Any) -> None:
+    def _answered(self, row: PlannedOperation, accepted: bool) -> None:
         """A cell has taken a leased operation, or not."""
         link = self._links[row.cell]
-        if not handle.accepted:
+        if not accepted:
             link.running = None
             link.available = False
             reason = f"{row.cell} did not take it"
@@ -258,9 +263,6 @@ class SchedulerNode(PlantNode):
             self._board.refresh()
             return
         self._board.set_running(row, self.clock.now_ns())
-        handle.get_result_async().add_done_callback(
-            lambda future: self._tasks.put(lambda: self._ended(row, future.result().result))
-        )
 
     def _ended(self, row: PlannedOperation, result: Any) -> None:
         link = self._links[row.cell]
