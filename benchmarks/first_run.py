@@ -23,7 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "first_run.json"
-NODE = re.compile(r"sys\.argv\[0\] = '(\w+)'|robot_cell\.execution\.(servo)")
+NODE = re.compile(r"[/']((?:sim|arm|fixture|cell|scheduler)_node)['\0]|execution\.(servo)")
 DEMO = ("examples/housing_plant.yaml", "examples/orders_week48.csv", "--headless")
 
 
