@@ -20,8 +20,7 @@ class GoalCall:
     """Sends a goal at once; `answered` and `ended` are set when its answers have come.
 
     Args:
-        on_answer: called in the executor's thread when the goal is accepted or refused.
-        on_end: called there with the result.
+        on_end: called in the executor's thread with the result.
         on_feedback: called there with each feedback.
     """
 
@@ -31,7 +30,6 @@ class GoalCall:
         client: ActionClient,
         goal: Any,
         *,
-        on_answer: Callable[[GoalCall], None] | None = None,
         on_end: Callable[[Any], None] | None = None,
         on_feedback: Callable[[Any], None] | None = None,
     ) -> None:
@@ -42,7 +40,6 @@ class GoalCall:
         self._client = client
         self._goal = goal
         self._handle: Any = None
-        self._on_answer = on_answer
         self._on_end = on_end
         self._on_feedback = on_feedback
         self._executor = node.executor
@@ -64,8 +61,6 @@ class GoalCall:
             self._handle = handle
             handle.get_result_async().add_done_callback(self._take_result)
         self.answered.set()
-        if self._on_answer is not None:
-            self._on_answer(self)
 
     def _take_result(self, got: Any) -> None:
         self.result = got.result().result
