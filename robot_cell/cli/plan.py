@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from dataclasses import asdict, replace
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,22 +18,83 @@ from robot_cell.cli.options import Json
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from planners.scheduling import ObjectiveWeights
     from robot_cell.model import Plant
     from robot_cell.orders import Batch
     from robot_cell.orders.planning import Plan
     from robot_cell.reporting.gantt_data import GanttData
 
 
+class InstanceFormat(str, Enum):
+    """What FILE is."""
+
+    auto = "auto"
+    yaml = "yaml"
+    fjsp = "fjsp"
+    jsp = "jsp"
+    sdst = "sdst"
+
+
 def plan(
-    plant: Annotated[Path, typer.Argument(help="Plant file (YAML).")],
-    orders: Annotated[Path, typer.Argument(help="Batch of job orders: CSV, JSON or XLSX.")],
+    file: Annotated[
+        Path, typer.Argument(help="Plant file (YAML), with ORDERS; or a public benchmark file.")
+    ],
+    orders: Annotated[
+        Path | None, typer.Argument(help="Batch of job orders: CSV, JSON or XLSX.")
+    ] = None,
+    form: Annotated[
+        InstanceFormat, typer.Option("--format", help="What FILE is; auto looks at it.")
+    ] = InstanceFormat.auto,
     gantt: Annotated[Path | None, typer.Option(help="Write the chart to this HTML file.")] = None,
     time_limit: Annotated[float, typer.Option(min=0.1, help="Seconds to look for a plan.")] = 2.0,
+    workers: Annotated[int, typer.Option(min=0, help="Threads; 0: one for each processor.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the search.")] = 0,
+    objective: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=WEIGHT", help="Weigh a term of the objective; several times for several."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> int:
-    """Plan a batch on an empty plant and show the schedule; nothing is started or stored."""
+    """Plan a batch on an empty plant, or solve a benchmark file; nothing is started or stored."""
+    threads = workers or os.cpu_count() or 1
+    if form is InstanceFormat.auto:
+        is_plant = orders is not None or file.suffix.lower() in (".yaml", ".yml")
+    else:
+        is_plant = form is InstanceFormat.yaml
+    if not is_plant:
+        from robot_cell.cli.plan_instance import plan_instance
+
+        if orders is not None:
+            raise typer.BadParameter("a benchmark file has no batch of orders", param_hint="ORDERS")
+        return plan_instance(
+            file,
+            None if form is InstanceFormat.auto else form.value,
+            time_limit_s=time_limit,
+            workers=threads,
+            seed=seed,
+            objective=objective or [],
+            gantt=gantt,
+            as_json=as_json,
+        )
+    if orders is None:
+        raise typer.BadParameter("a plant file needs a batch of orders", param_hint="ORDERS")
+    return _plan_batch(file, orders, time_limit, threads, seed, objective or [], gantt, as_json)
+
+
+def _plan_batch(
+    plant: Path,
+    orders: Path,
+    time_limit_s: float,
+    workers: int,
+    seed: int,
+    objective: list[str],
+    gantt: Path | None,
+    as_json: bool,
+) -> int:
     from robot_cell.cli.output import err, out, print_json
+    from robot_cell.cli.plan_instance import weights_of
     from robot_cell.model.plant_file import load_plant
     from robot_cell.orders import read_batch
     from robot_cell.reporting.gantt_html import write_html
@@ -41,7 +104,7 @@ def plan(
     batch = read_batch(orders, model)
     start = min(order.release for order in batch.orders)
     begin_s = time.monotonic()
-    found = _plan(model, batch, start, time_limit, seed)
+    found = _plan(model, batch, start, time_limit_s, workers, seed, weights_of(objective))
     took_s = time.monotonic() - begin_s
     chart = _chart(model, batch, start, found)
     page = write_html(gantt, chart) if gantt is not None else None
@@ -51,9 +114,23 @@ def plan(
             {
                 "plant": model.plant,
                 "start": start.isoformat(),
+                "status": found.schedule.status,
                 "engine": found.schedule.engine,
-                "planning_s": round(took_s, 3),
+                "makespan": objective.makespan_ms,
+                "lower_bound": found.schedule.lower_bound,
                 "objective": asdict(objective),
+                "first_feasible_s": round(found.schedule.first_feasible_s, 4),
+                "wall_s": round(took_s, 3),
+                "assignments": [
+                    {
+                        "job": a.job,
+                        "operation": a.operation,
+                        "machine": a.cell,
+                        "start": a.start_ms,
+                        "end": a.end_ms,
+                    }
+                    for a in found.schedule.assignments
+                ],
                 "operations": [
                     {
                         "job": row.order_id,
@@ -77,7 +154,15 @@ def plan(
     return ExitCode.OK
 
 
-def _plan(plant: Plant, batch: Batch, start: datetime, time_limit_s: float, seed: int) -> Plan:
+def _plan(
+    plant: Plant,
+    batch: Batch,
+    start: datetime,
+    time_limit_s: float,
+    workers: int,
+    seed: int,
+    weights: ObjectiveWeights | None,
+) -> Plan:
     """The plan that the scheduler would publish for this batch alone."""
     from robot_cell.orders.planning import plan_orders
     from robot_cell.programs import CycleLibrary, ProgramKey
@@ -98,7 +183,8 @@ def _plan(plant: Plant, batch: Batch, start: datetime, time_limit_s: float, seed
         records = journal.operations()
     return plan_orders(
         plant, list(batch.orders), records, duration_s,
-        now_ns=0, start=start, time_limit_s=time_limit_s, seed=seed,
+        now_ns=0, start=start, time_limit_s=time_limit_s, workers=workers, seed=seed,
+        weights=weights,
     )  # fmt: skip
 
 

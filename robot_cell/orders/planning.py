@@ -17,6 +17,7 @@ from planners.scheduling import (
     Assignment,
     Cell,
     Job,
+    ObjectiveWeights,
     Operation,
     Schedule,
     SchedulingProblem,
@@ -147,6 +148,7 @@ def plan_orders(
     workers: int = 2,
     seed: int = 0,
     effort: float | None = None,
+    weights: ObjectiveWeights | None = None,
 ) -> Plan:
     """Plan everything that is open, and let nothing out that the verifier does not pass.
 
@@ -170,7 +172,12 @@ def plan_orders(
         )
         try:
             schedule = solve(
-                problem, time_limit_s=time_limit_s, workers=workers, seed=seed, effort=effort
+                problem,
+                time_limit_s=time_limit_s,
+                workers=workers,
+                seed=seed,
+                effort=effort,
+                weights=weights,
             )
         except PlannerError as error:
             raise PlanningError(f"no plan: {error}") from error
