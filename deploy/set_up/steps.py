@@ -171,6 +171,25 @@ def check_imports(machine: Machine, console: Console) -> None:
     console.run(["sh", "-c", shell, script], env=clean_environment(), cwd=machine.state)
 
 
+def warm_up_key(machine: Machine) -> str:
+    """Hash of what is compiled and planned ahead."""
+    names = ("planners", "urdf", "robot_cell/programs", "robot_cell/model", "examples")
+    folders = [machine.root / name for name in names]
+    sources = [file for folder in folders for file in sorted(folder.rglob("*")) if _counts(file)]
+    return content_hash([wheels_key(machine)], sources)
+
+
+def _counts(file: Path) -> bool:
+    return file.is_file() and file.suffix in (".py", ".xacro", ".yaml")
+
+
+def warm_up(machine: Machine, console: Console) -> None:
+    """Compile the planners and plan the programs of the example plant."""
+    shell = f'. "{machine.root / "env.sh"}" && exec robot-cell warm-up "$0"'
+    plant = machine.root / "examples" / "housing_plant.yaml"
+    console.run(["sh", "-c", shell, plant], env=clean_environment(), cwd=machine.state)
+
+
 def makes_nothing(machine: Machine) -> list[Path]:
     """No file: the step is done when its stamp says so."""
     del machine
@@ -235,5 +254,13 @@ STEPS = (
         makes_nothing,
         check_imports,
         "`make clean setup` installs everything anew",
+    ),
+    Step(
+        "warm_up",
+        "planners compiled, programs of the example plant planned",
+        warm_up_key,
+        makes_nothing,
+        warm_up,
+        "read the log; `. ./env.sh && robot-cell warm-up` does the same alone",
     ),
 )

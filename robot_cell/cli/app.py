@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from robot_cell.cli import bench, jobs, plan, run, status, submit, up
+from robot_cell.cli import bench, jobs, plan, run, status, submit, up, warm_up
 from robot_cell.cli import check as doctor
 from robot_cell.cli.exit_codes import ExitCode, help_text
 
@@ -46,6 +46,7 @@ for _name, _command in (
     ("plan", plan.plan),
     ("status", status.status),
     ("doctor", doctor.doctor),
+    ("warm-up", warm_up.warm_up),
 ):
     app.command(_name)(_returning(_command))
 app.command("bench", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(

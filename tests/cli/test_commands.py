@@ -12,7 +12,19 @@ from robot_cell.cli.exit_codes import MEANINGS, ExitCode
 
 ROOT = Path(__file__).resolve().parents[2]
 PLANT = ROOT / "examples" / "housing_plant.yaml"
-COMMANDS = ("run", "up", "submit", "jobs", "job", "cancel", "plan", "status", "doctor", "bench")
+COMMANDS = (
+    "run",
+    "up",
+    "submit",
+    "jobs",
+    "job",
+    "cancel",
+    "plan",
+    "status",
+    "doctor",
+    "bench",
+    "warm-up",
+)
 
 
 def robot_cell(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
