@@ -51,6 +51,7 @@ class ArmDescription:
     urdf: str
     joints: tuple[Joint, ...]
     transform_last_tool0: Array
+    tool0: str
     shapes: tuple[LinkShape, ...]
 
 
@@ -119,7 +120,7 @@ class _Reader:
             raise self._error(f"{len(joints)} revolute joints lead to tool0, expected {AXES}")
         shapes = tuple(self._shapes(link_index, link_pose))
         name = self._root.attrib.get("name", self._path.stem)
-        return ArmDescription(name, text, tuple(joints), pending, shapes)
+        return ArmDescription(name, text, tuple(joints), pending, f"{self._prefix}tool0", shapes)
 
     def _error(self, problem: str) -> ArmDescriptionError:
         return ArmDescriptionError(self._path, problem)

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from planners.arrays import Array
+from planners.kinematics.arm_description import ArmDescription
 from planners.kinematics.robot import Robot
 
 GRAVITY_M_S2: Final = 9.80665
@@ -25,6 +26,20 @@ def joint_torques(robot: Robot, q: Array, velocity: Array, acceleration: Array) 
     rows = zip(q, velocity, acceleration, strict=True)
     torques = [pinocchio.rnea(model, data, *row).copy() for row in rows]
     return np.array(torques).reshape(-1, robot.dof)
+
+
+def pinocchio_poses(arm: ArmDescription, q: Array) -> Array:
+    """Poses (n, 4, 4) of `tool0` by pinocchio's own reading of the arm's URDF."""
+    import pinocchio
+
+    model = pinocchio.buildModelFromXML(arm.urdf)
+    data = model.createData()
+    frame = model.getFrameId(arm.tool0)
+    poses = np.empty((len(q), 4, 4))
+    for k, row in enumerate(q):
+        pinocchio.framesForwardKinematics(model, data, row)
+        poses[k] = data.oMf[frame].homogeneous
+    return poses
 
 
 @lru_cache(maxsize=8)
