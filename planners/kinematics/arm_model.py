@@ -22,6 +22,7 @@ CALIBRATED: Final = 0.03
 """Largest difference (m and rad) at which its solutions are good seeds."""
 
 _SAMPLES: Final = 32
+_SEEDS: Final = 64
 _CALIBRATED_CLIP_M: Final = 0.05
 
 
@@ -38,6 +39,7 @@ class ArmModel:
         solver: how the inverse is found.
         family: the closed form, or None.
         parallel, exact, parameters: for `inverse.inverse_batch`.
+        seeds: (64, n) where the numeric engine starts.
     """
 
     chain: Array
@@ -51,6 +53,7 @@ class ArmModel:
     parallel: bool
     exact: bool
     parameters: Array
+    seeds: Array
 
 
 def arm_model(arm: ArmDescription, transform_flange_tool: Array) -> ArmModel:
@@ -72,6 +75,8 @@ def arm_model(arm: ArmDescription, transform_flange_tool: Array) -> ArmModel:
     axes = np.array([links[i + 1][:3, :3] @ j.axis for i, j in enumerate(arm.joints)])
     points = np.array([link[:3, 3] for link in links[1:]])
     zero_tool = links[-1] @ tool
+    lower = np.array([max(joint.lower, -np.pi) for joint in arm.joints])
+    upper = np.array([min(joint.upper, np.pi) for joint in arm.joints])
     _check_against_pinocchio(arm, chain, transform_flange_tool)
     form, error = _best_form(axes, points, zero_tool, chain)
     solver: Solver = "numeric"
@@ -91,6 +96,7 @@ def arm_model(arm: ArmDescription, transform_flange_tool: Array) -> ArmModel:
         parallel=form is not None and form.family == "three_parallel",
         exact=solver == "closed form",
         parameters=np.zeros(layout.PARAMETERS) if form is None else form.parameters,
+        seeds=np.random.default_rng(2).uniform(lower, upper, (_SEEDS, len(lower))),
     )
 
 

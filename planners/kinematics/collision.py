@@ -21,6 +21,7 @@ from planners.kinematics.shapes import (
     Body,
     Box,
     Cylinder,
+    MeshFile,
     PartShape,
     Shape,
     Sphere,
@@ -124,7 +125,12 @@ class CollisionScene:
         self._tcp = tool0_in_link
         tool0_in_link = tool0_in_link @ np.linalg.inv(robot.transform_flange_tool)
         self._arm = tuple(
-            _solid(s.link, s.link_index, s.shape, s.transform_link_shape)
+            _solid(
+                s.link,
+                s.link_index,
+                s.shape.hull() if isinstance(s.shape, MeshFile) else s.shape,
+                s.transform_link_shape,
+            )
             for s in robot.description.shapes
         )
         self._tool = tuple(

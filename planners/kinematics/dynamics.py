@@ -9,6 +9,7 @@ import numpy as np
 
 from planners.arrays import Array
 from planners.kinematics.arm_description import ArmDescription
+from planners.kinematics.errors import KinematicsError
 from planners.kinematics.robot import Robot
 
 GRAVITY_M_S2: Final = 9.80665
@@ -24,31 +25,57 @@ def joint_torques(robot: Robot, q: Array, velocity: Array, acceleration: Array) 
 
     model, data = _model(robot)
     rows = zip(q, velocity, acceleration, strict=True)
-    torques = [pinocchio.rnea(model, data, *row).copy() for row in rows]
+    torques = [
+        pinocchio.rnea(model, data, configuration(model, at), speed, change).copy()
+        for at, speed, change in rows
+    ]
     return np.array(torques).reshape(-1, robot.dof)
 
 
-def pinocchio_poses(arm: ArmDescription, q: Array) -> Array:
-    """Poses (n, 4, 4) of `tool0` by pinocchio's own reading of the arm's URDF."""
-    import pinocchio
+def pinocchio_model(arm: ArmDescription) -> Any:
+    """Pinocchio's own reading of the arm's URDF; joints off the chain are locked at zero."""
+    import pinocchio  # 0.3 s; who only reads files does without it
 
     model = pinocchio.buildModelFromXML(arm.urdf)
+    chain = {joint.name for joint in arm.joints}
+    others = [model.getJointId(name) for name in list(model.names)[1:] if name not in chain]
+    if others:
+        model = pinocchio.buildReducedModel(model, others, pinocchio.neutral(model))
+    if tuple(model.names)[1:] != tuple(joint.name for joint in arm.joints):
+        raise KinematicsError(f"pinocchio orders the joints otherwise: {list(model.names)}")
+    return model
+
+
+def configuration(model: Any, q: Array) -> Array:
+    """Joint positions (n,) as pinocchio wants them: cosine and sine for a joint without limits."""
+    if model.nq == len(q):
+        return q
+    parts = [
+        [angle] if joint.nq == 1 else [np.cos(angle), np.sin(angle)]
+        for joint, angle in zip(list(model.joints)[1:], q, strict=True)
+    ]
+    return np.concatenate(parts)
+
+
+def pinocchio_poses(arm: ArmDescription, q: Array) -> Array:
+    """Poses (n, 4, 4) of the flange by pinocchio."""
+    import pinocchio
+
+    model = pinocchio_model(arm)
     data = model.createData()
     frame = model.getFrameId(arm.tool0)
     poses = np.empty((len(q), 4, 4))
     for k, row in enumerate(q):
-        pinocchio.framesForwardKinematics(model, data, row)
+        pinocchio.framesForwardKinematics(model, data, configuration(model, row))
         poses[k] = data.oMf[frame].homogeneous
     return poses
 
 
 @lru_cache(maxsize=8)
 def _model(robot: Robot) -> tuple[Any, Any]:
-    import pinocchio  # 0.3 s; who asks for no torques does without it
+    import pinocchio
 
-    model = pinocchio.buildModelFromXML(robot.description.urdf)
-    if tuple(model.names)[1:] != robot.joint_names:
-        raise ValueError(f"pinocchio orders the joints otherwise: {list(model.names)}")
+    model = pinocchio_model(robot.description)
     zero = np.zeros(robot.dof)
     tool_in_link = np.linalg.inv(robot.link_poses(zero)[0, -1]) @ robot.forward(zero)
     tool = pinocchio.Inertia(robot.tool_mass_kg, np.zeros(3), np.zeros((3, 3)))

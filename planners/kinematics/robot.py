@@ -7,6 +7,7 @@ its forward kinematics is compared with pinocchio's, and its closed form with bo
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -24,6 +25,8 @@ from planners.kinematics.solutions import BRANCH_LABELS, LIMIT_SLACK_RAD, Invers
 
 _SAME_SOLUTION: Final = 1e-6
 _FREE_JOINT_TRIES: Final = 16
+_ITERATIONS: Final = 100
+_NUMBERED: Final = tuple(f"solution {k + 1}" for k in range(BRANCHES))
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +59,7 @@ class Robot:
     description: ArmDescription
     model: ArmModel = field(repr=False)
     _limits: Array = field(repr=False)
-    _middle: Array = field(repr=False)
+    _zero: Array = field(repr=False)
 
     @classmethod
     def from_urdf(
@@ -67,14 +70,23 @@ class Robot:
         tool_mass_kg: float = 0.0,
         transform_world_base: Array | None = None,
         prefix: str = "",
+        tip: str | None = None,
     ) -> Robot:
         """Read an arm from `.urdf` or `.xacro`.
+
+        Args:
+            path: the file; what is needed in it is in docs/motion.md.
+            transform_flange_tool: (4, 4) the tool centre point in the flange's frame.
+            tool_mass_kg: mass of the tool, acting at the tool centre point.
+            transform_world_base: (4, 4) where the arm stands.
+            prefix: before every name of a xacro file that takes the argument.
+            tip: link of the flange, z outwards, if it is not called `tool0` or `flange`.
 
         Raises:
             ArmDescriptionError: the file is no arm of six or seven revolute joints.
             ValueError: a transform is not rigid, or the tool's mass is negative.
         """
-        arm = read_arm(path, prefix)
+        arm = read_arm(path, prefix, tip)
         if not 0.0 <= tool_mass_kg < np.inf:
             raise ValueError(f"tool_mass_kg must not be negative: {tool_mass_kg}")
         limits = {
@@ -94,7 +106,7 @@ class Robot:
             description=arm,
             model=arm_model(arm, tool),
             _limits=np.stack([limits["lower"], limits["upper"]]),
-            _middle=np.zeros((1, len(arm.joints))),
+            _zero=np.zeros((1, len(arm.joints))),
         )
 
     @property
@@ -106,14 +118,16 @@ class Robot:
         """Pose of the tool in the base: (6,) gives (4, 4), (n, 6) gives (n, 4, 4)."""
         positions = self._positions(q)
         poses = np.empty((len(positions), 4, 4))
-        _chain().forward_batch(self.model.chain, positions, poses)
+        _kernels("chain").forward_batch(self.model.chain, positions, poses)
         return poses if np.ndim(q) == 2 else poses[0]
 
     def link_poses(self, q: Array) -> Array:
         """Poses (n, 7, 4, 4) in the base of the base link and the six moving links."""
         positions = self._positions(q)
         links = np.empty((len(positions), self.dof + 1, 4, 4))
-        _chain().links_batch(self.model.chain, self.model.align, np.eye(4), positions, links)
+        _kernels("chain").links_batch(
+            self.model.chain, self.model.align, np.eye(4), positions, links
+        )
         return links
 
     def jacobian(self, q: Array) -> Array:
@@ -123,7 +137,7 @@ class Robot:
         """
         positions = self._positions(q)
         jacobians = np.empty((len(positions), 6, self.dof))
-        _chain().jacobian_batch(self.model.chain, positions, jacobians)
+        _kernels("chain").jacobian_batch(self.model.chain, positions, jacobians)
         return jacobians if np.ndim(q) == 2 else jacobians[0]
 
     def smallest_singular_value(self, q: Array) -> Array:
@@ -132,13 +146,52 @@ class Robot:
         scaled[:, :3] /= self.model.reach_m
         return np.asarray(np.linalg.svd(scaled, compute_uv=False)[:, -1], dtype=float)
 
-    def inverse(self, transform_base_tool: Array, q_near: Array | None = None) -> InverseSolutions:
+    @property
+    def solver(self) -> str:
+        """How the inverse is found, in words; a numeric engine says so here."""
+        if self.model.family is None:
+            return "numeric: damped least squares with restarts, solutions may be missed"
+        return f"{self.model.solver} ({self.model.family.replace('_', ' ')})"
+
+    def frame_pose(self, name: str, q: Array) -> Array:
+        """Pose (4, 4) in the base of a link of the file at `q` (6,).
+
+        Raises:
+            KeyError: no such link.
+        """
+        frame = self.description.frames[name]
+        pose: Array = self.link_poses(q)[0, frame.link_index] @ frame.transform_link_frame
+        return pose
+
+    def elbow_angle(self, q: Array) -> Array:
+        """Angle (n,) of the elbow about the line from shoulder to wrist; seven axes only.
+
+        0 is where the elbow is on the side of axis 1's direction, rad in [-pi, pi].
+
+        Raises:
+            ValueError: the arm has six axes.
+        """
+        if self.dof != 7:
+            raise ValueError(f"{self.name} has {self.dof} axes: its elbow is not free")
+        positions = self._positions(q)
+        angles = np.empty(len(positions))
+        _kernels("numeric").elbow_angles(self.model.chain, positions, angles)
+        return angles
+
+    def inverse(
+        self,
+        transform_base_tool: Array,
+        q_near: Array | None = None,
+        *,
+        elbow_rad: float | None = 0.0,
+    ) -> InverseSolutions:
         """Every branch of one pose (4, 4) or of many (n, 4, 4).
 
         Args:
             transform_base_tool: poses of the tool in the base.
             q_near: (6,) or (n, 6); each joint is given at its turn nearest to it, and a joint that
                 a singular pose leaves free stays there. Zero if it is not given.
+            elbow_rad: with seven axes, the elbow angle; None leaves the elbow where it is nearest.
 
         Raises:
             ValueError: a pose is not rigid.
@@ -148,28 +201,41 @@ class Robot:
             poses = poses[None]
         if poses.shape[1:] != (4, 4):
             raise ValueError(f"a pose is a finite 4 x 4 matrix, not shape {poses.shape[1:]}")
-        near = self._middle if q_near is None else self._positions(q_near)
+        near = self._zero if q_near is None else self._positions(q_near)
         if len(near) not in (1, len(poses)):
             raise ValueError(f"q_near: {len(near)} positions for {len(poses)} poses")
         q = np.empty((len(poses), BRANCHES, self.dof))
         valid = np.empty((len(poses), BRANCHES), dtype=np.bool_)
         margin = np.empty((len(poses), BRANCHES))
-        model = self.model
-        wrong = _inverse().inverse_batch(
-            model.parallel,
-            model.exact,
-            model.parameters,
-            model.chain,
-            self._limits,
-            poses,
-            near,
-            q,
-            valid,
-            margin,
-        )
+        model, limits = self.model, self._limits
+        if model.family is None:
+            elbow = np.nan if elbow_rad is None or self.dof == 6 else elbow_rad
+            wrong = self._numeric(poses, near, elbow, q, valid, margin)
+            labels = _NUMBERED
+        else:
+            wrong = _kernels("inverse").inverse_batch(
+                model.parallel, model.exact, model.parameters, model.chain, limits,
+                poses, near, q, valid, margin,
+            )  # fmt: skip
+            labels = BRANCH_LABELS
         if wrong >= 0:
             checked_transform(poses[wrong], f"transform_base_tool {wrong}")
-        return InverseSolutions(q, valid, margin, BRANCH_LABELS, self)
+        return InverseSolutions(q, valid, margin, labels, self)
+
+    def _numeric(
+        self,
+        poses: Array,
+        near: Array,
+        elbow: float,
+        q: Array,
+        valid: NDArray[np.bool_],
+        margin: Array,
+    ) -> int:
+        wrong: int = _kernels("numeric").numeric_batch(
+            self.model.chain, self._limits, poses, near, elbow, self.model.seeds, _ITERATIONS,
+            q, valid, margin,
+        )  # fmt: skip
+        return wrong
 
     def inverse_all(self, transforms: Array, q_near: Array) -> Array:
         """The branches (n, 8, 6) of `inverse` alone; NaN where there is none, limits ignored."""
@@ -194,7 +260,8 @@ class Robot:
             UnreachablePoseError: there is no solution within the joint limits.
         """
         near = np.asarray(q_near, dtype=float)
-        found = self.inverse(transform_base_tool, near)
+        elbow = float(self.elbow_angle(near)[0]) if self.dof == 7 else None
+        found = self.inverse(transform_base_tool, near, elbow_rad=elbow)
         q = found.q[found.within_limits]
         if len(q) == 0:
             q = self._other_free_joints(found, transform_base_tool, near)
@@ -242,7 +309,7 @@ class Robot:
         reached = found.q[found.valid]
         spread = np.linspace(0.0, 2 * np.pi, _FREE_JOINT_TRIES, endpoint=False)[:, None]
         poses = np.broadcast_to(pose, (_FREE_JOINT_TRIES, 4, 4))
-        others = self.inverse(poses, near + spread)
+        others = self.inverse(poses, near + spread, elbow_rad=None)
         q = self.nearest_turns(others.q[others.valid], near)
         allowed: Array = q[self.within_limits(q)] if len(q) else q
         if len(allowed):
@@ -273,17 +340,9 @@ class Robot:
         return positions
 
 
-def _chain() -> ModuleType:
-    """Compiled kernels, loaded when an arm is first used: who only reads a file needs no numba."""
-    from planners.kinematics import chain
-
-    return chain
-
-
-def _inverse() -> ModuleType:
-    from planners.kinematics import inverse
-
-    return inverse
+def _kernels(name: str) -> ModuleType:
+    """A module of compiled kernels, loaded at first use: who only reads files needs no numba."""
+    return import_module(f"planners.kinematics.{name}")
 
 
 def _frozen(values: list[float]) -> Array:
