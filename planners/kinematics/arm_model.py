@@ -23,7 +23,6 @@ CALIBRATED: Final = 0.03
 
 _SAMPLES: Final = 32
 _SEEDS: Final = 64
-_CALIBRATED_CLIP_M: Final = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +81,6 @@ def arm_model(arm: ArmDescription, transform_flange_tool: Array) -> ArmModel:
     solver: Solver = "numeric"
     if form is not None:
         solver = "closed form" if error < EXACT else "closed form, refined"
-        if solver != "closed form":
-            form.parameters[layout.CLIP] = _CALIBRATED_CLIP_M
     return ArmModel(
         chain=chain,
         align=align,

@@ -33,7 +33,6 @@ from planners.kinematics.layout import (
     ALPHA_2,
     ALPHA_3,
     BASE,
-    CLIP,
     CLIPPED,
     DELTA_4,
     DELTA_5,
@@ -78,7 +77,7 @@ def _canonical(p: Array, pose: Array, target: Array) -> None:
 
 @compiled
 def _shoulder(
-    p: Array, x: float, y: float, behind: int, near: float
+    p: Array, clip: float, x: float, y: float, behind: int, near: float
 ) -> tuple[int, float, float, float, float]:
     """State, q1, its cosine and sine, and x of the wrist in the turned plane."""
     lateral = p[LATERAL]
@@ -92,7 +91,7 @@ def _shoulder(
     gap = (radius - abs(lateral)) * (radius + abs(lateral))
     if gap < 0.0:
         short = abs(lateral) - radius
-        if short > p[CLIP]:
+        if short > clip:
             return NONE, 0.0, 1.0, 0.0, 0.0
         if short > _ROUNDING_M:
             state = CLIPPED
@@ -108,7 +107,7 @@ def _shoulder(
 
 @compiled
 def _two_links(
-    p: Array, x: float, z: float, bend: float, near: float
+    p: Array, clip: float, x: float, z: float, bend: float, near: float
 ) -> tuple[int, float, float, float, float, float]:
     """State, cosine and sine of the upper arm's angle, then of the forearm's, and sine of elbow."""
     upper, forearm = p[UPPER], p[FOREARM]
@@ -117,7 +116,7 @@ def _two_links(
     distance = sqrt(squared)
     longest, shortest = upper + forearm, abs(upper - forearm)
     over = max(distance - longest, shortest - distance)
-    if over > p[CLIP]:
+    if over > clip:
         return NONE, 1.0, 0.0, 1.0, 0.0, 0.0
     if over > _ROUNDING_M:
         state = CLIPPED
@@ -142,13 +141,24 @@ def _two_links(
 
 @compiled
 def spherical_wrist(
-    p: Array, pose: Array, near: Array, target: Array, q: Array, state: State
+    p: Array,
+    clip: float,
+    free: float,
+    pose: Array,
+    near: Array,
+    target: Array,
+    q: Array,
+    state: State,
 ) -> None:
-    """All branches: q (8, 6) and state (8,); `target` (3, 4) is room to work in."""
+    """All branches: q (8, 6) and state (8,); `target` (3, 4) is room to work in.
+
+    A pose that is out of reach by less than `clip` (m) gives the seed next to it. A wrist whose
+    sine is below `free` counts as singular.
+    """
     _canonical(p, pose, target)
     ct, st = p[TURN_COS], p[TURN_SIN]
     for behind in range(2):
-        found, q1, c1, s1, x = _shoulder(p, target[0, 3], target[1, 3], behind, near[0])
+        found, q1, c1, s1, x = _shoulder(p, clip, target[0, 3], target[1, 3], behind, near[0])
         for elbow in range(2):
             b = 4 * behind + 2 * elbow
             state[b] = NONE
@@ -157,7 +167,7 @@ def spherical_wrist(
                 continue
             bend = 1.0 if behind == elbow else -1.0
             reached, c2, s2, c3, s3, _ = _two_links(
-                p, x - p[A1], target[2, 3], bend, near[1] + p[ALPHA_2]
+                p, clip, x - p[A1], target[2, 3], bend, near[1] + p[ALPHA_2]
             )
             if reached == NONE:
                 continue
@@ -176,7 +186,7 @@ def spherical_wrist(
             m22 = zx * target[0, 2] + zy * target[1, 2] + zz * target[2, 2]
             sine = hypot(m02, m12)
             for turned in range(2):
-                if sine < _FREE:
+                if sine < free:
                     q4 = near[3]
                     c4, s4 = cos(q4 + p[DELTA_4]), sin(q4 + p[DELTA_4])
                     q5 = atan2(c4 * m02 + s4 * m12, m22)
@@ -194,18 +204,29 @@ def spherical_wrist(
                 q[b + turned, 3] = q4
                 q[b + turned, 4] = q5 - p[DELTA_5]
                 q[b + turned, 5] = atan2(c4 * m10 - s4 * m00, c4 * m11 - s4 * m01)
-                state[b + turned] = max(found, reached)
+                state[b + turned] = max(found, reached, CLIPPED if _FREE < sine < free else EXACT)
 
 
 @compiled
 def three_parallel(
-    p: Array, pose: Array, near: Array, target: Array, q: Array, state: State
+    p: Array,
+    clip: float,
+    free: float,
+    pose: Array,
+    near: Array,
+    target: Array,
+    q: Array,
+    state: State,
 ) -> None:
-    """All branches: q (8, 6) and state (8,); `target` (3, 4) is room to work in."""
+    """All branches: q (8, 6) and state (8,); `target` (3, 4) is room to work in.
+
+    A pose that is out of reach by less than `clip` (m) gives the seed next to it. A wrist whose
+    sine is below `free` counts as singular.
+    """
     _canonical(p, pose, target)
     ct, st = p[TURN_COS], p[TURN_SIN]
     for behind in range(2):
-        found, q1, c1, s1, x = _shoulder(p, target[0, 3], target[1, 3], behind, near[0])
+        found, q1, c1, s1, x = _shoulder(p, clip, target[0, 3], target[1, 3], behind, near[0])
         z = target[2, 3]
         for turned in range(2):
             b = 4 * behind + turned
@@ -220,7 +241,8 @@ def three_parallel(
             m11 = c1 * target[1, 1] - s1 * target[0, 1]
             m20, m21, m22 = target[2, 0], target[2, 1], target[2, 2]
             sine = hypot(m01, m21)
-            if sine < _FREE:
+            wrist = CLIPPED if _FREE < sine < free else EXACT
+            if sine < free:
                 # Axis 6 lies along axes 2 to 4: joint 6 stays, unless the elbow cannot reach then.
                 c6, s6 = cos(near[5]), sin(near[5])
                 cw, sw = m22 * c6 - m20 * s6, m02 * c6 - m00 * s6
@@ -240,7 +262,7 @@ def three_parallel(
             for elbow in range(2):
                 bend = 1.0 if behind == elbow else -1.0
                 reached, c2, s2, c3, s3, _ = _two_links(
-                    p, px - p[A1], pz, bend, near[1] + p[ALPHA_2]
+                    p, clip, px - p[A1], pz, bend, near[1] + p[ALPHA_2]
                 )
                 if reached == NONE:
                     continue
@@ -253,7 +275,7 @@ def three_parallel(
                 q[row, 3] = p[SIGN_4] * (whole - forearm)
                 q[row, 4] = q5
                 q[row, 5] = q6
-                state[row] = max(found, reached)
+                state[row] = max(found, reached, wrist)
 
 
 @compiled
@@ -275,8 +297,9 @@ def _within_reach(p: Array, x: float, z: float, cw: float, sw: float) -> tuple[f
     high = distance * distance + lever * lever - (p[UPPER] - p[FOREARM]) ** 2
     scale = 2.0 * distance * lever
     wanted = min(max(cosine, low / scale), high / scale)
-    if wanted == cosine or abs(wanted) > 1.0:
+    if wanted == cosine:
         return cw, sw
+    wanted = min(1.0, max(-1.0, wanted))
     sine = (1.0 if sine >= 0.0 else -1.0) * sqrt(1.0 - wanted * wanted)
     lx, lz = wanted * ux + sine * uz, wanted * uz - sine * ux
     return lz * ct + lx * st, lx * ct - lz * st

@@ -17,7 +17,6 @@ from planners.kinematics import layout as at
 
 Family = Literal["spherical_wrist", "three_parallel"]
 
-_CLIP_M: Final = 1e-6
 _PLAUSIBLE: Final = 0.1
 """Largest deviation (m and rad) of axes from the family at which snapping makes sense."""
 
@@ -124,7 +123,6 @@ class _Frame:
         p = np.zeros(at.PARAMETERS)
         p[at.A1], p[at.LATERAL], p[at.SIGN_3] = self.shoulder[0], wrist[1], self.sign_3
         p[at.UPPER], p[at.ALPHA_2] = _polar(self.elbow - self.shoulder)
-        p[at.CLIP] = _CLIP_M
         base = np.column_stack([self.rotation, -self.rotation @ self.origin])
         p[at.BASE : at.BASE + 12] = base.ravel()
         tool_last = (end @ self.tool[:3, :3]).T

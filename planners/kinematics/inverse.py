@@ -21,6 +21,18 @@ RIGID: Final = 1e-6
 
 _FULL_TURN: Final = 6.283185307179586
 _LIMIT_SLACK: Final = 1e-9
+_FREE: Final = 1e-10
+_LOOSE_FREE: Final = 1e-3
+"""Sine of joint 5 below which joints 4 and 6 share one angle."""
+
+_ATTEMPTS: Final = 9
+_ATTEMPT_RAD: Final = 0.9
+
+_CLIP_M: Final = 1e-6
+_LOOSE_CLIP_M: Final = 0.005
+_CALIBRATED_CLIP_M: Final = 0.02
+"""How far out of reach a pose may be that is still tried: refining says whether it is reached."""
+
 _REFINED: Final = 2e-10
 _ITERATIONS: Final = 60
 
@@ -96,7 +108,7 @@ def inverse_batch(
         valid: (n, 8) whether there is one, limits ignored.
         margin: (n, 8) distance (rad) to the nearest joint limit, negative outside.
     """
-    target, clean = np.empty((3, 4)), np.empty((3, 4))
+    target, clean, start = np.empty((3, 4)), np.empty((3, 4)), np.empty(6)
     state = np.empty(BRANCHES, dtype=np.int64)
     work = np.empty((7, 3, 4)), np.empty((6, 6)), np.empty((6, 6)), np.empty(6), np.empty(6)
     frames, jacobian, matrix, error, step = work
@@ -104,18 +116,36 @@ def inverse_batch(
         if not rigid(poses[k], clean):
             return k
         here = near[k if near.shape[0] > 1 else 0]
-        if parallel:
-            three_parallel(parameters, clean, here, target, q[k], state)
-        else:
-            spherical_wrist(parameters, clean, here, target, q[k], state)
+        clip = _CLIP_M if exact else _CALIBRATED_CLIP_M
+        free = _FREE
+        count = 0
+        for j in range(6):
+            start[j] = here[j]
+        for attempt in range(_ATTEMPTS):
+            if parallel:
+                three_parallel(parameters, clip, free, clean, start, target, q[k], state)
+            else:
+                spherical_wrist(parameters, clip, free, clean, start, target, q[k], state)
+            for b in range(BRANCHES):
+                found = state[b] != NONE
+                if found and not (exact and state[b] == EXACT):
+                    size = refine(
+                        chain, clean, q[k, b], 1e-12, _ITERATIONS,
+                        frames, jacobian, matrix, error, step,
+                    )  # fmt: skip
+                    found = size < _REFINED
+                valid[k, b] = found
+                count += found
+            if count > 0:
+                break
+            # Where two or three singularities meet, rounding of the pose is magnified this much.
+            clip = _LOOSE_CLIP_M if exact else 2 * _CALIBRATED_CLIP_M
+            if attempt > 0:
+                free = _LOOSE_FREE
+                start[3] += _ATTEMPT_RAD
+                start[5] += _ATTEMPT_RAD
         for b in range(BRANCHES):
-            found = state[b] != NONE
-            if found and not (exact and state[b] == EXACT):
-                size = refine(
-                    chain, clean, q[k, b], 1e-12, _ITERATIONS, frames, jacobian, matrix, error, step
-                )
-                found = size < _REFINED
-            valid[k, b] = found
+            found = valid[k, b]
             least = np.inf
             for j in range(6):
                 if found:

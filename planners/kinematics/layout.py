@@ -22,13 +22,11 @@ LEVER: Final = 11
 TURN_COS: Final = 12
 TURN_SIN: Final = 13
 """Of the angle from the forearm to axis 4, or from axis 5 to the lever of axis 4."""
-CLIP: Final = 14
-"""How far out of reach (m) a pose may be that is still refined."""
-BASE: Final = 15
+BASE: Final = 14
 """(3, 4) canonical frame from base, row by row."""
-TOOL: Final = 27
+TOOL: Final = 26
 """(3, 3) last joint's frame from tool, row by row, then the wrist point in the tool."""
-PARAMETERS: Final = 39
+PARAMETERS: Final = 38
 
 NONE: Final = 0
 EXACT: Final = 1
