@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from planners.arrays import Array
+from planners.arrays import Array, plain
 from planners.kinematics.allowed import AllowedCollisions, allowed_collisions, own_pairs
 from planners.kinematics.exact import ExactDistance
 from planners.kinematics.robot import Robot
@@ -112,7 +112,7 @@ class CollisionScene:
     def collisions(self, q: Array, attached: PartShape | None = None) -> NDArray[np.bool_]:
         """Whether any two bodies are too near, for each of the configurations (n, 6): (n,)."""
         checks = self._checked(attached, {})
-        q = np.ascontiguousarray(q, dtype=float)
+        q = plain(q)
         hit = np.zeros(len(q), dtype=np.bool_)
         start = 0
         while start < len(q):
@@ -131,7 +131,7 @@ class CollisionScene:
         """
         checks = self._checked(attached, {})
         pairs = checks.pairs
-        poses, bounds = self._bounds(pairs, np.asarray(q, dtype=float))
+        poses, bounds = self._bounds(pairs, plain(q))
         best: Clearance | None = None
         for k in bounds.argsort(kind="stable").tolist():
             if best is not None and bounds[k] >= best.distance_m:
@@ -161,7 +161,7 @@ class CollisionScene:
             touching: how near (m) the part may come to the named bodies instead of the margin.
         """
         checks = self._checked(attached, touching or {})
-        q = np.ascontiguousarray(q, dtype=float)
+        q = plain(q)
         travelled = _NO_TRAVEL
         if len(q) > 1:
             travelled = np.concatenate([[0.0], np.cumsum(self.displacement(q, attached))])
@@ -171,7 +171,7 @@ class CollisionScene:
         """Signed distance at `q` from the part to each body that is nearer than the margin."""
         checks = self._checked(attached, {})
         pairs = checks.pairs
-        poses, bounds = self._bounds(pairs, np.asarray(q, dtype=float))
+        poses, bounds = self._bounds(pairs, plain(q))
         found: dict[str, float] = {}
         for k in np.nonzero(bounds < self.margin_m)[0].tolist():
             first, name = self._names(pairs, k)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -10,26 +11,74 @@ import numpy as np
 from planners.arrays import Array
 from planners.kinematics.arm_description import ArmDescription
 from planners.kinematics.errors import KinematicsError
+from planners.kinematics.payload import Payload
 from planners.kinematics.robot import Robot
 
 GRAVITY_M_S2: Final = 9.80665
 """Standard gravity (CGPM 1901)."""
 
 
-def joint_torques(robot: Robot, q: Array, velocity: Array, acceleration: Array) -> Array:
-    """Torques (n, 6) in N m for states (n, 6), with the tool's mass at the tool centre point.
+@dataclass(frozen=True)
+class TorqueLoad:
+    """How hard the joints work on a motion.
 
-    Friction, rotor inertia and a part in the gripper are not included.
+    Attributes:
+        joint: name of the joint that is nearest to its limit, or furthest beyond.
+        ratio: its torque over its limit; above 1 it is too much.
+        torque_nm: that torque. limit_nm: its limit (inf if the file gives none).
+        index: of the sample.
+    """
+
+    joint: str
+    ratio: float
+    torque_nm: float
+    limit_nm: float
+    index: int
+
+
+def joint_torques(
+    robot: Robot,
+    q: Array,
+    velocity: Array,
+    acceleration: Array,
+    *,
+    payload: Payload | None = None,
+) -> Array:
+    """Torques (n, 6) in N m for states (n, 6), with tool and payload.
+
+    Recursive Newton-Euler (Featherstone, "Rigid Body Dynamics Algorithms", 2008, chapter 5) by
+    pinocchio. Friction and rotor inertia are not included.
     """
     import pinocchio
 
-    model, data = _model(robot)
-    rows = zip(q, velocity, acceleration, strict=True)
-    torques = [
-        pinocchio.rnea(model, data, configuration(model, at), speed, change).copy()
-        for at, speed, change in rows
-    ]
-    return np.array(torques).reshape(-1, robot.dof)
+    model, data = _model(robot, payload)
+    torques = np.empty((len(q), robot.dof))
+    direct = model.nq == robot.dof
+    for k in range(len(q)):
+        at = q[k] if direct else configuration(model, q[k])
+        torques[k] = pinocchio.rnea(model, data, at, velocity[k], acceleration[k])
+    return torques
+
+
+def torque_load(
+    robot: Robot,
+    q: Array,
+    velocity: Array,
+    acceleration: Array,
+    *,
+    payload: Payload | None = None,
+) -> TorqueLoad:
+    """The worst torque along sampled states (n, 6) against the joints' effort limits."""
+    torques = joint_torques(robot, q, velocity, acceleration, payload=payload)
+    share = np.abs(torques) / robot.effort
+    index, joint = divmod(int(share.argmax()), robot.dof)
+    return TorqueLoad(
+        joint=robot.joint_names[joint],
+        ratio=float(share[index, joint]),
+        torque_nm=float(torques[index, joint]),
+        limit_nm=float(robot.effort[joint]),
+        index=index,
+    )
 
 
 def pinocchio_model(arm: ArmDescription) -> Any:
@@ -71,15 +120,18 @@ def pinocchio_poses(arm: ArmDescription, q: Array) -> Array:
     return poses
 
 
-@lru_cache(maxsize=8)
-def _model(robot: Robot) -> tuple[Any, Any]:
+@lru_cache(maxsize=16)
+def _model(robot: Robot, payload: Payload | None) -> tuple[Any, Any]:
     import pinocchio
 
     model = pinocchio_model(robot.description)
-    zero = np.zeros(robot.dof)
-    tool_in_link = np.linalg.inv(robot.link_poses(zero)[0, -1]) @ robot.forward(zero)
+    tool_in_link = robot.description.transform_last_tool0 @ robot.transform_flange_tool
+    placement = pinocchio.SE3(tool_in_link)
     tool = pinocchio.Inertia(robot.tool_mass_kg, np.zeros(3), np.zeros((3, 3)))
-    model.appendBodyToJoint(robot.dof, tool, pinocchio.SE3(tool_in_link))
+    model.appendBodyToJoint(robot.dof, tool, placement)
+    if payload is not None:
+        load = pinocchio.Inertia(payload.mass_kg, payload.centre_m, payload.inertia_kg_m2)
+        model.appendBodyToJoint(robot.dof, load, placement)
     down_world = np.array([0.0, 0.0, -GRAVITY_M_S2])
     model.gravity.linear = robot.transform_world_base[:3, :3].T @ down_world
     return model, model.createData()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from planners.arrays import Array
 from planners.kinematics.solids import Pairs
+
+
+_DEPTH_TOLERANCE_M: Final = 1e-5
 
 
 class ExactDistance:
@@ -25,6 +28,8 @@ class ExactDistance:
         self._request = coal.DistanceRequest()
         self._request.enable_signed_distance = True
         self._request.gjk_initial_guess = coal.GJKInitialGuess.DefaultGuess
+        # Depths need no more digits than this, and round bodies take long for each.
+        self._request.epa_tolerance = _DEPTH_TOLERANCE_M
         self._result = coal.DistanceResult()
         self._solvers: dict[int, Any] = {}
         self._still = {

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from planners.arrays import Array
+from planners.arrays import Array, plain
 from planners.kinematics.arm_description import ArmDescription, read_arm
 from planners.kinematics.arm_model import ArmModel, arm_model
 from planners.kinematics.errors import UnreachablePoseError
@@ -196,7 +196,7 @@ class Robot:
         Raises:
             ValueError: a pose is not rigid.
         """
-        poses = np.asarray(transform_base_tool, dtype=float)
+        poses = plain(transform_base_tool)
         if poses.ndim == 2:
             poses = poses[None]
         if poses.shape[1:] != (4, 4):
@@ -332,7 +332,7 @@ class Robot:
         return f"every branch breaks a joint limit ({names} at least)"
 
     def _positions(self, q: Array) -> Array:
-        positions = np.ascontiguousarray(q, dtype=float)
+        positions = plain(q)
         if positions.ndim == 1:
             positions = positions[None]
         if positions.ndim != 2 or positions.shape[1] != self.dof:
