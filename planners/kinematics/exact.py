@@ -9,7 +9,6 @@ import numpy as np
 from planners.arrays import Array
 from planners.kinematics.solids import Pairs
 
-
 _DEPTH_TOLERANCE_M: Final = 1e-5
 
 

@@ -12,6 +12,7 @@ from planners.arrays import Array
 from planners.kinematics.branches import spherical_wrist, three_parallel
 from planners.kinematics.compiled import compiled
 from planners.kinematics.layout import BRANCHES, EXACT, NONE
+from planners.kinematics.partners import find_partners, search_around
 from planners.kinematics.refine import refine
 
 Mask = NDArray[np.bool_]
@@ -25,6 +26,7 @@ _FREE: Final = 1e-10
 _LOOSE_FREE: Final = 1e-3
 """Sine of joint 5 below which joints 4 and 6 share one angle."""
 
+_CALIBRATED_FREE: Final = 0.2
 _ATTEMPTS: Final = 9
 _ATTEMPT_RAD: Final = 0.9
 
@@ -109,7 +111,7 @@ def inverse_batch(
         margin: (n, 8) distance (rad) to the nearest joint limit, negative outside.
     """
     target, clean, start = np.empty((3, 4)), np.empty((3, 4)), np.empty(6)
-    state = np.empty(BRANCHES, dtype=np.int64)
+    state, seeds = np.empty(BRANCHES, dtype=np.int64), np.empty((BRANCHES, 6))
     work = np.empty((7, 3, 4)), np.empty((6, 6)), np.empty((6, 6)), np.empty(6), np.empty(6)
     frames, jacobian, matrix, error, step = work
     for k in range(poses.shape[0]):
@@ -123,11 +125,13 @@ def inverse_batch(
             start[j] = here[j]
         for attempt in range(_ATTEMPTS):
             if parallel:
-                three_parallel(parameters, clip, free, clean, start, target, q[k], state)
+                three_parallel(parameters, clip, free, clean, start, target, seeds, state)
             else:
-                spherical_wrist(parameters, clip, free, clean, start, target, q[k], state)
+                spherical_wrist(parameters, clip, free, clean, start, target, seeds, state)
             for b in range(BRANCHES):
                 found = state[b] != NONE
+                for j in range(6):
+                    q[k, b, j] = seeds[b, j]
                 if found and not (exact and state[b] == EXACT):
                     size = refine(
                         chain, clean, q[k, b], 1e-12, _ITERATIONS,
@@ -141,9 +145,19 @@ def inverse_batch(
             # Where two or three singularities meet, rounding of the pose is magnified this much.
             clip = _LOOSE_CLIP_M if exact else 2 * _CALIBRATED_CLIP_M
             if attempt > 0:
-                free = _LOOSE_FREE
+                free = _LOOSE_FREE if exact else _CALIBRATED_FREE
                 start[3] += _ATTEMPT_RAD
                 start[5] += _ATTEMPT_RAD
+        if not exact:
+            if count == 0:
+                count = search_around(
+                    chain, clean, _REFINED, seeds, state, q[k], valid[k],
+                    frames, jacobian, matrix, error, step,
+                )  # fmt: skip
+            if count > 0:
+                find_partners(
+                    chain, clean, _REFINED, q[k], valid[k], frames, jacobian, matrix, error, step
+                )
         for b in range(BRANCHES):
             found = valid[k, b]
             least = np.inf

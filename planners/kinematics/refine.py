@@ -77,7 +77,7 @@ def refine(
         chain_frames(chain, trial, frames)
         size = pose_error(pose, frames[n], error)
         if size < best:
-            worse = 0 if size < 0.5 * best else worse + 1
+            worse = 0 if size < 0.9 * best else worse + 1
             best = size
             for j in range(n):
                 q[j] = trial[j]
@@ -85,7 +85,7 @@ def refine(
                 break
         else:
             worse += 1
-        if worse > 8:
+        if worse > 12:
             break
         chain_jacobian(frames, jacobian)
         damped_step(jacobian, error, 0.5 * size * size + 1e-17, matrix, step)
