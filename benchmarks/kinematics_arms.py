@@ -1,4 +1,4 @@
-"""Arms to measure: those of `urdf/`, and the same with the small errors of a factory calibration."""
+"""Arms to measure: those of `urdf/`, and the same with the errors of a factory calibration."""
 
 from __future__ import annotations
 

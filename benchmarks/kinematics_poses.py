@@ -5,6 +5,7 @@ Singular positions are found from the geometry of the links alone, without the s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -83,7 +84,9 @@ def _wrist_reach(robot: Robot, q: Array) -> Array:
     return np.einsum("ni,ni->n", origins[:, 4] - origins[:, 0], ahead)
 
 
-def _zero_of_joint(robot, q, joint, function, flip):  # type: ignore[no-untyped-def]
+def _zero_of_joint(
+    robot: Robot, q: Array, joint: int, function: Callable[[Robot, Array], Array], flip: Array
+) -> Array:
     """Where a function a cos + b sin + c of one joint is zero; nan where it never is."""
     values = []
     for angle in (0.0, np.pi / 2, np.pi):
@@ -94,4 +97,5 @@ def _zero_of_joint(robot, q, joint, function, flip):  # type: ignore[no-untyped-
     a, b = values[0] - c, values[1] - c
     with np.errstate(invalid="ignore"):
         half = np.arccos(-c / np.hypot(a, b))
-    return np.arctan2(b, a) + np.where(flip > 0, half, -half)
+    angle: Array = np.arctan2(b, a) + np.where(flip > 0, half, -half)
+    return angle

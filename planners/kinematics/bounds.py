@@ -3,7 +3,7 @@
 Each solid is enclosed in a box around its own origin. The bound of a pair is the largest of the
 distance between the boxes' bounding spheres, from each sphere to the other box, and along the six
 face normals (Gottschalk, Lin and Manocha, "OBBTree", SIGGRAPH 1996, section 5: a separating axis
-shows a distance, too). It is never more than the true distance.
+shows a distance, too). It is never more than the true signed distance.
 """
 
 from __future__ import annotations
@@ -55,7 +55,12 @@ def pair_bound(pa: Array, ha: Array, ra: float, pb: Array, hb: Array, rb: float)
         outside_a += beyond * beyond
         beyond = max(along_b - hb[i], 0.0)
         outside_b += beyond * beyond
-    return max(bound, sqrt(outside_a) - rb, sqrt(outside_b) - ra)
+    # A sphere whose centre is inside the box may be deeper in it than its radius.
+    if outside_a > 0.0:
+        bound = max(bound, sqrt(outside_a) - rb)
+    if outside_b > 0.0:
+        bound = max(bound, sqrt(outside_b) - ra)
+    return bound
 
 
 @compiled

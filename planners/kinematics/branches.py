@@ -15,7 +15,7 @@ Each angle is computed from the angles before it as they are, not as they should
 angles with atan2 from both components; so rounding near a singular position moves joints that
 hardly move the tool, and the tool stays exact.
 
-Branch b = 4 * behind + 2 * elbow down + wrist turned.
+Branch b = 4 * behind + 2 * elbow down + wrist turned, in the words of an arm that stands upright.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ from planners.kinematics.layout import (
     TURN_COS,
     TURN_SIN,
     UPPER,
+    WORDS,
 )
 
 _FREE: Final = 1e-10
@@ -157,10 +158,11 @@ def spherical_wrist(
     """
     _canonical(p, pose, target)
     ct, st = p[TURN_COS], p[TURN_SIN]
+    words = int(p[WORDS])
     for behind in range(2):
         found, q1, c1, s1, x = _shoulder(p, clip, target[0, 3], target[1, 3], behind, near[0])
         for elbow in range(2):
-            b = 4 * behind + 2 * elbow
+            b = (4 * behind + 2 * elbow) ^ words
             state[b] = NONE
             state[b + 1] = NONE
             if found == NONE:
@@ -225,13 +227,14 @@ def three_parallel(
     """
     _canonical(p, pose, target)
     ct, st = p[TURN_COS], p[TURN_SIN]
+    words = int(p[WORDS])
     for behind in range(2):
         found, q1, c1, s1, x = _shoulder(p, clip, target[0, 3], target[1, 3], behind, near[0])
         z = target[2, 3]
         for turned in range(2):
-            b = 4 * behind + turned
+            b = (4 * behind + turned) ^ words
             state[b] = NONE
-            state[b + 2] = NONE
+            state[b ^ 2] = NONE
             if found == NONE:
                 continue
             # Rows of the tool's rotation seen in the turned plane.
@@ -266,7 +269,7 @@ def three_parallel(
                 )
                 if reached == NONE:
                     continue
-                row = b + 2 * elbow
+                row = b ^ (2 * elbow)
                 q2 = atan2(s2, c2) - p[ALPHA_2]
                 forearm = atan2(s3, c3) - p[ALPHA_3]
                 q[row, 0] = q1

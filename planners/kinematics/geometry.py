@@ -17,6 +17,7 @@ from planners.kinematics import layout as at
 
 Family = Literal["spherical_wrist", "three_parallel"]
 
+_UNDECIDED_M: Final = 1e-3
 _PLAUSIBLE: Final = 0.1
 """Largest deviation (m and rad) of axes from the family at which snapping makes sense."""
 
@@ -123,6 +124,9 @@ class _Frame:
         p = np.zeros(at.PARAMETERS)
         p[at.A1], p[at.LATERAL], p[at.SIGN_3] = self.shoulder[0], wrist[1], self.sign_3
         p[at.UPPER], p[at.ALPHA_2] = _polar(self.elbow - self.shoulder)
+        # Front is where the wrist is at zero; up is the base frame's z.
+        behind, below = wrist[0] < -_UNDECIDED_M, self.rotation[2, 2] < 0.0
+        p[at.WORDS] = 4 * behind + 2 * below
         base = np.column_stack([self.rotation, -self.rotation @ self.origin])
         p[at.BASE : at.BASE + 12] = base.ravel()
         tool_last = (end @ self.tool[:3, :3]).T

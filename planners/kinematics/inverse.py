@@ -12,7 +12,7 @@ from planners.arrays import Array
 from planners.kinematics.branches import spherical_wrist, three_parallel
 from planners.kinematics.compiled import compiled
 from planners.kinematics.layout import BRANCHES, EXACT, NONE
-from planners.kinematics.partners import find_partners, search_around
+from planners.kinematics.partners import add_nearest, find_partners, search_around
 from planners.kinematics.refine import refine
 
 Mask = NDArray[np.bool_]
@@ -154,7 +154,10 @@ def inverse_batch(
                     chain, clean, _REFINED, seeds, state, q[k], valid[k],
                     frames, jacobian, matrix, error, step,
                 )  # fmt: skip
-            if count > 0:
+            near_enough = add_nearest(
+                chain, clean, _REFINED, here, q[k], valid[k], frames, jacobian, matrix, error, step
+            )
+            if count > 0 or near_enough:
                 find_partners(
                     chain, clean, _REFINED, q[k], valid[k], frames, jacobian, matrix, error, step
                 )

@@ -22,11 +22,13 @@ LEVER: Final = 11
 TURN_COS: Final = 12
 TURN_SIN: Final = 13
 """Of the angle from the forearm to axis 4, or from axis 5 to the lever of axis 4."""
-BASE: Final = 14
+WORDS: Final = 14
+"""Bits of a branch's number that are the other way round here: 4 behind, 2 elbow down."""
+BASE: Final = 15
 """(3, 4) canonical frame from base, row by row."""
-TOOL: Final = 26
+TOOL: Final = 27
 """(3, 3) last joint's frame from tool, row by row, then the wrist point in the tool."""
-PARAMETERS: Final = 38
+PARAMETERS: Final = 39
 
 NONE: Final = 0
 EXACT: Final = 1

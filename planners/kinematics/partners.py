@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planners.arrays import Array
-from planners.kinematics.chain import chain_frames, chain_jacobian
+from planners.kinematics.chain import chain_frames, chain_jacobian, pose_error
 from planners.kinematics.compiled import compiled
 from planners.kinematics.layout import BRANCHES, NONE
 from planners.kinematics.refine import refine
@@ -22,6 +22,9 @@ _FULL_TURN: Final = 6.283185307179586
 _SAME_RAD: Final = 1e-6
 _SOFT: Final = 0.15
 """Smallest singular value (m or rad per rad) above which no other branch is near."""
+
+_NEAR: Final = 0.2
+"""Pose error (m and rad) of a position that counts as on the way to the pose."""
 
 _STEPS_RAD: Final = (0.01, 0.03, 0.1, 0.25, 0.6)
 _TRIES: Final = 64
@@ -166,3 +169,44 @@ def search_around(
             if found == 2:
                 break
     return found
+
+
+@compiled
+def add_nearest(
+    chain: Array,
+    pose: Array,
+    accepted: float,
+    near: Array,
+    q: Array,
+    valid: NDArray[np.bool_],
+    frames: Array,
+    jacobian: Array,
+    matrix: Array,
+    error: Array,
+    step: Array,
+) -> bool:
+    """Where the arm is already near the pose, make sure that the branch it is on is among them.
+
+    A calibrated arm may have more than eight branches near a singular position; the furthest then
+    gives way. Returns whether one was added.
+    """
+    chain_frames(chain, near, frames)
+    if pose_error(pose, frames[near.shape[0]], error) > _NEAR:
+        return False
+    trial = near.copy()
+    if not refine(chain, pose, trial, 1e-12, 40, frames, jacobian, matrix, error, step) < accepted:
+        return False
+    place, furthest = -1, -1.0
+    for b in range(BRANCHES):
+        if not valid[b]:
+            place, furthest = b, np.inf
+            continue
+        distance = apart(trial, q[b])
+        if distance < _SAME_RAD:
+            return False
+        if distance > furthest:
+            place, furthest = b, distance
+    for j in range(near.shape[0]):
+        q[place, j] = trial[j]
+    valid[place] = True
+    return True

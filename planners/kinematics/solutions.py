@@ -20,9 +20,9 @@ BRANCH_LABELS: Final = tuple(
     for elbow in ("up", "down")
     for wrist in ("positive", "negative")
 )
-"""Closed forms: wrist centre before or behind axis 1, elbow above or below the line from shoulder
-to wrist, sign of the sine of joint 5 from its singular position. The words assume that axis 1
-points up and the arm forward at zero; the same label is the same branch everywhere."""
+"""Closed forms: wrist centre on the side of axis 1 where it is at zero, or behind; elbow above or
+below the line from shoulder to wrist (up is z of the base); sign of the sine of joint 5, counted
+from its singular position. The same label is the same branch everywhere."""
 
 LIMIT_SLACK_RAD: Final = 1e-9
 
