@@ -60,7 +60,7 @@ _STEADY: Final = 2
 _POWER: Final = (1.0, 2.0, 5.0)
 _RAMPS: Final = (
     (False, 1.0, _LINEAR),
-    (False, 0.0, _STEADY),
+    (False, 0.65, _STEADY),
     (False, 1.0, _GENTLE),
     (False, 0.5, _LINEAR),
     (True, 0.5, _GENTLE),
@@ -72,6 +72,7 @@ _TRIES: Final = tuple((push, *ramp) for push in _PUSHES for ramp in _RAMPS)
 _AT_ONCE: Final = tuple(
     len(_RAMPS) * push + ramp for push in (0, 2, 3, 1) for ramp in range(len(_RAMPS))
 )[:18]
+_BOLDER_EVERY: Final = 3
 _TRIES_PER_CYCLE: Final = 2
 """What is tried in the first cycle after another speed is asked for, and in each later one."""
 
@@ -168,6 +169,7 @@ class Governor:
         self._shape = _LINEAR
         self._target = self.speed
         self._try = 0
+        self._worked = self._since = 0
         self._fresh = False
         self._use(track)
 
@@ -318,16 +320,21 @@ class Governor:
         tries = len(_AT_ONCE) if fresh else 1 if land else _TRIES_PER_CYCLE
         first = 0 if land else self._try
         for k in range(tries):
-            index = _AT_ONCE[k] if fresh else (first + k) % len(_TRIES)
+            if fresh:
+                index = _AT_ONCE[k]
+            elif k == 1 and first != self._worked:
+                index = self._worked
+            else:
+                index = (first + k) % len(_TRIES)
             push, near, share, shape = _TRIES[index]
             x = backup + push * (most - backup)
             p = _POWER[shape]
             u1 = u + x * dt
             if shape == _STEADY:
-                steep = track.decay[cell] / p
+                steep = share * track.decay[cell] / p
             else:
                 rate = min(share * (track.rate_near if near else track.rate)[cell], _LARGEST_RATE)
-                steep = rate / (p * max(abs(u1), _TINY))
+                steep = rate * (1.0 - 1.1 * _BETWEEN * abs(u1)) / (p * max(abs(u1), _TINY))
             if steep * _LONGEST_RAMP_S < 1.0:
                 continue
             cycles = max(ceil(1.0 / (steep * dt) - 1e-6), 1)
@@ -343,8 +350,10 @@ class Governor:
             if self._proven(s1, u1, left, shape, tau1):
                 self.path_time_s, self.speed, self.speed_rate = tau1, s1, u1
                 self._left, self._shape = left, shape
-                # Next time a little bolder than what worked now.
-                self._try = index - len(_RAMPS) if index >= len(_RAMPS) else index // 2
+                self._worked = index
+                self._since += 1
+                bolder = 0 if index < len(_RAMPS) else index - len(_RAMPS)
+                self._try = bolder if self._since % _BOLDER_EVERY == 0 else index
                 return True
         if not land:
             self._try = (self._try + tries) % len(_TRIES)

@@ -10,6 +10,7 @@ from planners.motion.governor import Governor, SpeedRequests, SpliceError, joine
 from planners.motion.straight import straight_trajectory
 from planners.motion.track import JointLimits, Track
 from tests.planners.arms import HOME, arm
+from tests.planners.motion.programs import sampled
 from tests.planners.motion.stops import DT_S, deviation, run, shares, some_trajectory
 
 NAME = "ur10e"
@@ -81,29 +82,31 @@ def test_reported_velocity_and_acceleration_are_those_of_the_setpoints():
 
 
 def test_one_cycle_to_react():
-    """In the cycle of the request the path speed falls, or a joint brakes with all it has."""
-    rng = np.random.default_rng(7)
-    for _ in range(100):
+    """The path speed falls in the cycle of the request.
+
+    Unless a joint is at its limit already: then it falls when the planned motion, which brakes or
+    turns over with all it has, leaves room.
+    """
+    rng, late = np.random.default_rng(7), 0
+    for _ in range(150):
         robot, trajectory = some_trajectory(rng)
         track = Track.of(robot, trajectory)
         governor = Governor(track)
         stop = rng.uniform(0.0, trajectory.duration_s - DT_S)
         while governor.path_time_s < stop:
             governor.step(DT_S, 1.0)
-        if governor.at_end:
-            continue
         before = trajectory.sample(governor.path_time_s)
-        governor.step(DT_S, 0.0)
-        if governor.speed < 1.0:
-            continue
-        opposed = [
-            np.max(-np.sign(before.velocities) * value / limit)
-            for value, limit in (
-                (before.accelerations, track.acceleration),
-                (before.jerks, track.jerk),
+        cycles = 0
+        while governor.speed == 1.0 and not governor.at_end:
+            governor.step(DT_S, 0.0)
+            cycles += 1
+        if cycles > 1:
+            late += 1
+            used = max(
+                sampled(before.jerks, track.jerk), sampled(before.accelerations, track.acceleration)
             )
-        ]
-        assert max(opposed) > 0.5, (governor.path_time_s, opposed)
+            assert used > 0.75
+    assert late <= 7
 
 
 def shortest_stop_s(v: float, a: float, most: float, jerk: float) -> float:
