@@ -1,10 +1,10 @@
-"""Timing of a curve in joint space: time-optimal speed along it, then ramps for the acceleration.
+"""Timing of a curve in joint space: time-optimal along it, then within the jerk limits too.
 
 copp-py finds the fastest profile within the speed and acceleration limits (time-optimal path
 parameterisation by reachability, Pham and Pham 2018). Its acceleration jumps; a moving average over
 the path coordinate in time turns the jumps into ramps and makes the motion start and end with zero
 acceleration (Biagiotti and Melchiorri, "FIR filters for online trajectory planning with time- and
-frequency-domain specifications", 2012). What is left over the limits is taken out by slowing down.
+frequency-domain specifications", 2012). `retime` makes the shortest motion within all limits of it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,16 @@ from planners.arrays import Array
 from planners.kinematics.robot import Robot
 from planners.motion.errors import MotionError
 from planners.motion.paths import JointPath
+from planners.motion.retime import retimed
 from planners.motion.trajectory import Trajectory
 
-_STATIONS: Final = 160
+_STATIONS: Final = 120
 _SPACING_S: Final = 0.008
-_CHECK_S: Final = 0.001
+_SPEED_MARGIN: Final = 0.998
+"""Share of a path speed that is used at the points; between them it swings a little."""
+
+_FEWEST: Final = 24
+_MOST: Final = 400
 
 
 def timed_trajectory(
@@ -40,14 +45,11 @@ def timed_trajectory(
     """
     stations = np.linspace(0.0, path.length, _STATIONS + 1)
     optimum = _fastest(robot, path, stations, speed, path_speed)
-    ramp = float(np.max(robot.acceleration / robot.jerk))
-    # One ramp time lets a flip from full acceleration to full braking take twice the jerk; two
-    # never do, but cost time. Whichever is shorter once it is within the limits.
-    candidates = [
-        _within_limits(robot, _sampled(robot, path, optimum, width), speed)
-        for width in (ramp, 2 * ramp)
-    ]
-    return min(candidates, key=lambda trajectory: trajectory.duration_s)
+    first, rate = _sampled(robot, path, optimum, float(np.max(robot.acceleration / robot.jerk)))
+    if path_speed is None:
+        return retimed(robot, first, speed=speed)
+    highest = _SPEED_MARGIN * path_speed / np.maximum(rate, 1e-9 * path_speed)
+    return retimed(robot, first, speed=speed, highest_rate=highest)
 
 
 class _Profile:
@@ -114,33 +116,17 @@ def _fastest(
     return _Profile(s, squared)
 
 
-def _sampled(robot: Robot, path: JointPath, profile: _Profile, width: float) -> Trajectory:
+def _sampled(robot: Robot, path: JointPath, profile: _Profile, width: float) -> tuple[Trajectory, Array]:
     duration = profile.duration_s + width
-    times = np.linspace(0.0, duration, int(np.ceil(duration / _SPACING_S)) + 1)
+    count = int(np.clip(np.ceil(duration / _SPACING_S), _FEWEST, _MOST))
+    times = np.linspace(0.0, duration, count + 1)
     s, speed, acceleration = profile.averaged(times, width)
     s = np.clip(s, 0.0, path.length)
     s[0], s[-1] = 0.0, path.length
     speed[[0, -1]] = acceleration[[0, -1]] = 0.0
     q, slope, bend = path.evaluate(s)
-    speed, acceleration = speed[:, None], acceleration[:, None]
-    return Trajectory(
-        robot.joint_names,
-        times,
-        q,
-        slope * speed,
-        bend * speed**2 + slope * acceleration,
+    rate, acceleration = speed[:, None], acceleration[:, None]
+    trajectory = Trajectory(
+        robot.joint_names, times, q, slope * rate, bend * rate**2 + slope * acceleration
     )
-
-
-def _within_limits(robot: Robot, trajectory: Trajectory, speed: float) -> Trajectory:
-    """Slowed down by just what it exceeds the limits."""
-    count = int(np.ceil(trajectory.duration_s / _CHECK_S)) + 1
-    state = trajectory.sample(np.linspace(0.0, trajectory.duration_s, count))
-    jerk = np.diff(trajectory.accelerations, axis=0) / np.diff(trajectory.times)[:, None]
-    factor = max(
-        1.0,
-        float(np.max(np.abs(state.velocities) / (speed * robot.velocity))),
-        float(np.sqrt(np.max(np.abs(state.accelerations) / (speed * robot.acceleration)))),
-        float(np.cbrt(np.max(np.abs(jerk) / (speed * robot.jerk)))),
-    )
-    return trajectory.slowed(factor * (1.0 + 1e-9)) if factor > 1.0 else trajectory
+    return trajectory, speed
