@@ -1,4 +1,4 @@
-"""The one place of this room that asks numba to compile: typed, kept on disk, without Python's lock."""
+"""The one place of this room that asks numba to compile: typed, kept on disk, without the GIL."""
 
 from __future__ import annotations
 

@@ -21,15 +21,14 @@ from planners.motion.errors import MotionError, PlanningError
 from planners.motion.items import Attach, Detach, Dwell, Item, JointTarget, Move
 from planners.motion.search import detour
 from planners.motion.straight import straight_trajectory
+from planners.motion.stretch import verified
 from planners.motion.timing import timed_trajectory
 from planners.motion.trajectory import Trajectory
-from planners.motion.verify import verify_trajectory
 
 WAY_BACK: Final = "way back to the start"
 """Label of the motion that closes a cycle whose last move does not end at the start."""
 
 _ROUTES: Final = 12
-_VERIFY_ROUNDS: Final = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,46 +154,15 @@ def _planned(robot: Robot, scene: CollisionScene, leg: Leg, edge: Edge, seed: in
                     q=line[blocked.index],
                 ) from error
             trajectory = timed_trajectory(robot, path, speed=move.speed)
-    return _verified(robot, scene, trajectory, attached, edge, tcp_speed)
-
-
-def _verified(
-    robot: Robot,
-    scene: CollisionScene,
-    trajectory: Trajectory,
-    attached: PartShape | None,
-    edge: Edge,
-    tcp_speed: float | None,
-) -> Trajectory:
-    """The trajectory, slowed down where the verifier says so.
-
-    Raises:
-        MotionError: it does not pass.
-    """
-    for _ in range(_VERIFY_ROUNDS):
-        violations = verify_trajectory(
-            robot,
-            scene,
-            trajectory,
-            attached,
-            q_start=edge.q_start,
-            q_end=edge.q_end,
-            tcp_speed_m_s=tcp_speed,
-        )
-        if not violations:
-            return trajectory
-        powers = {
-            "velocity": 1.0,
-            "tcp_speed": 1.0,
-            "acceleration": 0.5,
-            "effort": 0.5,
-            "jerk": 1.0 / 3.0,
-        }
-        if any(v.kind not in powers for v in violations):
-            break
-        factor = max(abs(v.value / v.limit) ** powers[v.kind] for v in violations)
-        trajectory = trajectory.slowed(factor * (1.0 + 1e-6))
-    raise MotionError("verification", "; ".join(map(str, violations)), q=edge.q_start)
+    return verified(
+        robot,
+        scene,
+        trajectory,
+        attached,
+        q_start=edge.q_start,
+        q_end=edge.q_end,
+        tcp_speed_m_s=tcp_speed,
+    )
 
 
 def _cycle(

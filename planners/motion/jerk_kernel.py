@@ -25,7 +25,9 @@ _HALF = 0.5
 
 
 @compiled
-def _value(x: Array, h: float, cap: Array, lin: Array, free: Array, cube: Array, mu: float) -> float:
+def _value(
+    x: Array, h: float, cap: Array, lin: Array, free: Array, cube: Array, mu: float
+) -> float:
     """Duration minus mu times the sum of the logarithms of all slacks; inf where one is gone.
 
     Args:
@@ -139,11 +141,11 @@ def _newton(
                 for j in range(3):
                     s = fall * share[j]
                     grad[k + j] -= up * (s - row[j]) + down * (s + row[j])
-                    for l in range(j, 3):
-                        r = fall * share[l]
-                        band[k + j, l - j] += up2 * (s - row[j]) * (r - row[l]) + down2 * (
+                    for i2 in range(j, 3):
+                        r = fall * share[i2]
+                        band[k + j, i2 - j] += up2 * (s - row[j]) * (r - row[i2]) + down2 * (
                             s + row[j]
-                        ) * (r + row[l])
+                        ) * (r + row[i2])
     # Cholesky of a matrix with two bands: band[k, d] is entry (k, k + d).
     for k in range(size):
         if band[k, 0] <= 0.0:

@@ -60,7 +60,7 @@ def retimed(
 
     Raises:
         ValueError: the points are not equally spaced.
-        MotionError: no speed is slow enough, because holding still takes more than a joint's torque.
+        MotionError: no speed is slow enough: holding still takes more than a joint's torque.
     """
     from planners.motion.jerk_kernel import fastest  # numba; who only reads does without it
 
@@ -139,7 +139,11 @@ def _rows(
     swing = np.full((len(q), 1), h / _SWING)
     swing[[0, 1, -2, -1]] = h / _SWING_AT_REST
     zero = np.zeros_like(q)
-    along, across, free = [a / limit, np.zeros_like(swing)], [v / 2 / limit, swing], [zero, 0 * swing]
+    along, across, free = (
+        [a / limit, np.zeros_like(swing)],
+        [v / 2 / limit, swing],
+        [zero, 0 * swing],
+    )
     if torques:
         effort = _MARGIN * robot.effort
         still = joint_torques(robot, q, zero, zero)

@@ -116,7 +116,9 @@ def _fastest(
     return _Profile(s, squared)
 
 
-def _sampled(robot: Robot, path: JointPath, profile: _Profile, width: float) -> tuple[Trajectory, Array]:
+def _sampled(
+    robot: Robot, path: JointPath, profile: _Profile, width: float
+) -> tuple[Trajectory, Array]:
     duration = profile.duration_s + width
     count = int(np.clip(np.ceil(duration / _SPACING_S), _FEWEST, _MOST))
     times = np.linspace(0.0, duration, count + 1)
