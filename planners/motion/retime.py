@@ -30,7 +30,6 @@ _COLD: Final = 0.3
 _WARM: Final = 0.03
 _CORRECTIONS: Final = 2
 _FLAT: Final = 1e-9
-_LOOKS: Final = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
 _FEWEST: Final = 12
 _CLOSE_ENOUGH: Final = 1.001
 """What is left over the limits then is taken out by slowing down as a whole."""
@@ -110,8 +109,11 @@ def _excess(trajectory: Trajectory, acceleration: Array, jerk: Array) -> Array:
     worst = np.zeros((len(c), 2))
     for x in (0.0 * h, h, top):
         worst[:, 1] = np.maximum(worst[:, 1], np.abs((j0 + x * (j1 + x * j2)) / jerk).max(axis=1))
-    for f in _LOOKS:
-        x = f * h
+    root = np.sqrt(np.maximum(j1 * j1 - 4 * j0 * j2, 0.0))
+    safe = np.where(np.abs(j2) > _FLAT, 2 * j2, np.inf)
+    straight = -j0 / np.where(np.abs(j1) > _FLAT, j1, np.inf)
+    peaks = ((-j1 + root) / safe, (-j1 - root) / safe, straight)
+    for x in (0.0 * h, h, *(np.clip(peak, 0.0, h) for peak in peaks)):
         a = 2 * c[:, 2] + x * (j0 + x * (j1 / 2 + x * j2 / 3))
         worst[:, 0] = np.maximum(worst[:, 0], np.abs(a / acceleration).max(axis=1))
     return worst

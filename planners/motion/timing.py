@@ -25,12 +25,17 @@ _SPACING_S: Final = 0.008
 _SPEED_MARGIN: Final = 0.998
 """Share of a path speed that is used at the points; between them it swings a little."""
 
+_UNLIMITED: Final = 1e6
 _FEWEST: Final = 24
 _MOST: Final = 400
 
 
 def timed_trajectory(
-    robot: Robot, path: JointPath, *, speed: float = 1.0, path_speed: float | None = None
+    robot: Robot,
+    path: JointPath,
+    *,
+    speed: float = 1.0,
+    tcp_speed_m_s: float | None = None,
 ) -> Trajectory:
     """The motion along `path` from rest to rest within a share `speed` of the arm's limits.
 
@@ -38,18 +43,28 @@ def timed_trajectory(
         robot: the arm.
         path: the curve.
         speed: share of the arm's speed, acceleration and jerk limits.
-        path_speed: highest ds/dt.
+        tcp_speed_m_s: highest speed of the tool centre point.
 
     Raises:
         MotionError: no speed profile fits, because the curve bends too sharply.
     """
     stations = np.linspace(0.0, path.length, _STATIONS + 1)
-    optimum = _fastest(robot, path, stations, speed, path_speed)
-    first, rate = _sampled(robot, path, optimum, float(np.max(robot.acceleration / robot.jerk)))
-    if path_speed is None:
-        return retimed(robot, first, speed=speed)
-    highest = _SPEED_MARGIN * path_speed / np.maximum(rate, 1e-9 * path_speed)
-    return retimed(robot, first, speed=speed, highest_rate=highest)
+    q, slope, bend = path.evaluate(stations)
+    highest = None if tcp_speed_m_s is None else _rates(robot, q, slope, tcp_speed_m_s)
+    optimum = _fastest(robot, stations, slope, bend, q, speed, highest)
+    first = _sampled(robot, path, optimum, float(np.max(robot.acceleration / robot.jerk)))
+    rates = None if tcp_speed_m_s is None else tool_rates(robot, first, tcp_speed_m_s)
+    return retimed(robot, first, speed=speed, highest_rate=rates)
+
+
+def tool_rates(robot: Robot, trajectory: Trajectory, tcp_speed_m_s: float | Array) -> Array:
+    """How many times as fast each point may be passed so that the tool keeps its speed limit."""
+    return _SPEED_MARGIN * _rates(robot, trajectory.positions, trajectory.velocities, tcp_speed_m_s)
+
+
+def _rates(robot: Robot, q: Array, slope: Array, tcp_speed_m_s: float | Array) -> Array:
+    tool = np.linalg.norm((robot.jacobian(q)[:, :3] @ slope[..., None])[..., 0], axis=1)
+    return np.asarray(np.minimum(tcp_speed_m_s / np.maximum(tool, 1e-9), _UNLIMITED))
 
 
 class _Profile:
@@ -89,11 +104,16 @@ class _Profile:
 
 
 def _fastest(
-    robot: Robot, path: JointPath, s: Array, speed: float, path_speed: float | None
+    robot: Robot,
+    s: Array,
+    slope: Array,
+    bend: Array,
+    q: Array,
+    speed: float,
+    highest: Array | None,
 ) -> _Profile:
     import copp_py
 
-    q, slope, bend = path.evaluate(s)
     solver = copp_py.Robot(robot.dof, capacity=len(s))
     solver.append_s(s)
     solver.set_q(q, slope, bend, 0)
@@ -101,8 +121,8 @@ def _fastest(
     a = np.tile(robot.acceleration * speed, (len(s), 1))
     solver.add_velocity_limits(v, -v, start_idx_s=0, length=len(s))
     solver.add_acceleration_limits(a, -a, start_idx_s=0, length=len(s))
-    if path_speed is not None:
-        solver.constraints.add_constraint_1st(np.full((len(s), 1), path_speed**2), 0)
+    if highest is not None:
+        solver.constraints.add_constraint_1st(highest[:, None] ** 2, 0)
     topp: Any = copp_py.solver.topp2_ra
     problem = topp.Problem(
         solver.constraints, idx_s_interval=(0, len(s) - 1), a_boundary=(0.0, 0.0)
@@ -116,9 +136,8 @@ def _fastest(
     return _Profile(s, squared)
 
 
-def _sampled(
-    robot: Robot, path: JointPath, profile: _Profile, width: float
-) -> tuple[Trajectory, Array]:
+def _sampled(robot: Robot, path: JointPath, profile: _Profile, width: float) -> Trajectory:
+    """Equally spaced points of the averaged profile."""
     duration = profile.duration_s + width
     count = int(np.clip(np.ceil(duration / _SPACING_S), _FEWEST, _MOST))
     times = np.linspace(0.0, duration, count + 1)
@@ -128,7 +147,6 @@ def _sampled(
     speed[[0, -1]] = acceleration[[0, -1]] = 0.0
     q, slope, bend = path.evaluate(s)
     rate, acceleration = speed[:, None], acceleration[:, None]
-    trajectory = Trajectory(
+    return Trajectory(
         robot.joint_names, times, q, slope * rate, bend * rate**2 + slope * acceleration
     )
-    return trajectory, speed
