@@ -3,12 +3,14 @@
 from planners.kinematics.shapes import PartShape
 from planners.motion.cycle import Cycle, PlannedMotion, plan_cycle
 from planners.motion.errors import MotionError, PlanningError
-from planners.motion.items import Attach, Detach, Dwell, Item, JointTarget, Move, PoseTarget
+from planners.motion.items import Attach, Blend, Detach, Dwell, Item, JointTarget, Move, PoseTarget
+from planners.motion.slow_spots import SlowSpot
 from planners.motion.trajectory import Trajectory, TrajectoryPoint
 from planners.motion.verify import TrajectoryViolation, verify_trajectory
 
 __all__ = [
     "Attach",
+    "Blend",
     "Cycle",
     "Detach",
     "Dwell",
@@ -20,6 +22,7 @@ __all__ = [
     "PlannedMotion",
     "PlanningError",
     "PoseTarget",
+    "SlowSpot",
     "Trajectory",
     "TrajectoryPoint",
     "TrajectoryViolation",

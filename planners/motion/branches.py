@@ -13,10 +13,11 @@ from planners.kinematics.collision import CollisionScene
 from planners.kinematics.errors import UnreachablePoseError
 from planners.kinematics.robot import Robot
 from planners.kinematics.shapes import PartShape
+from planners.motion.circle import ToolArc
 from planners.motion.clearance import collision_error, contacts
 from planners.motion.errors import MotionError, PlanningError
 from planners.motion.items import JointTarget, Move
-from planners.motion.paths import LinePath, ToolLine
+from planners.motion.paths import LinePath, ToolCurve, ToolLine
 from planners.motion.straight import straight_duration
 
 Key = tuple[int, bytes, bytes]
@@ -38,7 +39,7 @@ class Leg:
 
 @dataclass(frozen=True, eq=False)
 class Edge:
-    """One motion between two joint positions; `line` if it is straight in Cartesian space."""
+    """One motion between two joint positions; `line` if it is a line or an arc of the tool."""
 
     q_start: Array
     q_end: Array
@@ -47,7 +48,7 @@ class Edge:
     @property
     def moves(self) -> bool:
         """Whether the arm has to move at all."""
-        return bool(np.abs(self.q_end - self.q_start).max() > _STILL_RAD)
+        return self.line is not None or bool(np.abs(self.q_end - self.q_start).max() > _STILL_RAD)
 
     def key(self, number: int) -> Key:
         """Names this motion as the `number`th of a program."""
@@ -80,7 +81,7 @@ def cheapest_route(
         pose = _pose_of(robot, leg)
         reasons: list[MotionError] = []
         free: dict[bytes, MotionError | None] = {}
-        lines: dict[bytes, ToolLine] = {}
+        lines: dict[bytes, ToolCurve] = {}
         for node in nodes:
             for edge in _edges(robot, leg, node, lines, reasons):
                 if edge.key(number) in struck_out:
@@ -114,7 +115,7 @@ def _pose_of(robot: Robot, leg: Leg) -> Callable[[Array], Array]:
 
 
 def _edges(
-    robot: Robot, leg: Leg, node: _Node, lines: dict[bytes, ToolLine], reasons: list[MotionError]
+    robot: Robot, leg: Leg, node: _Node, lines: dict[bytes, ToolCurve], reasons: list[MotionError]
 ) -> list[Edge]:
     """The ways to carry out a move; why there are none or fewer goes to `reasons`."""
     target = leg.move.target
@@ -130,11 +131,16 @@ def _edges(
             if isinstance(target, JointTarget)
             else target.transform_base_tool
         )
-        if np.abs(end - node.pose).max() < _STILL_RAD:
+        if leg.move.via is None and np.abs(end - node.pose).max() < _STILL_RAD:
             return [Edge(q, q, None)]
         mark = node.pose.tobytes()
         if mark not in lines:
-            lines[mark] = ToolLine(robot, node.pose, end)
+            via = leg.move.via
+            lines[mark] = (
+                ToolLine(robot, node.pose, end)
+                if via is None
+                else ToolArc(robot, node.pose, via.transform_base_tool, end)
+            )
         line = LinePath(lines[mark], q)
         if isinstance(target, JointTarget) and (
             np.abs(line.q_end - target.q).max() > _LINE_END_RAD

@@ -9,27 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from planners.arrays import Array
 from planners.kinematics.collision import CollisionScene
 from planners.kinematics.robot import Robot
 from planners.kinematics.shapes import PartShape
-from planners.motion.branches import Edge, Leg, cheapest_route
-from planners.motion.clearance import contacts, curve_samples, line_samples, require_free
+from planners.motion.branches import Edge, Key, Leg, cheapest_route
 from planners.motion.errors import MotionError, PlanningError
 from planners.motion.items import Attach, Detach, Dwell, Item, JointTarget, Move
-from planners.motion.search import detour
-from planners.motion.straight import straight_trajectory
-from planners.motion.timing import timed_trajectory
+from planners.motion.planned import Chain, planned_alone, planned_chain
+from planners.motion.slow_spots import SlowSpot, slow_spots
 from planners.motion.trajectory import Trajectory
-from planners.motion.verify import verify_trajectory
 
 WAY_BACK: Final = "way back to the start"
 """Label of the motion that closes a cycle whose last move does not end at the start."""
 
 _ROUTES: Final = 12
-_VERIFY_ROUNDS: Final = 4
+
+Plan: TypeAlias = Trajectory | Chain | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +37,14 @@ class PlannedMotion:
     Attributes:
         item_index: which item it carries out (the number of items for the way back to the start).
         trajectory: verified; starts where the motion before it ended.
+        blended_items: the items it carries out if their corners are blended; else only that one.
+        slow_spots: where a tool speed that was asked for is not kept.
     """
 
     item_index: int
     trajectory: Trajectory
+    blended_items: tuple[int, ...] = ()
+    slow_spots: tuple[SlowSpot, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,27 +88,83 @@ def plan_cycle(
     legs = _legs(robot, items)
     if q_end_same_as_start and legs:
         legs.append(Leg(len(items), Move("ptp", start, label=WAY_BACK), legs[-1].attached_after))
-    planned: dict[tuple[int, bytes, bytes], Trajectory] = {}
-    failures: dict[tuple[int, bytes, bytes], MotionError] = {}
+    planned: dict[tuple[Key, ...], Plan] = {}
+    failures: dict[Key, MotionError] = {}
     for _ in range(_ROUTES):
         route = cheapest_route(robot, scene, legs, start.q, failures)
+        groups = _groups(legs, route)
         failed = False
-        for number, edge in enumerate(route):
-            if edge.key(number) in planned or not edge.moves:
+        for group in groups:
+            key = tuple(route[number].key(number) for number in group)
+            if key in planned:
                 continue
             try:
-                planned[edge.key(number)] = _planned(
-                    robot, scene, legs[number], edge, seed + number
-                )
-            except MotionError as error:
-                failures[edge.key(number)] = error
+                planned[key] = _plan(robot, scene, legs, route, group, planned, seed)
+            except _FailedError as failure:
+                failures[failure.key] = failure.cause
                 failed = True
                 break
         if not failed:
-            return _cycle(items, legs, route, planned)
+            return _cycle(robot, items, legs, route, groups, planned)
     first = min(failures)
     leg = legs[first[0]]
     raise PlanningError(leg.item_index, leg.move.label, failures[first])
+
+
+class _FailedError(Exception):
+    """One motion of a route cannot be made."""
+
+    def __init__(self, key: Key, cause: MotionError) -> None:
+        super().__init__(str(cause))
+        self.key = key
+        self.cause = cause
+
+
+def _groups(legs: Sequence[Leg], route: Sequence[Edge]) -> list[tuple[int, ...]]:
+    """The motions of a route; those whose corners are blended together."""
+    groups: list[tuple[int, ...]] = []
+    for number, edge in enumerate(route):
+        if not edge.moves:
+            continue
+        before = groups[-1][-1] if groups else -1
+        if (
+            groups
+            and before == number - 1
+            and not legs[before].move.blend.stops
+            and legs[before].item_index + 1 == legs[number].item_index
+        ):
+            groups[-1] = (*groups[-1], number)
+        else:
+            groups.append((number,))
+    return groups
+
+
+def _plan(
+    robot: Robot,
+    scene: CollisionScene,
+    legs: Sequence[Leg],
+    route: Sequence[Edge],
+    group: tuple[int, ...],
+    planned: dict[tuple[Key, ...], Plan],
+    seed: int,
+) -> Plan:
+    """One motion's trajectory, or a chain's; None where its motions are planned one by one."""
+    alone: list[Trajectory] = []
+    for number in group:
+        key = (route[number].key(number),)
+        if key not in planned:
+            try:
+                planned[key] = planned_alone(
+                    robot, scene, legs[number], route[number], seed + number
+                )
+            except MotionError as error:
+                raise _FailedError(key[0], error) from error
+        motion = planned[key]
+        assert isinstance(motion, Trajectory)
+        alone.append(motion)
+    if len(group) == 1:
+        return alone[0]
+    return planned_chain(robot, scene, [legs[k] for k in group], alone)
 
 
 def _legs(robot: Robot, items: Sequence[Item]) -> list[Leg]:
@@ -128,91 +186,38 @@ def _legs(robot: Robot, items: Sequence[Item]) -> list[Leg]:
     return legs
 
 
-def _planned(robot: Robot, scene: CollisionScene, leg: Leg, edge: Edge, seed: int) -> Trajectory:
-    """The verified trajectory of one motion."""
-    move, attached = leg.move, leg.attached
-    touching = contacts(scene, edge.q_start, edge.q_end, attached)
-    tcp_speed: float | None = None
-    if edge.line is not None:
-        require_free(scene, curve_samples(scene, edge.line, attached), attached, touching)
-        if move.tcp_speed_m_s is not None and edge.line.travel_m > 1e-6:
-            tcp_speed = move.tcp_speed_m_s
-        trajectory = timed_trajectory(robot, edge.line, speed=move.speed, path_speed=tcp_speed)
-    else:
-        line = line_samples(scene, edge.q_start, edge.q_end, attached)
-        blocked = scene.first_collision(line, attached, touching)
-        if blocked is None:
-            trajectory = straight_trajectory(robot, edge.q_start, edge.q_end, move.speed)
-        else:
-            try:
-                path = detour(scene, edge.q_start, edge.q_end, attached, touching, seed)
-            except MotionError as error:
-                bodies = (blocked.body_a, blocked.body_b)
-                raise MotionError(
-                    "no_path",
-                    f"{bodies[0]!r} and {bodies[1]!r} are in each other's way, and {error}",
-                    bodies=bodies,
-                    q=line[blocked.index],
-                ) from error
-            trajectory = timed_trajectory(robot, path, speed=move.speed)
-    return _verified(robot, scene, trajectory, attached, edge, tcp_speed)
-
-
-def _verified(
-    robot: Robot,
-    scene: CollisionScene,
-    trajectory: Trajectory,
-    attached: PartShape | None,
-    edge: Edge,
-    tcp_speed: float | None,
-) -> Trajectory:
-    """The trajectory, slowed down where the verifier says so.
-
-    Raises:
-        MotionError: it does not pass.
-    """
-    for _ in range(_VERIFY_ROUNDS):
-        violations = verify_trajectory(
-            robot,
-            scene,
-            trajectory,
-            attached,
-            q_start=edge.q_start,
-            q_end=edge.q_end,
-            tcp_speed_m_s=tcp_speed,
-        )
-        if not violations:
-            return trajectory
-        powers = {
-            "velocity": 1.0,
-            "tcp_speed": 1.0,
-            "acceleration": 0.5,
-            "effort": 0.5,
-            "jerk": 1.0 / 3.0,
-        }
-        if any(v.kind not in powers for v in violations):
-            break
-        factor = max(abs(v.value / v.limit) ** powers[v.kind] for v in violations)
-        trajectory = trajectory.slowed(factor * (1.0 + 1e-6))
-    raise MotionError("verification", "; ".join(map(str, violations)), q=edge.q_start)
-
-
 def _cycle(
+    robot: Robot,
     items: Sequence[Item],
     legs: Sequence[Leg],
     route: Sequence[Edge],
-    planned: dict[tuple[int, bytes, bytes], Trajectory],
+    groups: Sequence[tuple[int, ...]],
+    planned: dict[tuple[Key, ...], Plan],
 ) -> Cycle:
-    durations = [item.duration_s if isinstance(item, Dwell) else 0.0 for item in items]
+    durations = [item.duration_s if isinstance(item, Dwell) else 0.0 for item in items] + [0.0]
     motions: list[PlannedMotion] = []
-    way_back = 0.0
-    for number, (leg, edge) in enumerate(zip(legs, route, strict=True)):
-        if not edge.moves:
-            continue
-        trajectory = planned[edge.key(number)]
-        motions.append(PlannedMotion(leg.item_index, trajectory))
-        if leg.item_index < len(items):
-            durations[leg.item_index] = trajectory.duration_s
+
+    def add(group: tuple[int, ...], trajectory: Trajectory, corners_s: tuple[float, ...]) -> None:
+        indices = tuple(legs[number].item_index for number in group)
+        borders = (0.0, *corners_s, trajectory.duration_s)
+        for index, begin, end in zip(indices, borders, borders[1:], strict=False):
+            durations[index] = end - begin
+        speeds = {legs[number].move.tcp_speed_m_s for number in group}
+        speed = speeds.pop() if len(speeds) == 1 else None
+        spots = slow_spots(robot, trajectory, speed) if speed is not None else ()
+        motions.append(
+            PlannedMotion(indices[0], trajectory, indices if len(group) > 1 else (), spots)
+        )
+
+    for group in groups:
+        plan = planned[tuple(route[number].key(number) for number in group)]
+        if isinstance(plan, Chain):
+            add(group, plan.trajectory, plan.corners_s)
+        elif plan is not None:
+            add(group, plan, ())
         else:
-            way_back = trajectory.duration_s
-    return Cycle(tuple(motions), sum(durations) + way_back, tuple(durations))
+            for number in group:
+                alone = planned[(route[number].key(number),)]
+                assert isinstance(alone, Trajectory)
+                add((number,), alone, ())
+    return Cycle(tuple(motions), sum(durations), tuple(durations[:-1]))

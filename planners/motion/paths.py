@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from itertools import pairwise
 from typing import Final, Protocol
 
@@ -27,8 +28,41 @@ class JointPath(Protocol):
         """q, dq/ds and d2q/ds2, each (k, n), at s (k,)."""
 
 
-class ToolLine:
-    """A straight motion of the tool that turns about one fixed axis, with all its branches.
+class ToolCurve(ABC):
+    """A curve of the tool in space, with all branches of its stations.
+
+    Args:
+        robot: the arm.
+        length: of its parameter `s`, m (rad where the tool only turns).
+        travel_m: what the tool centre point travels.
+        steps: number of stations but one.
+    """
+
+    def __init__(self, robot: Robot, length: float, travel_m: float, steps: int) -> None:
+        self.robot = robot
+        self.length, self.travel_m = length, travel_m
+        self.stations = np.linspace(0.0, length, steps + 1)
+        self.station_poses = self.poses(self.stations)
+        self._branches: Array | None = None
+
+    @abstractmethod
+    def poses(self, s: Array) -> Array:
+        """Poses (k, 4, 4) of the tool on the curve."""
+
+    @abstractmethod
+    def twists(self, s: Array) -> tuple[Array, Array]:
+        """d(pose)/ds, linear then angular in base axes, and its derivative, each (k, 6)."""
+
+    def branches(self, q_near: Array) -> Array:
+        """Branches (k, 8, 6) at the stations, computed at the first call."""
+        if self._branches is None:
+            near = np.broadcast_to(q_near, (len(self.stations), self.robot.dof))
+            self._branches = self.robot.inverse_all(self.station_poses, near)
+        return self._branches
+
+
+class ToolLine(ToolCurve):
+    """A straight motion of the tool that turns about one fixed axis.
 
     Args:
         robot: the arm.
@@ -40,50 +74,45 @@ class ToolLine:
     """
 
     def __init__(self, robot: Robot, start: Array, end: Array) -> None:
-        self.robot = robot
         self._start = start
         travel = end[:3, 3] - start[:3, 3]
-        turn = _rotation_vector(end[:3, :3] @ start[:3, :3].T)
-        self.travel_m, turn_rad = float(np.linalg.norm(travel)), float(np.linalg.norm(turn))
-        self.length = self.travel_m if self.travel_m > 1e-6 else turn_rad
-        if self.length < 1e-9:
+        turn = rotation_vector(end[:3, :3] @ start[:3, :3].T)
+        travel_m, turn_rad = float(np.linalg.norm(travel)), float(np.linalg.norm(turn))
+        length = travel_m if travel_m > 1e-6 else turn_rad
+        if length < 1e-9:
             raise ValueError("the line has no length")
-        self.twist = np.concatenate([travel, turn]) / self.length
-        steps = max(self.travel_m / _STATION_M, turn_rad / _STATION_RAD, 8.0)
-        self.stations = np.linspace(0.0, self.length, int(np.ceil(steps)) + 1)
-        self.station_poses = self.poses(self.stations)
-        self._branches: Array | None = None
+        self.twist = np.concatenate([travel, turn]) / length
+        steps = max(travel_m / _STATION_M, turn_rad / _STATION_RAD, 8.0)
+        super().__init__(robot, length, travel_m, int(np.ceil(steps)))
 
     def poses(self, s: Array) -> Array:
         """Poses (k, 4, 4) of the tool on the line."""
         poses = np.empty((len(s), 4, 4))
         poses[:] = self._start
         poses[:, :3, 3] += s[:, None] * self.twist[:3]
-        poses[:, :3, :3] = _rotations(s[:, None] * self.twist[3:]) @ self._start[:3, :3]
+        poses[:, :3, :3] = rotations(s[:, None] * self.twist[3:]) @ self._start[:3, :3]
         return poses
 
-    def branches(self, q_near: Array) -> Array:
-        """Branches (k, 8, 6) at the stations, computed at the first call."""
-        if self._branches is None:
-            near = np.broadcast_to(q_near, (len(self.stations), self.robot.dof))
-            self._branches = self.robot.inverse_all(self.station_poses, near)
-        return self._branches
+    def twists(self, s: Array) -> tuple[Array, Array]:
+        """d(pose)/ds and d2/ds2, each (k, 6): the second is zero."""
+        first = np.broadcast_to(self.twist, (len(s), 6))
+        return first, np.zeros_like(first)
 
 
 class LinePath:
-    """The joint path of a straight motion of the tool.
+    """The joint path of a line or an arc of the tool.
 
     `s` is the travel in metres, or the turn in radians where the tool only turns.
 
     Args:
-        line: the motion of the tool.
+        line: the curve of the tool.
         q_start: (6,) where it starts; decides the branch.
 
     Raises:
         MotionError: the line leaves the reach or the joint limits, or meets a singularity.
     """
 
-    def __init__(self, line: ToolLine, q_start: Array) -> None:
+    def __init__(self, line: ToolCurve, q_start: Array) -> None:
         self._robot, self._line = line.robot, line
         self.length, self.travel_m = line.length, line.travel_m
         self._table = self._follow(q_start)
@@ -97,25 +126,28 @@ class LinePath:
         """
         q = np.stack([np.interp(s, self._line.stations, column) for column in self._table.T], -1)
         try:
-            return self._refined(q, self._line.poses(s))
+            return self._refined(q, self._line.poses(s), *self._line.twists(s))
         except np.linalg.LinAlgError:
             raise MotionError(
                 "singularity", "the line meets a position in which the arm is singular", q=q[0]
             ) from None
 
-    def _refined(self, q: Array, target: Array) -> tuple[Array, Array, Array]:
+    def _refined(
+        self, q: Array, target: Array, twist: Array, twist_rate: Array
+    ) -> tuple[Array, Array, Array]:
         """Newton's method from `q` to the poses, and the derivatives there."""
         robot = self._robot
         for _ in range(_NEWTON_STEPS):
             error = _pose_error(target, robot.forward(q))
             q = q + np.linalg.solve(robot.jacobian(q), error)[..., 0]
-        twist = np.broadcast_to(self._line.twist, q.shape)[..., None]
         jacobian = robot.jacobian(q)
-        slope = np.linalg.solve(jacobian, twist)
+        slope = np.linalg.solve(jacobian, twist[..., None])
         step = 1e-5 / np.maximum(1.0, np.abs(slope).max(axis=1, keepdims=True))
         ahead = robot.jacobian(q + (step * slope)[..., 0])
         behind = robot.jacobian(q - (step * slope)[..., 0])
-        bend = np.linalg.solve(jacobian, -((ahead - behind) / (2 * step)) @ slope)
+        bend = np.linalg.solve(
+            jacobian, twist_rate[..., None] - ((ahead - behind) / (2 * step)) @ slope
+        )
         return np.asarray(q), np.asarray(slope[..., 0]), np.asarray(bend[..., 0])
 
     def _follow(self, q_start: Array) -> Array:
@@ -215,7 +247,7 @@ def _pose_error(target: Array, pose: Array) -> Array:
     return np.concatenate([target[:, :3, 3] - pose[:, :3, 3], turn / 2], axis=-1)[..., None]
 
 
-def _rotations(vectors: Array) -> Array:
+def rotations(vectors: Array) -> Array:
     """Rotations (k, 3, 3) by rotation vectors (k, 3)."""
     angle = np.linalg.norm(vectors, axis=-1)[:, None, None]
     axis = vectors / np.maximum(angle[:, 0], 1e-300)
@@ -226,7 +258,7 @@ def _rotations(vectors: Array) -> Array:
     return rotations
 
 
-def _rotation_vector(rotation: Array) -> Array:
+def rotation_vector(rotation: Array) -> Array:
     """The rotation vector of one rotation, angle in [0, pi]."""
     skew = np.array(
         [

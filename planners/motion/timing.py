@@ -1,10 +1,10 @@
-"""Timing of a curve in joint space: time-optimal speed along it, then ramps for the acceleration.
+"""Timing of a curve in joint space: time-optimal along it, then within the jerk limits too.
 
 copp-py finds the fastest profile within the speed and acceleration limits (time-optimal path
 parameterisation by reachability, Pham and Pham 2018). Its acceleration jumps; a moving average over
 the path coordinate in time turns the jumps into ramps and makes the motion start and end with zero
 acceleration (Biagiotti and Melchiorri, "FIR filters for online trajectory planning with time- and
-frequency-domain specifications", 2012). What is left over the limits is taken out by slowing down.
+frequency-domain specifications", 2012). `retime` makes the shortest motion within all limits of it.
 """
 
 from __future__ import annotations
@@ -17,15 +17,25 @@ from planners.arrays import Array
 from planners.kinematics.robot import Robot
 from planners.motion.errors import MotionError
 from planners.motion.paths import JointPath
+from planners.motion.retime import retimed
 from planners.motion.trajectory import Trajectory
 
-_STATIONS: Final = 160
+_STATIONS: Final = 120
 _SPACING_S: Final = 0.008
-_CHECK_S: Final = 0.001
+_SPEED_MARGIN: Final = 0.998
+"""Share of a path speed that is used at the points; between them it swings a little."""
+
+_UNLIMITED: Final = 1e6
+_FEWEST: Final = 24
+_MOST: Final = 400
 
 
 def timed_trajectory(
-    robot: Robot, path: JointPath, *, speed: float = 1.0, path_speed: float | None = None
+    robot: Robot,
+    path: JointPath,
+    *,
+    speed: float = 1.0,
+    tcp_speed_m_s: float | None = None,
 ) -> Trajectory:
     """The motion along `path` from rest to rest within a share `speed` of the arm's limits.
 
@@ -33,21 +43,28 @@ def timed_trajectory(
         robot: the arm.
         path: the curve.
         speed: share of the arm's speed, acceleration and jerk limits.
-        path_speed: highest ds/dt.
+        tcp_speed_m_s: highest speed of the tool centre point.
 
     Raises:
         MotionError: no speed profile fits, because the curve bends too sharply.
     """
     stations = np.linspace(0.0, path.length, _STATIONS + 1)
-    optimum = _fastest(robot, path, stations, speed, path_speed)
-    ramp = float(np.max(robot.acceleration / robot.jerk))
-    # One ramp time lets a flip from full acceleration to full braking take twice the jerk; two
-    # never do, but cost time. Whichever is shorter once it is within the limits.
-    candidates = [
-        _within_limits(robot, _sampled(robot, path, optimum, width), speed)
-        for width in (ramp, 2 * ramp)
-    ]
-    return min(candidates, key=lambda trajectory: trajectory.duration_s)
+    q, slope, bend = path.evaluate(stations)
+    highest = None if tcp_speed_m_s is None else _rates(robot, q, slope, tcp_speed_m_s)
+    optimum = _fastest(robot, stations, slope, bend, q, speed, highest)
+    first = _sampled(robot, path, optimum, float(np.max(robot.acceleration / robot.jerk)))
+    rates = None if tcp_speed_m_s is None else tool_rates(robot, first, tcp_speed_m_s)
+    return retimed(robot, first, speed=speed, highest_rate=rates)
+
+
+def tool_rates(robot: Robot, trajectory: Trajectory, tcp_speed_m_s: float | Array) -> Array:
+    """How many times as fast each point may be passed so that the tool keeps its speed limit."""
+    return _SPEED_MARGIN * _rates(robot, trajectory.positions, trajectory.velocities, tcp_speed_m_s)
+
+
+def _rates(robot: Robot, q: Array, slope: Array, tcp_speed_m_s: float | Array) -> Array:
+    tool = np.linalg.norm((robot.jacobian(q)[:, :3] @ slope[..., None])[..., 0], axis=1)
+    return np.asarray(np.minimum(tcp_speed_m_s / np.maximum(tool, 1e-9), _UNLIMITED))
 
 
 class _Profile:
@@ -87,11 +104,16 @@ class _Profile:
 
 
 def _fastest(
-    robot: Robot, path: JointPath, s: Array, speed: float, path_speed: float | None
+    robot: Robot,
+    s: Array,
+    slope: Array,
+    bend: Array,
+    q: Array,
+    speed: float,
+    highest: Array | None,
 ) -> _Profile:
     import copp_py
 
-    q, slope, bend = path.evaluate(s)
     solver = copp_py.Robot(robot.dof, capacity=len(s))
     solver.append_s(s)
     solver.set_q(q, slope, bend, 0)
@@ -99,8 +121,8 @@ def _fastest(
     a = np.tile(robot.acceleration * speed, (len(s), 1))
     solver.add_velocity_limits(v, -v, start_idx_s=0, length=len(s))
     solver.add_acceleration_limits(a, -a, start_idx_s=0, length=len(s))
-    if path_speed is not None:
-        solver.constraints.add_constraint_1st(np.full((len(s), 1), path_speed**2), 0)
+    if highest is not None:
+        solver.constraints.add_constraint_1st(highest[:, None] ** 2, 0)
     topp: Any = copp_py.solver.topp2_ra
     problem = topp.Problem(
         solver.constraints, idx_s_interval=(0, len(s) - 1), a_boundary=(0.0, 0.0)
@@ -115,32 +137,16 @@ def _fastest(
 
 
 def _sampled(robot: Robot, path: JointPath, profile: _Profile, width: float) -> Trajectory:
+    """Equally spaced points of the averaged profile."""
     duration = profile.duration_s + width
-    times = np.linspace(0.0, duration, int(np.ceil(duration / _SPACING_S)) + 1)
+    count = int(np.clip(np.ceil(duration / _SPACING_S), _FEWEST, _MOST))
+    times = np.linspace(0.0, duration, count + 1)
     s, speed, acceleration = profile.averaged(times, width)
     s = np.clip(s, 0.0, path.length)
     s[0], s[-1] = 0.0, path.length
     speed[[0, -1]] = acceleration[[0, -1]] = 0.0
     q, slope, bend = path.evaluate(s)
-    speed, acceleration = speed[:, None], acceleration[:, None]
+    rate, acceleration = speed[:, None], acceleration[:, None]
     return Trajectory(
-        robot.joint_names,
-        times,
-        q,
-        slope * speed,
-        bend * speed**2 + slope * acceleration,
+        robot.joint_names, times, q, slope * rate, bend * rate**2 + slope * acceleration
     )
-
-
-def _within_limits(robot: Robot, trajectory: Trajectory, speed: float) -> Trajectory:
-    """Slowed down by just what it exceeds the limits."""
-    count = int(np.ceil(trajectory.duration_s / _CHECK_S)) + 1
-    state = trajectory.sample(np.linspace(0.0, trajectory.duration_s, count))
-    jerk = np.diff(trajectory.accelerations, axis=0) / np.diff(trajectory.times)[:, None]
-    factor = max(
-        1.0,
-        float(np.max(np.abs(state.velocities) / (speed * robot.velocity))),
-        float(np.sqrt(np.max(np.abs(state.accelerations) / (speed * robot.acceleration)))),
-        float(np.cbrt(np.max(np.abs(jerk) / (speed * robot.jerk)))),
-    )
-    return trajectory.slowed(factor * (1.0 + 1e-9)) if factor > 1.0 else trajectory

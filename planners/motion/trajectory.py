@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -60,21 +61,26 @@ class Trajectory:
         t = np.atleast_1d(np.asarray(times, dtype=float))
         inside = np.clip(t, 0.0, self.times[-1])
         k = np.clip(np.searchsorted(self.times, inside, side="right") - 1, 0, len(self.times) - 2)
-        h = (self.times[k + 1] - self.times[k])[:, None]
         x = (inside - self.times[k])[:, None]
-        p0, p1 = self.positions[k], self.positions[k + 1]
-        v0, v1 = self.velocities[k], self.velocities[k + 1]
-        a0, a1 = self.accelerations[k], self.accelerations[k + 1]
-        d = p1 - p0
+        c0, c1, c2, c3, c4, c5 = np.moveaxis(self.coefficients[k], 1, 0)
+        return State(
+            c0 + x * (c1 + x * (c2 + x * (c3 + x * (c4 + x * c5)))),
+            c1 + x * (2 * c2 + x * (3 * c3 + x * (4 * c4 + x * 5 * c5))),
+            2 * c2 + x * (6 * c3 + x * (12 * c4 + x * 20 * c5)),
+            6 * c3 + x * (24 * c4 + x * 60 * c5),
+        )
+
+    @cached_property
+    def coefficients(self) -> Array:
+        """Of the quintics, (k - 1, 6, n): ascending powers of the seconds since each began."""
+        h = np.diff(self.times)[:, None]
+        p0, d = self.positions[:-1], np.diff(self.positions, axis=0)
+        v0, v1 = self.velocities[:-1], self.velocities[1:]
+        a0, a1 = self.accelerations[:-1], self.accelerations[1:]
         c3 = (20 * d - (8 * v1 + 12 * v0) * h - (3 * a0 - a1) * h**2) / (2 * h**3)
         c4 = (-30 * d + (14 * v1 + 16 * v0) * h + (3 * a0 - 2 * a1) * h**2) / (2 * h**4)
         c5 = (12 * d - 6 * (v1 + v0) * h - (a0 - a1) * h**2) / (2 * h**5)
-        return State(
-            p0 + x * (v0 + x * (a0 / 2 + x * (c3 + x * (c4 + x * c5)))),
-            v0 + x * (a0 + x * (3 * c3 + x * (4 * c4 + x * 5 * c5))),
-            a0 + x * (6 * c3 + x * (12 * c4 + x * 20 * c5)),
-            6 * c3 + x * (24 * c4 + x * 60 * c5),
-        )
+        return np.stack([p0, v0, a0 / 2, c3, c4, c5], axis=1)
 
     def slowed(self, factor: float) -> Trajectory:
         """The same path, `factor` times as long."""

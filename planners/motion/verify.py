@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planners.arrays import Array
 from planners.kinematics.collision import CollisionScene
@@ -39,8 +40,8 @@ RATE_HZ: Final = 1000.0
 _EFFORT_EVERY: Final = 20
 _ROUNDING: Final = 1e-6
 _END_TOLERANCE_RAD: Final = 1e-6
-_JERK_TOLERANCE: Final = 4.0
-"""Jerk is the planner's comfort limit; this much over it, points do not fit together."""
+_JERK_ROUNDING: Final = 1e-3
+"""A piece of a tenth of a millisecond carries that much rounding in its third derivative."""
 
 _CONTACT_DEPTH_M: Final = 0.002
 _CONTACT_SLACK_M: Final = 0.0006
@@ -105,7 +106,7 @@ def verify_trajectory(
     found += _limits(robot, times, q, v, a, j)
     found += _effort(robot, times, q, v, a)
     if tcp_speed_m_s is not None:
-        speed = np.linalg.norm((robot.jacobian(q)[:, :3] @ v[..., None])[..., 0], axis=1)
+        speed = _tool_speeds(robot, q, v)
         k = int(speed.argmax())
         if speed[k] > tcp_speed_m_s * (1 + _ROUNDING):
             found.append(
@@ -211,7 +212,7 @@ def _limits(
     checks: tuple[tuple[ViolationKind, Array, Array, float], ...] = (
         ("velocity", v, robot.velocity, _ROUNDING),
         ("acceleration", a, robot.acceleration, _ROUNDING),
-        ("jerk", j, robot.jerk, _JERK_TOLERANCE - 1.0),
+        ("jerk", j, robot.jerk, _JERK_ROUNDING),
     )
     for joint, name in enumerate(robot.joint_names):
         for limit, over in (
@@ -236,9 +237,17 @@ def _limits(
     return found
 
 
+def _tool_speeds(robot: Robot, q: Array, v: Array) -> Array:
+    return np.asarray(np.linalg.norm((robot.jacobian(q)[:, :3] @ v[..., None])[..., 0], axis=1))
+
+
+def _effort_samples(count: int) -> NDArray[np.intp]:
+    return np.append(np.arange(0, count - 1, _EFFORT_EVERY), count - 1)
+
+
 def _effort(robot: Robot, times: Array, q: Array, v: Array, a: Array) -> list[TrajectoryViolation]:
     """Torques of arm and tool, every 20 ms: they change as slowly as the acceleration does."""
-    every = slice(None, None, _EFFORT_EVERY)
+    every = _effort_samples(len(times))
     torques = joint_torques(robot, q[every], v[every], a[every])
     found: list[TrajectoryViolation] = []
     for joint, name in enumerate(robot.joint_names):

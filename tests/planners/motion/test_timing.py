@@ -87,7 +87,7 @@ def test_duration_is_not_far_from_toppras(name):
 @pytest.mark.parametrize("name", ARMS)
 def test_speed_of_the_tool_is_limited(name):
     robot, (_, path) = arm(name), line(name)
-    trajectory = timed_trajectory(robot, path, path_speed=0.15)
+    trajectory = timed_trajectory(robot, path, tcp_speed_m_s=0.15)
     state = trajectory.sample(np.arange(0.0, trajectory.duration_s, 0.001))
     twist = robot.jacobian(state.positions) @ state.velocities[..., None]
     speed = np.linalg.norm(twist[:, :3, 0], axis=1)

@@ -1,0 +1,451 @@
+"""The path-speed governor: one scalar, by which a motion is slowed, held, stopped and resumed.
+
+A trajectory q(tau) runs with tau(t); sigma = d tau / dt, between 0 and 1, is its path speed.
+Override, feed hold, a soft stop, resuming, a protective slow-down, waiting for an interlock and
+using up slack all ask the same: another sigma. The joints then move with (chain rule)
+
+    q-dot    = q' s                                       s  = sigma
+    q-ddot   = q'' s^2 + q' s'                            s' = d sigma / dt
+    q-dddot  = q''' s^3 + 3 q'' s s' + q' s''
+
+so positions never leave the path, the velocity limit holds for every s <= 1, and s', s'' have to
+be chosen so that the acceleration and jerk limits hold. They depend on where on the path the motion
+is: where a joint already brakes with all it has, nothing is left to brake harder with.
+
+**Never trapped.** The governor always holds a proven way out: a ramp of s' to zero, after which s
+stays; and a trajectory that is within its limits is within them at every constant s <= 1. In each
+cycle it seeks the s'' nearest to the wished one from which there is such a ramp, proven over the
+whole ramp with the track's envelope; if there is none, it goes on along the ramp it has. So by
+induction every cycle is within the limits (a reference governor: Gilbert and Kolmanovsky,
+"Nonlinear tracking control in the presence of state and control constraints", Automatica 38, 2002).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, copysign
+from typing import Final
+
+import numpy as np
+
+from planners.arrays import Array
+from planners.motion.errors import MotionError
+from planners.motion.track import CELL_S, LEVELS, Track
+
+_NODES: Final = 32
+"""Stations at which a ramp is proven."""
+
+_LARGEST_RATE: Final = 1500.0
+"""Largest d2 sigma / dt2 (1/s^2): from full speed to rest in 71 ms where the joints hardly move."""
+
+_FASTEST: Final = 28.0
+"""Largest |d sigma / dt| (1/s)."""
+
+_LONGEST_RAMP_S: Final = 0.25
+_STILL: Final = 1e-10
+_TINY: Final = 1e-9
+_ROUNDING: Final = 1e-6
+_BETWEEN: Final = 2e-4
+"""Share of the limits, per unit of s', that is kept for what happens between stations."""
+
+_MEET_TOLERANCE: Final = 1e-6
+_PUSHES: Final = (1.0, 0.6, 0.3, 0.1)
+_LINEAR: Final = 0
+_GENTLE: Final = 1
+"""Shapes of a ramp: s' falls as 1 - f, or as (1 - f)^2, whose s'' vanishes at its end too."""
+
+_STEADY: Final = 2
+"""(1 - f)^5: nearly exponential, for where the planned motion itself is at its jerk limit."""
+
+_POWER: Final = (1.0, 2.0, 5.0)
+_RAMPS: Final = (
+    (False, 1.0, _LINEAR),
+    (False, 0.65, _STEADY),
+    (False, 1.0, _GENTLE),
+    (False, 0.5, _LINEAR),
+    (True, 0.5, _GENTLE),
+    (False, 0.4, _GENTLE),
+)
+"""Ramps that are tried: from the rate that holds near here or for a while, times a share."""
+
+_TRIES: Final = tuple((push, *ramp) for push in _PUSHES for ramp in _RAMPS)
+_AT_ONCE: Final = tuple(
+    len(_RAMPS) * push + ramp for push in (0, 2, 3, 1) for ramp in range(len(_RAMPS))
+)[:18]
+_BOLDER_EVERY: Final = 3
+_TRIES_PER_CYCLE: Final = 2
+"""What is tried in the first cycle after another speed is asked for, and in each later one."""
+
+_F = np.linspace(0.0, 1.0, _NODES + 1)
+_SHAPES = tuple(
+    np.stack(
+        [
+            np.ones_like(_F),
+            _F,
+            (1.0 - (1.0 - _F) ** (p + 1)) / (p + 1),
+            (_F - (1.0 - (1.0 - _F) ** (p + 2)) / (p + 2)) / (p + 1),
+            (1.0 - _F) ** p,
+            p * (1.0 - _F) ** (p - 1),
+        ]
+    )
+    for p in (1, 2, 5)
+)
+"""Rows: 1, f, and the shape's integral, its double integral, itself, and minus its derivative."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Where and when a stop that began now would end.
+
+    Attributes:
+        duration_s: until the arm stands.
+        path_time_s: where on the trajectory it stands then.
+        positions: (n,) rad.
+    """
+
+    duration_s: float
+    path_time_s: float
+    positions: Array
+
+
+class SpeedRequests:
+    """Who asks for which path speed; the lowest one counts.
+
+    Override, feed hold, interlocks, a protective field and the schedule's slack each have a name
+    and say what they want, independently of each other.
+    """
+
+    def __init__(self) -> None:
+        self._asked: dict[str, float] = {}
+
+    def ask(self, who: str, speed: float) -> None:
+        """`who` wants at most this share of the planned speed, 0 (stand) to 1.
+
+        Raises:
+            ValueError: it is no share; NaN from a broken sensor is none either.
+        """
+        if not 0.0 <= speed <= 1.0:
+            raise ValueError(f"{who} asks for path speed {speed}; it is a share, 0 to 1")
+        self._asked[who] = speed
+
+    def drop(self, who: str) -> None:
+        """`who` has no wish any more."""
+        self._asked.pop(who, None)
+
+    @property
+    def target(self) -> float:
+        """What the governor is asked for: the lowest wish, 1 without any."""
+        return min(self._asked.values(), default=1.0)
+
+    @property
+    def lowest(self) -> str | None:
+        """Who holds the motion back; None if nobody does."""
+        who = min(self._asked, key=self._asked.__getitem__, default=None)
+        return who if who is not None and self._asked[who] < 1.0 else None
+
+
+class SpliceError(MotionError):
+    """A replanned trajectory cannot take over; the old one goes on."""
+
+
+class Governor:
+    """Runs along one track with a path speed that is asked for anew in each cycle.
+
+    Args:
+        track: where to go. It must start and end at rest.
+        speed: path speed to begin with, 0 to 1 (at rest any speed is reached without a jump).
+
+    Attributes:
+        path_time_s: tau, seconds along the trajectory.
+        speed: sigma, share of the planned speed.
+        speed_rate: d sigma / dt, 1/s.
+    """
+
+    def __init__(self, track: Track, speed: float = 1.0) -> None:
+        self.path_time_s = 0.0
+        self.speed = min(max(speed, 0.0), 1.0)
+        self.speed_rate = 0.0
+        self._left = 0.0
+        self._shape = _LINEAR
+        self._target = self.speed
+        self._try = 0
+        self._worked = self._since = 0
+        self._fresh = False
+        self._use(track)
+
+    def _use(self, track: Track) -> None:
+        self.track = track
+        n = track.dof
+        self._limits = list(zip(track.acceleration.tolist(), track.jerk.tolist(), strict=True))
+        self._rows = np.empty((_NODES + 1, 5, 2 * n))
+        self._weights = np.zeros((_NODES + 1, 2, 5))
+        self._found = np.empty((_NODES + 1, 2, 2 * n))
+        self._mix = np.zeros((4, 6))
+
+    # -- what a servo calls ---------------------------------------------------------------------
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the whole trajectory has been run."""
+        return self.path_time_s >= self.track.duration_s
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the joints stand still: stopped on the path, or at its end."""
+        return self.at_end or (self.speed == 0.0 and self.speed_rate == 0.0)
+
+    def step(self, dt: float, target: float) -> tuple[Array, Array, Array]:
+        """One cycle: positions, velocities and accelerations (n,) at its end.
+
+        Args:
+            dt: length of the cycle, s.
+            target: path speed that is asked for, 0 (stand) to 1 (as planned).
+        """
+        s, u = self.speed, self.speed_rate
+        if not 0.0 <= target <= 1.0:  # NaN too: what asks for no known speed gets none
+            target = 1.0 if target > 1.0 else 0.0
+        if target != self._target:
+            self._target, self._try, self._fresh = target, 0, True
+        if self._left > 0.0 or s != target:
+            end = s + u * self._left / (_POWER[self._shape] + 1.0)
+            if abs(end - target) > _STILL:
+                changed = self._change(dt, target, 1.0 if target > end else -1.0)
+            else:
+                changed = self._slack(dt) and self._change(dt, target, copysign(1.0, u), land=True)
+            if not changed:
+                self._follow(dt)
+        else:
+            self.path_time_s += s * dt
+        return self.state()
+
+    def state(self) -> tuple[Array, Array, Array]:
+        """Positions, velocities and accelerations (n,) now, without a step."""
+        if self.path_time_s > self.track.duration_s:
+            self.path_time_s = self.track.duration_s
+        q = self.track.evaluate(self.path_time_s)
+        s = self.speed
+        return q[0], q[1] * s, q[2] * (s * s) + q[1] * self.speed_rate
+
+    def forecast_stop(self, dt: float = 0.002) -> Forecast:
+        """Where a stop that is asked for now ends. Takes milliseconds: not for each cycle."""
+        twin = Governor.__new__(Governor)
+        twin.__dict__.update(self.__dict__)
+        twin._use(self.track)
+        cycles = 0
+        while not twin.at_rest:
+            twin.step(dt, 0.0)
+            cycles += 1
+        return Forecast(cycles * dt, twin.path_time_s, twin.state()[0])
+
+    def splice(self, track: Track, at_s: float = 0.0) -> None:
+        """Go on along `track`, whose path time `at_s` is where this motion is now, without a stop.
+
+        The path speed stays as it is. To take over later on the way, splice a track that is joined
+        from the old one and the new (`joined`).
+
+        Raises:
+            SpliceError: position, velocity or acceleration there differ, or the change of speed
+                that is under way would break a limit on the new track.
+        """
+        here, there = self.track.evaluate(self.path_time_s), track.evaluate(at_s)
+        allowed = np.array([1.0, 1.0, 10.0]) * _MEET_TOLERANCE
+        for name, gap, most in zip(
+            ("position", "velocity", "acceleration"),
+            np.abs(here[:3] - there[:3]).max(axis=1),
+            allowed,
+            strict=True,
+        ):
+            if gap > most:
+                raise SpliceError(
+                    "verification",
+                    f"the tracks do not meet: {name} differs by {gap:.3g}",
+                    q=here[0],
+                )
+        old, old_time_s = self.track, self.path_time_s
+        self._use(track)
+        self.path_time_s = at_s
+        ramp = (self.speed, self.speed_rate, self._left, self._shape, at_s)
+        if self._left > 0.0 and not self._proven(*ramp):
+            self._use(old)
+            self.path_time_s = old_time_s
+            raise SpliceError(
+                "verification", "the change of speed under way would break a limit on the new track"
+            )
+
+    # -- how the speed changes ------------------------------------------------------------------
+
+    def _follow(self, dt: float) -> None:
+        """One cycle along the proven ramp."""
+        s, u, left = self.speed, self.speed_rate, self._left
+        if left <= 0.0:
+            self.path_time_s += s * dt
+            return
+        p = _POWER[self._shape]
+        change = u * left / (p + 1.0)
+        if dt < left - _TINY:
+            rest = 1.0 - dt / left
+            fallen = rest**p
+            self.path_time_s += s * dt + change * (
+                dt - left / (p + 2.0) * (1.0 - fallen * rest * rest)
+            )
+            self.speed = s + change * (1.0 - fallen * rest)
+            self.speed_rate = u * fallen
+            self._left = left - dt
+            return
+        end = s + change
+        self.path_time_s += s * left + change * left * (1.0 - 1.0 / (p + 2.0)) + (dt - left) * end
+        near = abs(end - self._target) <= 10 * _STILL
+        self.speed = self._target if near else min(max(end, 0.0), 1.0)
+        self.speed_rate = self._left = 0.0
+
+    def _slack(self, dt: float) -> bool:
+        """Whether the ramp to the target takes much longer than the jerk limit alone asks."""
+        cell = min(int(self.path_time_s / CELL_S), self.track.rows - 1)
+        steep = abs(self.speed_rate) / min(self.track.rate[cell], _LARGEST_RATE)
+        return self._left > 1.1 * steep + 4.0 * dt
+
+    def _change(self, dt: float, target: float, way: float, *, land: bool = False) -> bool:
+        """Try to come further `way`, or to `land` sooner, than the ramp does.
+
+        False leaves all as it was.
+        """
+        s, u, tau = self.speed, self.speed_rate, self.path_time_s
+        backup = -u / self._left * _POWER[self._shape] if self._left > 0.0 else 0.0
+        most = way * self._most(dt, way)
+        if (most - backup) * way <= 0.0:
+            return False
+        track = self.track
+        cell = min(int(tau / CELL_S), track.rows - 1)
+        fresh, self._fresh = self._fresh, False
+        tries = len(_AT_ONCE) if fresh else 1 if land else _TRIES_PER_CYCLE
+        first = 0 if land else self._try
+        for k in range(tries):
+            if fresh:
+                index = _AT_ONCE[k]
+            elif k == 1 and first != self._worked:
+                index = self._worked
+            else:
+                index = (first + k) % len(_TRIES)
+            push, near, share, shape = _TRIES[index]
+            x = backup + push * (most - backup)
+            p = _POWER[shape]
+            u1 = u + x * dt
+            if shape == _STEADY:
+                steep = share * track.decay[cell] / p
+            else:
+                rate = min(share * (track.rate_near if near else track.rate)[cell], _LARGEST_RATE)
+                steep = rate * (1.0 - 1.1 * _BETWEEN * abs(u1)) / (p * max(abs(u1), _TINY))
+            if steep * _LONGEST_RAMP_S < 1.0:
+                continue
+            cycles = max(ceil(1.0 / (steep * dt) - 1e-6), 1)
+            s1 = s + dt * (u + dt * x / 2)
+            if (s1 + u1 * cycles * dt / (p + 1.0) - target) * way > 0.0:
+                landing = self._landing(dt, target, cycles, p + 1.0, backup, x)
+                if landing is None:
+                    continue
+                x, cycles = landing
+                u1, s1 = u + x * dt, s + dt * (u + dt * x / 2)
+            left = cycles * dt
+            tau1 = tau + dt * (s + dt * (u / 2 + dt * x / 6))
+            if self._proven(s1, u1, left, shape, tau1):
+                self.path_time_s, self.speed, self.speed_rate = tau1, s1, u1
+                self._left, self._shape = left, shape
+                self._worked = index
+                self._since += 1
+                bolder = 0 if index < len(_RAMPS) else index - len(_RAMPS)
+                self._try = bolder if self._since % _BOLDER_EVERY == 0 else index
+                return True
+        if not land:
+            self._try = (self._try + tries) % len(_TRIES)
+        return False
+
+    def _landing(
+        self, dt: float, target: float, cycles: int, share: float, backup: float, x_most: float
+    ) -> tuple[float, int] | None:
+        """The s'' between backup and `x_most` whose ramp ends exactly at the target."""
+        s, u = self.speed, self.speed_rate
+        low, high = min(backup, x_most), max(backup, x_most)
+        for n in range(cycles, max(cycles - 4, 0), -1):
+            x = (target - s - u * dt * (1.0 + n / share)) / (dt * dt * (0.5 + n / share))
+            if low - _TINY <= x <= high + _TINY:
+                return x, n
+        return None
+
+    def _most(self, dt: float, way: float) -> float:
+        """Largest |s''| towards `way` that the limits allow in this cycle; negative if none."""
+        s, u = self.speed, self.speed_rate
+        top = min(max(s, s + u * dt), 1.0)
+        square, cube, mixed, drift = top * top, top * top * top, 3.0 * top * u, 3.0 * top * dt
+        most, fastest, kept = _LARGEST_RATE, _FASTEST, 1.05 * _BETWEEN * abs(u)
+        row = self.track.near[min(int(self.path_time_s / CELL_S), self.track.rows - 1)].tolist()
+        for (h1, l1, h2, l2, h3, l3), (limit, jerk) in zip(row, self._limits, strict=True):
+            if way > 0.0:
+                up, down, add_up, add_down = h1, -l1, h2, -l2
+            else:
+                up, down, add_up, add_down = -l1, h1, -l2, h2
+            # Where there is too much already, s'' has to be negative by what the least lever asks.
+            if u > 0.0:
+                above, below = jerk - h3 * cube - h2 * mixed, jerk + l3 * cube + l2 * mixed
+            else:
+                above, below = jerk - h3 * cube - l2 * mixed, jerk + l3 * cube + h2 * mixed
+            if above < 0.0:
+                most = min(most, above / max(-down - max(add_down, 0.0) * drift, _TINY))
+            else:
+                per = max(up, 0.0) + max(add_up, 0.0) * drift
+                if above < most * per:
+                    most = above / per
+            if below < 0.0:
+                most = min(most, below / max(-up - max(add_up, 0.0) * drift, _TINY))
+            else:
+                per = max(down, 0.0) + max(add_down, 0.0) * drift
+                if below < most * per:
+                    most = below / per
+            limit -= kept * limit
+            if up > 0.0 and limit - h2 * square < fastest * up:
+                fastest = (limit - h2 * square) / up
+            if down > 0.0 and limit + l2 * square < fastest * down:
+                fastest = (limit + l2 * square) / down
+        return min(most, (fastest - way * u) / dt)
+
+    def _proven(self, s: float, u: float, left: float, shape: int, tau: float) -> bool:
+        """Whether a ramp of s' from `u` to 0 in `left` seconds stays within the limits.
+
+        Checked at stations, each with the envelope of the stretches on both sides of it; in between
+        the left sides are nearly linear in time, which the tolerance allows for.
+        """
+        end = s + u * left / (_POWER[shape] + 1.0)
+        if end < -_STILL or end > 1.0 + _STILL:
+            return False
+        if u == 0.0:
+            return True
+        mix = self._mix
+        mix[0, 0], mix[0, 2] = s, u * left
+        mix[1, 0], mix[1, 1], mix[1, 3] = tau / CELL_S, s * left / CELL_S, u * left * left / CELL_S
+        mix[2, 4] = abs(u)
+        mix[3, 5] = abs(u) / left
+        speed, at, rate, change = mix @ _SHAPES[shape]
+        index = at.astype(np.intp)
+        widest = int(2.0 * max(at[1] - at[0], at[-1] - at[-2])) + 1
+        level = (widest - 1).bit_length()
+        if level >= LEVELS:
+            return False
+        index[1:] = index[:-1]
+        tables = self.track.quickening if u > 0.0 else self.track.slowing
+        rows, weights, found = self._rows, self._weights, self._found
+        tables[level].take(index, axis=0, out=rows, mode="clip")
+        square = speed * speed
+        weights[:, 0, 0] = square
+        weights[:, 0, 1] = rate
+        weights[:, 1, 2] = square * speed
+        weights[:, 1, 3] = speed * rate
+        weights[:, 1, 4] = change
+        np.matmul(weights, rows, out=found)
+        return bool(found.max() <= 1.0 + _ROUNDING - _BETWEEN * abs(u))
+
+
+def joined(old: Track, at_s: float, new: Track) -> Track:
+    """The old track up to `at_s`, then the new one: made outside the loop, spliced inside it."""
+    k = max(int(np.searchsorted(old.times, at_s - 1e-12)), 1)
+    times = np.concatenate([old.times[:k], at_s + new.times])
+    coefficients = np.concatenate([old.coefficients[:k], new.coefficients])
+    return Track(times, coefficients, new.limits)
