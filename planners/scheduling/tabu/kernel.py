@@ -16,6 +16,8 @@ from planners.scheduling.tabu.arrays import (
     SAMPLE,
     STEPS_REFUSED,
     TENURE,
+    TENURE_MOVED,
+    TENURE_STAY,
     Given,
     Int32,
     State,
@@ -147,7 +149,7 @@ def _scan_other_cells(given: Given, state: State, v: int) -> None:
                 value = max(value, closing)
                 if _promising(state, value, v, a, x) and (
                     value < state.numbers[BEST]
-                    or not _is_tabu(state, -1 - v, given.alt_cell[a])
+                    or not (_is_tabu(state, -1 - v, given.alt_cell[a]) or _is_tabu(state, -1-v,-1))
                 ):
                     _take(state, value, v, a, x)
 
@@ -186,7 +188,10 @@ def _make_move(given: Given, state: State, v: int, a: int, x: int) -> None:
     rows, numbers = state.rows, state.numbers
     tenure = numbers[TENURE] + random_below(state.random, numbers[TENURE] // 2 + 1)
     if a != rows[v, ALT]:
-        _forbid(state, -1 - v, rows[v, CELL], tenure)
+        base = numbers[TENURE_MOVED]
+        _forbid(state, -1 - v, rows[v, CELL], base + random_below(state.random, base // 2 + 1))
+        base = numbers[TENURE_STAY]
+        _forbid(state, -1 - v, -1, base + random_below(state.random, base // 2 + 1))
     elif x != NONE and rows[x, HEAD] > rows[v, HEAD]:
         w = v
         while w != x:

@@ -9,7 +9,7 @@ so the result has no cycle. How often the other plan is asked sets how far along
 
 from __future__ import annotations
 
-from planners.scheduling.tabu.arrays import NONE, Given, Int32, UInt64
+from planners.scheduling.tabu.arrays import NONE, Int32, UInt64
 from planners.scheduling.tabu.compiled import compiled
 from planners.scheduling.tabu.moves import random_below
 
@@ -41,34 +41,6 @@ def between(
             v = order_a[i]
             alternatives[v] = alternatives_a[v]
         order[write] = v
-
-
-@compiled
-def random_order(given: Given, random: UInt64, missing: Int32, ready: Int32, order: Int32) -> None:
-    """Write a random order that respects the precedences; fixed operations come first."""
-    n = len(order)
-    count = write = 0
-    for v in range(n):
-        missing[v] = given.pred_ptr[v + 1] - given.pred_ptr[v]
-    for fixed in range(1, -1, -1):
-        for v in range(n):
-            if given.fixed[v] == fixed and missing[v] == 0:
-                ready[count] = v
-                count += 1
-        while count:
-            at = random_below(random, count)
-            v = ready[at]
-            count -= 1
-            ready[at] = ready[count]
-            order[write] = v
-            write += 1
-            missing[v] = -1
-            for i in range(given.succ_ptr[v], given.succ_ptr[v + 1]):
-                s = given.succ_op[i]
-                missing[s] -= 1
-                if missing[s] == 0 and not (fixed and not given.fixed[s]):
-                    ready[count] = s
-                    count += 1
 
 
 @compiled

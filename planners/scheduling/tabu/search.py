@@ -21,10 +21,11 @@ from planners.scheduling.tabu.arrays import (
     State,
     new_state,
 )
+from planners.scheduling.tabu.construct import greedy
 from planners.scheduling.tabu.graph_plan import GraphPlan, plan_from
 from planners.scheduling.tabu.graph_problem import GraphProblem
 from planners.scheduling.tabu.moves import random_below
-from planners.scheduling.tabu.relinking import between, distance, random_order
+from planners.scheduling.tabu.relinking import between, distance
 from planners.scheduling.tabu.translate import search_unit, to_given
 
 PATIENCE = 30_000
@@ -77,7 +78,8 @@ class _Pool:
 class _Worker:
     """One searching thread."""
 
-    def __init__(self, given: Given, pool: _Pool, seed: int, tenure: int) -> None:
+    def __init__(self, given: Given, pool: _Pool, seed: int, tenure: int, topological: Int32
+    ) -> None:
         self.given = given
         self.pool = pool
         self.state = new_state(given, seed)
@@ -86,17 +88,24 @@ class _Worker:
         n = len(given.alt_ptr) - 1
         self.order = np.zeros(n, dtype=np.int32)
         self.alternatives = np.full(n, NONE, dtype=np.int32)
-        self.scratch = np.zeros((2, n), dtype=np.int32)
+        self.scratch = np.zeros((5, n), dtype=np.int32)
+        self.topological = topological
         self.restarts = 0
 
     def start(self, order: Int32, alternatives: Int32) -> None:
         kernel.start_from(self.given, self.state, order, alternatives)
 
-    def start_at_random(self) -> None:
-        random_order(
-            self.given, self.state.random, self.scratch[0], self.scratch[1], self.order
+    def start_greedily(self, disturb: int) -> None:
+        """Begin from a dispatched plan; ``disturb`` in per mille."""
+        greedy(
+            self.given,
+            self.state,
+            self.topological,
+            disturb,
+            self.scratch,
+            self.order,
+            self.alternatives,
         )
-        self.alternatives[:] = NONE
         self.start(self.order, self.alternatives)
 
     def elite(self) -> _Elite:
@@ -112,7 +121,7 @@ class _Worker:
             plans = list(self.pool.plans)
         random = self.state.random
         if len(plans) < self.pool.size and random_below(random, 3) == 0 or len(plans) < 2:
-            self.start_at_random()
+            self.start_greedily(200 + random_below(random, 600))
             return
         i = random_below(random, len(plans))
         j = (i + 1 + random_below(random, len(plans) - 1)) % len(plans)
@@ -159,7 +168,7 @@ def search(
     patience = options.get("patience", PATIENCE)
     tenure = options.get("tenure", 12)
     samples = options.get("samples", 5)
-    crew = [_Worker(given, pool, seed * 1000 + i, tenure) for i in range(workers)]
+    crew = [_Worker(given, pool, seed * 1000 + i, tenure, problem.order.astype(np.int32)) for i in range(workers)]
     lock = threading.Lock()
     best: list[GraphPlan] = []
 
@@ -178,14 +187,21 @@ def search(
 
     def work(i: int) -> None:
         worker = crew[i]
+        worker.state.numbers[8] = options.get("moved", 12)
+        worker.state.numbers[9] = options.get("stay", 0)
         worker.state.numbers[SAMPLE] = options.get("sample%d" % i, 0)
-        worker.start_at_random()
+        worker.start_greedily(300 * i)
         publish(worker)
         burst = 200
         while not should_stop() and best[0].makespan > target:
             now = time.monotonic()
             if deadline is not None and now >= deadline:
                 break
+            if iterations is not None:
+                left = iterations - int(worker.state.numbers[ITERATION])
+                if left <= 0:
+                    break
+                burst = min(5_000, left)
             made = kernel.run(given, worker.state, burst, patience, 0)
             publish(worker)
             if made < burst:
