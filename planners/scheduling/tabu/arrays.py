@@ -40,7 +40,8 @@ RELEASE = 11
 FAMILY = 12
 ALT = 13
 """Index of the chosen alternative."""
-ON_PATH = 14
+OWN_TAIL = 14
+"""Its tail if nothing follows it: 0 at the target, otherwise NEVER."""
 WIDTH = 16
 
 NONE = -1
@@ -63,11 +64,27 @@ LAST_GAIN = 3
 SAMPLE = 4
 """Critical operations looked at in a step; 0: all."""
 STEPS_REFUSED = 5
-STALLED = 6
+CANDIDATES = 6
+"""Candidates whose value is computed exactly in a step (weighted objective)."""
 TENURE = 7
 TENURE_MOVED = 8
 TENURE_STAY = 9
+SETUP_TIME = 10
+MOVED_COUNT = 11
+TARGET = 12
+"""Where the tails lead to: END_OF_PLAN or a job."""
 NUMBERS = 16
+END_OF_PLAN = -1
+
+# Numbers in State.values.
+VALUE = 0
+BEST_VALUE = 1
+
+# Costs in Given.costs.
+MAKESPAN_COST = 0
+SETUP_COST = 1
+MOVED_COST = 2
+SHIFTED_COST = 3
 
 
 class Given(NamedTuple):
@@ -99,6 +116,15 @@ class Given(NamedTuple):
     fixed: UInt8
     """1 where an operation is fixed: one alternative, no predecessors, released at its start."""
     switches: Int64
+    job: Int32
+    due: Int32
+    late_cost: Float64
+    """Per job: cost of one search unit of tardiness."""
+    costs: Float64
+    """Cost per search unit of makespan and of setup, per operation moved, per unit shifted."""
+    published_cell: Int32
+    """UNPUBLISHED (-1) where there is none, and where the operation is fixed."""
+    published_start: Int32
 
 
 class State(NamedTuple):
@@ -123,6 +149,12 @@ class State(NamedTuple):
     tabu_until: Int64
     random: UInt64
     numbers: Int64
+    values: Float64
+    completion: Int32
+    """Completion of each job."""
+    candidate: Int32
+    """``(MOST_CANDIDATES, 4)``: operation, alternative, what it moves behind, whether tabu."""
+    score: Float64
     choice: Int64
     """The candidates of the present step; see kernel.py."""
     best_alt: Int32
@@ -130,6 +162,7 @@ class State(NamedTuple):
 
 
 TABU_SLOTS = 1 << 16
+MOST_CANDIDATES = 64
 
 
 def new_state(given: Given, seed: int) -> State:
@@ -158,6 +191,10 @@ def new_state(given: Given, seed: int) -> State:
         tabu_until=np.zeros(TABU_SLOTS, dtype=np.int64),
         random=np.array([mixed or 1], dtype=np.uint64),
         numbers=np.zeros(NUMBERS, dtype=np.int64),
+        values=np.zeros(4, dtype=np.float64),
+        completion=ints(len(given.due)),
+        candidate=np.zeros((MOST_CANDIDATES + 1, 4), dtype=np.int32),
+        score=np.zeros(MOST_CANDIDATES + 1, dtype=np.float64),
         choice=np.zeros(16, dtype=np.int64),
         best_alt=ints(n),
         best_start=ints(n),

@@ -27,6 +27,7 @@ from planners.scheduling.tabu.arrays import (
     MS,
     NEVER,
     NONE,
+    OWN_TAIL,
     POS,
     RELEASE,
     TAIL,
@@ -58,11 +59,8 @@ def job_ready(given: Given, rows: Int32, v: int, cell: int) -> int:
 
 
 @compiled
-def job_tail(given: Given, rows: Int32, v: int, cell: int, own: int) -> int:
-    """Longest path to the target from the end of v on a cell, through its job's successors.
-
-    ``own`` is the tail of an operation without successors.
-    """
+def job_tail(given: Given, rows: Int32, v: int, cell: int) -> int:
+    """Longest path to the target from the end of v on a cell, through its job's successors."""
     js = rows[v, JS]
     if js >= 0:
         t = rows[js, TAIL] + rows[js, DUR] + rows[v, LAG_S]
@@ -70,7 +68,7 @@ def job_tail(given: Given, rows: Int32, v: int, cell: int, own: int) -> int:
             t += given.transport[cell, rows[js, CELL]]
         return max(t, NEVER)
     if js == NONE:
-        return own
+        return rows[v, OWN_TAIL]
     tail = NEVER
     for i in range(given.succ_ptr[v], given.succ_ptr[v + 1]):
         s = given.succ_op[i]
@@ -116,9 +114,9 @@ def head_of(given: Given, rows: Int32, v: int) -> int:
 
 @compiled
 def tail_of(given: Given, rows: Int32, v: int) -> int:
-    """The tail of v (target: the end of the plan) from the tails of what comes after it."""
+    """The tail of v from the tails of what comes after it."""
     cell = rows[v, CELL]
-    return max(job_tail(given, rows, v, cell, 0), before(given, rows, cell, v, rows[v, MS]))
+    return max(job_tail(given, rows, v, cell), before(given, rows, cell, v, rows[v, MS]))
 
 
 @compiled
@@ -151,6 +149,7 @@ def reset_rows(given: Given, rows: Int32) -> None:
             rows[v, JS] = MANY
         rows[v, RELEASE] = given.release[v]
         rows[v, FAMILY] = given.family[v]
+        rows[v, OWN_TAIL] = 0
         rows[v, MP] = NONE
         rows[v, MS] = NONE
 
@@ -206,9 +205,15 @@ def load(given: Given, state: State, order: Int32, alternatives: Int32) -> None:
             rows[u, MS] = v
         state.last[k] = v
         rows[v, HEAD] = head_of(given, rows, v)
-    for i in range(len(order) - 1, -1, -1):
-        v = order[i]
-        rows[v, TAIL] = tail_of(given, rows, v)
+    all_tails(given, state)
+
+
+@compiled
+def all_tails(given: Given, state: State) -> None:
+    """Compute every tail."""
+    for i in range(len(state.order) - 1, -1, -1):
+        v = state.order[i]
+        state.rows[v, TAIL] = tail_of(given, state.rows, v)
 
 
 @compiled

@@ -15,9 +15,6 @@ from planners.scheduling.tabu.arrays import (
     NONE,
     SAMPLE,
     STEPS_REFUSED,
-    TENURE,
-    TENURE_MOVED,
-    TENURE_STAY,
     Given,
     Int32,
     State,
@@ -33,9 +30,9 @@ from planners.scheduling.tabu.moves import (
     may_follow,
     may_precede,
     random_below,
-    slot_of,
     trace_path,
 )
+from planners.scheduling.tabu.tabu_list import forbid_return, is_tabu, may_not_enter
 
 # Numbers in State.choice: the best admissible move, how many are as good, and any move at all.
 VALUE = 0
@@ -72,16 +69,6 @@ def keep_best(state: State) -> None:
 
 
 @compiled
-def _is_tabu(state: State, a: int, b: int) -> bool:
-    return bool(state.tabu_until[slot_of(a, b)] > state.numbers[ITERATION])
-
-
-@compiled
-def _forbid(state: State, a: int, b: int, tenure: int) -> None:
-    state.tabu_until[slot_of(a, b)] = state.numbers[ITERATION] + tenure
-
-
-@compiled
 def _promising(state: State, value: int, v: int, a: int, x: int) -> bool:
     """Count a candidate move, and say whether it is worth asking if it is tabu."""
     choice = state.choice
@@ -109,28 +96,26 @@ def _scan_block(given: Given, state: State, i: int, b: int, e: int) -> None:
     """Moves of the i-th operation of the path within its block, the b-th to the e-th."""
     rows, path = state.rows, state.path
     u = path[i]
-    tabu = False
     for j in range(i + 1, e + 1):
         w = path[j]
         if not may_follow(given, rows, u, w):
             break
-        tabu = tabu or _is_tabu(state, w, u)
+        tabu = is_tabu(state, w, u)
         if i == b or j == e:
             length = fill_forward(state, u, w)
-            value = estimate_segment(given, state, length, rows[u, MP], rows[w, MS], 0)
+            value = estimate_segment(given, state, length, rows[u, MP], rows[w, MS])
             if _promising(state, value, u, rows[u, ALT], w) and (
                 not tabu or value < state.numbers[BEST]
             ):
                 _take(state, value, u, rows[u, ALT], w)
-    tabu = False
     for j in range(i - 1, b - 1, -1):
         w = path[j]
         if not may_precede(given, rows, u, w):
             break
-        tabu = tabu or _is_tabu(state, u, w)
+        tabu = is_tabu(state, u, w)
         if i == e or j == b:
             length = fill_backward(state, w, u)
-            value = estimate_segment(given, state, length, rows[w, MP], rows[u, MS], 0)
+            value = estimate_segment(given, state, length, rows[w, MP], rows[u, MS])
             if _promising(state, value, u, rows[u, ALT], rows[w, MP]) and (
                 not tabu or value < state.numbers[BEST]
             ):
@@ -144,12 +129,12 @@ def _scan_other_cells(given: Given, state: State, v: int) -> None:
     closing = closing_path(given, rows, v)
     for a in range(given.alt_ptr[v], given.alt_ptr[v + 1]):
         if a != rows[v, ALT]:
-            value, x = best_insertion(given, state, v, a, 0, NOTHING)
+            value, x = best_insertion(given, state, v, a, NOTHING)
             if value < NOTHING:
                 value = max(value, closing)
                 if _promising(state, value, v, a, x) and (
                     value < state.numbers[BEST]
-                    or not (_is_tabu(state, -1 - v, given.alt_cell[a]) or _is_tabu(state, -1-v,-1))
+                    or not may_not_enter(state, v, given.alt_cell[a])
                 ):
                     _take(state, value, v, a, x)
 
@@ -186,22 +171,7 @@ def _scan_path(given: Given, state: State, length: int) -> None:
 def _make_move(given: Given, state: State, v: int, a: int, x: int) -> None:
     """Move v, forbid its way back, keep the plan if it is the best so far."""
     rows, numbers = state.rows, state.numbers
-    tenure = numbers[TENURE] + random_below(state.random, numbers[TENURE] // 2 + 1)
-    if a != rows[v, ALT]:
-        base = numbers[TENURE_MOVED]
-        _forbid(state, -1 - v, rows[v, CELL], base + random_below(state.random, base // 2 + 1))
-        base = numbers[TENURE_STAY]
-        _forbid(state, -1 - v, -1, base + random_below(state.random, base // 2 + 1))
-    elif x != NONE and rows[x, HEAD] > rows[v, HEAD]:
-        w = v
-        while w != x:
-            w = rows[w, MS]
-            _forbid(state, v, w, tenure)
-    else:
-        w = v
-        while rows[w, MP] != x:
-            w = rows[w, MP]
-            _forbid(state, w, v, tenure)
+    forbid_return(state, v, a, x)
     if not apply_move(given, state, v, a, x):
         numbers[STEPS_REFUSED] += 1
         return

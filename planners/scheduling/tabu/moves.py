@@ -25,7 +25,6 @@ from planners.scheduling.tabu.arrays import (
     MS,
     NEVER,
     NONE,
-    TABU_SLOTS,
     TAIL,
     Given,
     Int32,
@@ -47,12 +46,6 @@ def random_below(random: UInt64, limit: int) -> int:
     x ^= x << _17
     random[0] = x
     return (np.int64(x >> _33) * limit) >> 31
-
-
-@compiled
-def slot_of(a: int, b: int) -> int:
-    """The place of a pair in the tabu table (multiplicative hashing; Knuth, TAOCP 3, 6.4)."""
-    return ((a * 0x1E3779B97F4A7C15 + b * 0x42B2AE3D27D4EB4F) >> 40) & (TABU_SLOTS - 1)
 
 
 @compiled
@@ -156,13 +149,10 @@ def may_precede(given: Given, rows: Int32, u: int, y: int) -> bool:
 
 
 @compiled
-def estimate_segment(
-    given: Given, state: State, length: int, x: int, y: int, own_tail: int
-) -> int:
+def estimate_segment(given: Given, state: State, length: int, x: int, y: int) -> int:
     """Longest path through the first operations of ``state.segment`` in that order.
 
-    They run between x and y (NONE: nothing) on the cell of the first of them. ``own_tail`` is the
-    tail of an operation without successors that nothing follows.
+    They run between x and y (NONE: nothing) on the cell of the first of them.
     """
     rows, segment, heads = state.rows, state.segment, state.heads
     v = segment[0]
@@ -175,13 +165,13 @@ def estimate_segment(
         t = head + rows[u, DUR] + setup(given, rows, cell, u, v)
         head = max(job_ready(given, rows, v, cell), t)
         heads[i] = head
-    tail = max(job_tail(given, rows, v, cell, own_tail), before(given, rows, cell, v, y))
+    tail = max(job_tail(given, rows, v, cell), before(given, rows, cell, v, y))
     longest = head + rows[v, DUR] + tail
     for i in range(length - 2, -1, -1):
         w = v
         v = segment[i]
         t = tail + rows[w, DUR] + setup(given, rows, cell, v, w)
-        tail = max(job_tail(given, rows, v, cell, own_tail), t)
+        tail = max(job_tail(given, rows, v, cell), t)
         longest = max(longest, heads[i] + rows[v, DUR] + tail)
     return longest
 
@@ -215,9 +205,7 @@ def fill_backward(state: State, u: int, v: int) -> int:
 
 
 @compiled
-def best_insertion(
-    given: Given, state: State, v: int, a: int, own_tail: int, limit: int
-) -> tuple[int, int]:
+def best_insertion(given: Given, state: State, v: int, a: int, limit: int) -> tuple[int, int]:
     """Best place for v on the cell of its alternative a, which is not its present one.
 
     Returns:
@@ -227,7 +215,7 @@ def best_insertion(
     rows = state.rows
     k, duration = given.alt_cell[a], given.alt_dur[a]
     ready = job_ready(given, rows, v, k)
-    tail = job_tail(given, rows, v, k, own_tail)
+    tail = job_tail(given, rows, v, k)
     best, place = limit, NONE
     x, y = NONE, state.first[k]
     while True:

@@ -1,151 +1,143 @@
-"""The search as a whole: threads, elite plans, restarts between them, one deadline."""
+"""The search as a whole: threads with different dice, elite plans, one deadline."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from planners.scheduling.tabu import kernel
-from planners.scheduling.tabu.arrays import (
-    BEST,
-    ITERATION,
-    NONE,
-    SAMPLE,
-    TENURE,
-    Given,
-    Int32,
-    State,
-    new_state,
-)
-from planners.scheduling.tabu.construct import greedy
+from planners.scheduling.errors import ProblemError
+from planners.scheduling.tabu.arrays import Given, Int32
+from planners.scheduling.tabu.elite import ElitePool
 from planners.scheduling.tabu.graph_plan import GraphPlan, plan_from
 from planners.scheduling.tabu.graph_problem import GraphProblem
-from planners.scheduling.tabu.moves import random_below
-from planners.scheduling.tabu.relinking import between, distance
 from planners.scheduling.tabu.translate import search_unit, to_given
+from planners.scheduling.tabu.worker import Tuning, Worker
 
-PATIENCE = 30_000
-"""Steps without gain before a restart; 12,500 (Peng, Lu and Cheng 2015) was worse in 20 s."""
+BURST_S = 0.005
+"""How long compiled code runs before deadline and `should_stop` are looked at, about."""
 
-ELITE = 8
-BURST_S = 0.01
+FIRST_BURST = 20
+LARGEST_BURST = 50_000
 
-
-@dataclass(frozen=True, slots=True)
-class _Elite:
-    value: float
-    order: Int32
-    alternatives: Int32
-
-
-class _Pool:
-    """The best plans that differ from each other, shared by all threads."""
-
-    def __init__(self, given: Given, size: int) -> None:
-        self.given = given
-        self.size = size
-        self.plans: list[_Elite] = []
-        self.lock = threading.Lock()
-        self.place = np.zeros(len(given.alt_ptr) - 1, dtype=np.int32)
-        self.last = np.zeros(len(given.available), dtype=np.int32)
-
-    def offer(self, plan: _Elite) -> None:
-        with self.lock:
-            cells = self.given.alt_cell
-            near = max(1, len(plan.order) // 50)
-            for i, other in enumerate(self.plans):
-                apart = distance(
-                    plan.order,
-                    cells[plan.alternatives],
-                    other.order,
-                    cells[other.alternatives],
-                    self.place,
-                    self.last,
-                )
-                if apart < near:
-                    if plan.value < other.value:
-                        self.plans[i] = plan
-                    return
-            self.plans.append(plan)
-            self.plans.sort(key=lambda elite: elite.value)
-            del self.plans[self.size :]
-
-
-class _Worker:
-    """One searching thread."""
-
-    def __init__(self, given: Given, pool: _Pool, seed: int, tenure: int, topological: Int32
-    ) -> None:
-        self.given = given
-        self.pool = pool
-        self.state = new_state(given, seed)
-        self.state.numbers[TENURE] = tenure
-        self.best = np.inf
-        n = len(given.alt_ptr) - 1
-        self.order = np.zeros(n, dtype=np.int32)
-        self.alternatives = np.full(n, NONE, dtype=np.int32)
-        self.scratch = np.zeros((5, n), dtype=np.int32)
-        self.topological = topological
-        self.restarts = 0
-
-    def start(self, order: Int32, alternatives: Int32) -> None:
-        kernel.start_from(self.given, self.state, order, alternatives)
-
-    def start_greedily(self, disturb: int) -> None:
-        """Begin from a dispatched plan; ``disturb`` in per mille."""
-        greedy(
-            self.given,
-            self.state,
-            self.topological,
-            disturb,
-            self.scratch,
-            self.order,
-            self.alternatives,
-        )
-        self.start(self.order, self.alternatives)
-
-    def elite(self) -> _Elite:
-        state = self.state
-        order = np.lexsort((state.best_start, self.given.fixed == 0)).astype(np.int32)
-        return _Elite(float(state.numbers[BEST]), order, state.best_alt.copy())
-
-    def restart(self) -> None:
-        """Offer what was found, and begin between two elite plans."""
-        self.restarts += 1
-        self.pool.offer(self.elite())
-        with self.pool.lock:
-            plans = list(self.pool.plans)
-        random = self.state.random
-        if len(plans) < self.pool.size and random_below(random, 3) == 0 or len(plans) < 2:
-            self.start_greedily(200 + random_below(random, 600))
-            return
-        i = random_below(random, len(plans))
-        j = (i + 1 + random_below(random, len(plans) - 1)) % len(plans)
-        a, b = plans[i], plans[j]
-        between(
-            a.order,
-            a.alternatives,
-            b.order,
-            b.alternatives,
-            30 + random_below(random, 41),
-            random,
-            self.order,
-            self.alternatives,
-        )
-        self.start(self.order, self.alternatives)
+ROUND = 1_000
+"""Steps between two meetings of the threads in deterministic mode."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The best plan and what it took."""
+    """The best plan, the steps of all threads and how often they began anew."""
 
     plan: GraphPlan
     steps: int
     restarts: int
+
+
+class _Search:
+    """What the threads of one call share."""
+
+    def __init__(
+        self,
+        problem: GraphProblem,
+        seed: int,
+        workers: int,
+        target: float,
+        should_stop: Callable[[], bool],
+        on_improvement: Callable[[GraphPlan], None],
+        tuning: Tuning,
+    ) -> None:
+        self.problem = problem
+        self.target = target
+        self.should_stop = should_stop
+        self.on_improvement = on_improvement
+        self.given = to_given(problem, search_unit(problem))
+        pool = ElitePool(self.given, tuning.elite)
+        topological = problem.order.astype(np.int32)
+        self.crew = [
+            Worker(self.given, topological, pool, (seed << 8) + i, tuning) for i in range(workers)
+        ]
+        self.best: GraphPlan | None = None
+        self.best_value = np.inf
+        self.lock = threading.Lock()
+
+    def begin(self, worker: Worker, number: int, start: GraphPlan | None) -> None:
+        if start is not None and number % 2 == 0:
+            worker.start(
+                np.lexsort((start.start, ~self.problem.fixed)).astype(np.int32),
+                _alternatives_on(self.given, start),
+            )
+        else:
+            worker.start_greedily(300 * number)
+
+    def publish(self, worker: Worker) -> None:
+        """Tell of a worker's best plan if nobody had a better one."""
+        if worker.best_value >= self.best_value:
+            return
+        found = worker.best
+        n = len(found.order)
+        rank = np.empty(n, dtype=np.int64)
+        rank[found.order] = np.arange(n)
+        plan = plan_from(self.problem, self.given.alt_cell[found.alternatives], rank)
+        with self.lock:
+            self.best_value = min(self.best_value, found.value)
+            if self.best is None or plan.value < self.best.value:
+                self.best = plan
+                self.on_improvement(plan)
+
+    @property
+    def is_done(self) -> bool:
+        return self.should_stop() or (self.best is not None and self.best.value <= self.target)
+
+    def until(self, deadline: float, number: int, start: GraphPlan | None) -> None:
+        """One thread's work, against the clock."""
+        worker = self.crew[number]
+        self.begin(worker, number, start)
+        self.publish(worker)
+        burst = FIRST_BURST
+        while not self.is_done:
+            before = time.monotonic()
+            if before >= deadline:
+                return
+            goes_on = worker.search(burst, self.target)
+            self.publish(worker)
+            if not goes_on:
+                worker.restart()
+                self.publish(worker)
+                continue
+            spent = max(time.monotonic() - before, 1e-6)
+            left = max(0.0, deadline - before - spent)
+            wanted = burst * min(2.0, min(BURST_S, left) / spent)
+            burst = max(1, min(LARGEST_BURST, int(wanted)))
+
+    def rounds(self, iterations: int, start: GraphPlan | None) -> None:
+        """All threads' work in rounds, the same for the same seed on any machine."""
+        for number, worker in enumerate(self.crew):
+            self.begin(worker, number, start)
+            self.publish(worker)
+        with ThreadPoolExecutor(len(self.crew)) as threads:
+            left = iterations
+            while left > 0 and not self.is_done:
+                steps = min(ROUND, left)
+                left -= steps
+                going = threads.map(lambda w: w.search(steps, self.target), self.crew)
+                for worker, goes_on in zip(self.crew, list(going), strict=True):
+                    self.publish(worker)
+                    if not goes_on:
+                        worker.restart()
+                        self.publish(worker)
+
+
+def _alternatives_on(given: Given, plan: GraphPlan) -> Int32:
+    n = len(given.alt_ptr) - 1
+    owner = np.repeat(np.arange(n), np.diff(given.alt_ptr))
+    chosen = np.flatnonzero(given.alt_cell == plan.cell[owner])
+    alternatives = np.full(n, -1, dtype=np.int32)
+    alternatives[owner[chosen]] = chosen
+    return alternatives
 
 
 def search(
@@ -156,69 +148,43 @@ def search(
     iterations: int | None = None,
     seed: int = 0,
     workers: int = 1,
-    target: int = 0,
+    target: float = 0.0,
     should_stop: Callable[[], bool] = lambda: False,
     on_improvement: Callable[[GraphPlan], None] = lambda _: None,
-    options: dict[str, int] | None = None,
+    tuning: Tuning | None = None,
 ) -> SearchResult:
-    options = options or {}
-    unit = search_unit(problem)
-    given = to_given(problem, unit)
-    pool = _Pool(given, options.get("elite", ELITE))
-    patience = options.get("patience", PATIENCE)
-    tenure = options.get("tenure", 12)
-    samples = options.get("samples", 5)
-    crew = [_Worker(given, pool, seed * 1000 + i, tenure, problem.order.astype(np.int32)) for i in range(workers)]
-    lock = threading.Lock()
-    best: list[GraphPlan] = []
+    """Search until the deadline, or for a number of steps.
 
-    def publish(worker: _Worker) -> None:
-        value = worker.state.numbers[BEST]
-        if value >= worker.best:
-            return
-        worker.best = value
-        with lock:
-            plan = plan_from(
-                problem, given.alt_cell[worker.state.best_alt], worker.state.best_start
-            )
-            if not best or plan.value < best[0].value:
-                best[:] = [plan]
-                on_improvement(plan)
+    Args:
+        problem: The problem.
+        start: A plan to improve on; it need not be as good as a dispatched one. Every second
+            thread begins from it.
+        deadline: When to stop, by `time.monotonic`. Kept to within some milliseconds.
+        iterations: Steps of each thread instead of a deadline; then the result depends on
+            nothing but the arguments.
+        seed: Of the dice; the n-th thread throws its own.
+        workers: Threads; they run in parallel, for the compiled code holds no lock.
+        target: Stop as soon as the value is no more than this (a proven bound).
+        should_stop: Asked some hundred times per second, by every thread.
+        on_improvement: Told of every better plan, by the thread that found it.
+        tuning: How to search.
 
-    def work(i: int) -> None:
-        worker = crew[i]
-        worker.state.numbers[8] = options.get("moved", 12)
-        worker.state.numbers[9] = options.get("stay", 0)
-        worker.state.numbers[SAMPLE] = options.get("sample%d" % i, 0)
-        worker.start_greedily(300 * i)
-        publish(worker)
-        burst = 200
-        while not should_stop() and best[0].makespan > target:
-            now = time.monotonic()
-            if deadline is not None and now >= deadline:
-                break
-            if iterations is not None:
-                left = iterations - int(worker.state.numbers[ITERATION])
-                if left <= 0:
-                    break
-                burst = min(5_000, left)
-            made = kernel.run(given, worker.state, burst, patience, 0)
-            publish(worker)
-            if made < burst:
-                worker.restart()
-                publish(worker)
-            else:
-                spent = time.monotonic() - now
-                burst = max(10, min(100_000, int(burst * min(2.0, BURST_S / max(spent, 1e-6)))))
-
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(1, workers)]
-    for thread in threads:
-        thread.start()
-    work(0)
-    for thread in threads:
-        thread.join()
+    Raises:
+        ProblemError: Neither or both of deadline and iterations are given, or no workers.
+    """
+    if (deadline is None) == (iterations is None):
+        raise ProblemError("a search needs either a deadline or a number of iterations")
+    if workers < 1:
+        raise ProblemError(f"a search needs at least one worker, not {workers}")
+    run = _Search(problem, seed, workers, target, should_stop, on_improvement, tuning or Tuning())
+    if iterations is not None:
+        run.rounds(iterations, start)
+    else:
+        assert deadline is not None
+        limit = deadline
+        with ThreadPoolExecutor(workers) as threads:
+            list(threads.map(lambda number: run.until(limit, number, start), range(workers)))
+    assert run.best is not None
     return SearchResult(
-        best[0],
-        sum(int(w.state.numbers[ITERATION]) for w in crew),
-        sum(w.restarts for w in crew),
+        run.best, sum(w.steps for w in run.crew), sum(w.restarts for w in run.crew)
     )

@@ -10,12 +10,14 @@ from planners.scheduling.tabu.arrays import HAS_SETUP, HAS_TRANSPORT, SWITCHES, 
 from planners.scheduling.tabu.graph_problem import (
     FREE,
     NO_DUE,
+    UNPUBLISHED,
     GraphProblem,
     Terms,
     UnsupportedByGraph,
 )
 from planners.scheduling.tabu.graph_plan import GraphPlan
 
+NEVER_DUE = 1 << 30
 SEARCH_HORIZON = 1 << 28
 """Longest plan in search units; longer ones are searched in coarser units, and decoded exactly."""
 
@@ -141,6 +143,7 @@ def to_given(problem: GraphProblem, unit: int) -> Given:
     switches = np.zeros(SWITCHES, dtype=np.int64)
     switches[HAS_SETUP] = problem.setup.size > 0
     switches[HAS_TRANSPORT] = problem.transport.size > 0
+    published = problem.published_cell if len(problem.published_cell) else UNPUBLISHED
     table = np.array(alternatives, dtype=np.int64).reshape(-1, 2)
 
     def ints(values: object) -> np.typing.NDArray[np.int32]:
@@ -168,6 +171,21 @@ def to_given(problem: GraphProblem, unit: int) -> Given:
         sinks=ints(np.flatnonzero(np.diff(succ_ptr) == 0)),
         fixed=fixed.astype(np.uint8),
         switches=switches,
+        job=ints(problem.job),
+        due=np.minimum(NEVER_DUE, scaled(np.minimum(problem.due, NEVER_DUE * unit))),
+        late_cost=problem.terms.tardiness * problem.weight * unit * (problem.due < NO_DUE),
+        costs=np.array(
+            [
+                problem.terms.makespan * unit,
+                problem.terms.setup * unit,
+                problem.terms.moved,
+                problem.terms.shifted * unit,
+            ]
+        ),
+        published_cell=ints(np.where(fixed, UNPUBLISHED, published)),
+        published_start=scaled(problem.published_start)
+        if len(problem.published_start)
+        else ints(np.zeros(n)),
     )
 
 
