@@ -41,7 +41,7 @@ from planners.scheduling.tabu.compiled import compiled
 @compiled
 def job_ready(given: Given, rows: Int32, v: int, cell: int) -> int:
     """Earliest start of v on a cell as its release and predecessors allow."""
-    ready = rows[v, RELEASE]
+    ready: int = rows[v, RELEASE]
     jp = rows[v, JP]
     if jp >= 0:
         t = rows[jp, HEAD] + rows[jp, DUR] + rows[v, LAG_P]
@@ -63,12 +63,13 @@ def job_tail(given: Given, rows: Int32, v: int, cell: int) -> int:
     """Longest path to the target from the end of v on a cell, through its job's successors."""
     js = rows[v, JS]
     if js >= 0:
-        t = rows[js, TAIL] + rows[js, DUR] + rows[v, LAG_S]
+        t: int = rows[js, TAIL] + rows[js, DUR] + rows[v, LAG_S]
         if given.switches[HAS_TRANSPORT]:
             t += given.transport[cell, rows[js, CELL]]
         return max(t, NEVER)
     if js == NONE:
-        return rows[v, OWN_TAIL]
+        own: int = rows[v, OWN_TAIL]
+        return own
     tail = NEVER
     for i in range(given.succ_ptr[v], given.succ_ptr[v + 1]):
         s = given.succ_op[i]
@@ -84,17 +85,21 @@ def setup(given: Given, rows: Int32, cell: int, u: int, v: int) -> int:
     """Setup on the cell between u and v, or before its first operation v if u is NONE."""
     if not given.switches[HAS_SETUP]:
         return 0
+    gap: int
     if u == NONE:
-        return given.first_setup[cell, rows[v, FAMILY]]
-    return given.setup[given.setup_row[cell], rows[u, FAMILY], rows[v, FAMILY]]
+        gap = given.first_setup[cell, rows[v, FAMILY]]
+    else:
+        gap = given.setup[given.setup_row[cell], rows[u, FAMILY], rows[v, FAMILY]]
+    return gap
 
 
 @compiled
 def after(given: Given, rows: Int32, cell: int, u: int, v: int) -> int:
     """When the cell is ready for v if u runs before it (NONE: if v is the first)."""
-    if u < 0:
-        return 0 if u == FIXED else given.available[cell] + setup(given, rows, cell, u, v)
-    return rows[u, HEAD] + rows[u, DUR] + setup(given, rows, cell, u, v)
+    if u == FIXED:
+        return 0
+    at: int = given.available[cell] if u == NONE else rows[u, HEAD] + rows[u, DUR]
+    return at + setup(given, rows, cell, u, v)
 
 
 @compiled
@@ -102,7 +107,8 @@ def before(given: Given, rows: Int32, cell: int, v: int, w: int) -> int:
     """Tail of v through the operation w that runs after it on its cell (NONE: never)."""
     if w == NONE:
         return NEVER
-    return max(NEVER, rows[w, TAIL] + rows[w, DUR] + setup(given, rows, cell, v, w))
+    tail: int = rows[w, TAIL] + rows[w, DUR] + setup(given, rows, cell, v, w)
+    return max(NEVER, tail)
 
 
 @compiled
@@ -185,9 +191,7 @@ def load(given: Given, state: State, order: Int32, alternatives: Int32) -> None:
             earliest = 1 << 60
             for b in range(given.alt_ptr[v], given.alt_ptr[v + 1]):
                 k = given.alt_cell[b]
-                start = max(
-                    job_ready(given, rows, v, k), after(given, rows, k, state.last[k], v)
-                )
+                start = max(job_ready(given, rows, v, k), after(given, rows, k, state.last[k], v))
                 if start + given.alt_dur[b] < earliest:
                     earliest = start + given.alt_dur[b]
                     a = b

@@ -94,9 +94,7 @@ def durations_on(problem: GraphProblem, cell: Int64) -> Int64:
     return duration
 
 
-def plan_from(
-    problem: GraphProblem, cell: npt.ArrayLike, priority: npt.ArrayLike
-) -> GraphPlan:
+def plan_from(problem: GraphProblem, cell: npt.ArrayLike, priority: npt.ArrayLike) -> GraphPlan:
     """The plan in which each cell runs its operations by increasing priority, each asap.
 
     Args:

@@ -187,12 +187,13 @@ class GraphProblem:
         """``(n,)`` which operations are fixed."""
         if not len(self.fixed_cell):
             return np.zeros(len(self.job), dtype=np.bool_)
-        return self.fixed_cell != FREE
+        fixed: npt.NDArray[np.bool_] = self.fixed_cell != FREE
+        return fixed
 
     def _topological_order(self) -> list[int]:
         n = len(self.job)
         fixed = self.fixed
-        for v in np.flatnonzero(fixed):
+        for v in np.flatnonzero(fixed).tolist():
             for p in self.pred[self.pred_ptr[v] : self.pred_ptr[v + 1]]:
                 if not fixed[p]:
                     raise ProblemError(f"operation {v} is fixed, its predecessor {p} is not")

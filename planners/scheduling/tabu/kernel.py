@@ -5,7 +5,6 @@ from __future__ import annotations
 from planners.scheduling.tabu.arrays import (
     ALT,
     BEST,
-    CELL,
     HEAD,
     ITERATION,
     LAST_GAIN,
@@ -133,8 +132,7 @@ def _scan_other_cells(given: Given, state: State, v: int) -> None:
             if value < NOTHING:
                 value = max(value, closing)
                 if _promising(state, value, v, a, x) and (
-                    value < state.numbers[BEST]
-                    or not may_not_enter(state, v, given.alt_cell[a])
+                    value < state.numbers[BEST] or not may_not_enter(state, v, given.alt_cell[a])
                 ):
                     _take(state, value, v, a, x)
 

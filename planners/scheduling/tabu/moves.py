@@ -45,7 +45,7 @@ def random_below(random: UInt64, limit: int) -> int:
     x ^= x >> _7
     x ^= x << _17
     random[0] = x
-    return (np.int64(x >> _33) * limit) >> 31
+    return (int(np.int64(x >> _33)) * limit) >> 31
 
 
 @compiled
@@ -94,9 +94,7 @@ def trace_from(given: Given, state: State, last: int) -> int:
                     before_in_job = p
         if before_in_job == NONE:
             u = before_on_cell
-        elif before_on_cell == NONE:
-            u = before_in_job
-        elif random_below(state.random, 2):
+        elif before_on_cell == NONE or random_below(state.random, 2):
             u = before_in_job
         else:
             u = before_on_cell
@@ -113,7 +111,7 @@ def may_follow(given: Given, rows: Int32, u: int, x: int) -> bool:
     if js == NONE:
         return True
     if js >= 0:
-        return (
+        return bool(
             rows[x, HEAD] < rows[js, HEAD] + rows[js, DUR]
             or rows[js, TAIL] < rows[x, TAIL] + rows[x, DUR]
         )
@@ -134,7 +132,7 @@ def may_precede(given: Given, rows: Int32, u: int, y: int) -> bool:
     if jp == NONE:
         return True
     if jp >= 0:
-        return (
+        return bool(
             rows[jp, HEAD] < rows[y, HEAD] + rows[y, DUR]
             or rows[y, TAIL] < rows[jp, TAIL] + rows[jp, DUR]
         )
@@ -166,7 +164,7 @@ def estimate_segment(given: Given, state: State, length: int, x: int, y: int) ->
         head = max(job_ready(given, rows, v, cell), t)
         heads[i] = head
     tail = max(job_tail(given, rows, v, cell), before(given, rows, cell, v, y))
-    longest = head + rows[v, DUR] + tail
+    longest: int = head + rows[v, DUR] + tail
     for i in range(length - 2, -1, -1):
         w = v
         v = segment[i]
@@ -238,4 +236,5 @@ def closing_path(given: Given, rows: Int32, v: int) -> int:
     if not given.switches[HAS_SETUP] or w == NONE:
         return NEVER
     k = rows[v, CELL]
-    return after(given, rows, k, u, w) + rows[w, DUR] + rows[w, TAIL]
+    length: int = after(given, rows, k, u, w) + rows[w, DUR] + rows[w, TAIL]
+    return length

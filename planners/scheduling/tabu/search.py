@@ -123,7 +123,8 @@ class _Search:
             while left > 0 and not self.is_done:
                 steps = min(ROUND, left)
                 left -= steps
-                going = threads.map(lambda w: w.search(steps, self.target), self.crew)
+                count, target = len(self.crew), self.target
+                going = threads.map(Worker.search, self.crew, [steps] * count, [target] * count)
                 for worker, goes_on in zip(self.crew, list(going), strict=True):
                     self.publish(worker)
                     if not goes_on:
@@ -185,6 +186,4 @@ def search(
         with ThreadPoolExecutor(workers) as threads:
             list(threads.map(lambda number: run.until(limit, number, start), range(workers)))
     assert run.best is not None
-    return SearchResult(
-        run.best, sum(w.steps for w in run.crew), sum(w.restarts for w in run.crew)
-    )
+    return SearchResult(run.best, sum(w.steps for w in run.crew), sum(w.restarts for w in run.crew))

@@ -7,6 +7,7 @@ import numpy as np
 from planners.scheduling.problem import Assignment, SchedulingProblem
 from planners.scheduling.schedule import ObjectiveWeights, in_order
 from planners.scheduling.tabu.arrays import HAS_SETUP, HAS_TRANSPORT, SWITCHES, Given
+from planners.scheduling.tabu.graph_plan import GraphPlan
 from planners.scheduling.tabu.graph_problem import (
     FREE,
     NO_DUE,
@@ -15,7 +16,6 @@ from planners.scheduling.tabu.graph_problem import (
     Terms,
     UnsupportedByGraph,
 )
-from planners.scheduling.tabu.graph_plan import GraphPlan
 
 NEVER_DUE = 1 << 30
 SEARCH_HORIZON = 1 << 28
@@ -117,9 +117,7 @@ def to_given(problem: GraphProblem, unit: int) -> Given:
         if fixed[v]:
             alternatives.append((int(problem.fixed_cell[v]), int(problem.fixed_duration[v])))
         else:
-            alternatives.extend(
-                (cells[i], durations[i]) for i in range(pointer[v], pointer[v + 1])
-            )
+            alternatives.extend((cells[i], durations[i]) for i in range(pointer[v], pointer[v + 1]))
             kept.extend(range(pred_pointer[v], pred_pointer[v + 1]))
         alt_ptr.append(len(alternatives))
         pred_ptr.append(len(kept))
@@ -134,12 +132,13 @@ def to_given(problem: GraphProblem, unit: int) -> Given:
     if problem.setup.size and not first_setup.size:
         first_setup = np.zeros((m, problem.setup.shape[-1]), dtype=np.int64)
     first_setup = first_setup.copy()
-    for v in sorted(np.flatnonzero(fixed), key=lambda v: int(problem.fixed_start[v])):
-        k, end = problem.fixed_cell[v], problem.fixed_start[v] + problem.fixed_duration[v]
-        release[v] = problem.fixed_start[v]
+    pinned = np.flatnonzero(fixed)
+    for f in pinned[np.argsort(problem.fixed_start[pinned], kind="stable")].tolist():
+        k, end = problem.fixed_cell[f], problem.fixed_start[f] + problem.fixed_duration[f]
+        release[f] = problem.fixed_start[f]
         available[k] = max(available[k], end)
         if problem.setup.size:
-            first_setup[k] = problem.setup[problem.setup_row[k], problem.family[v]]
+            first_setup[k] = problem.setup[problem.setup_row[k], problem.family[f]]
     switches = np.zeros(SWITCHES, dtype=np.int64)
     switches[HAS_SETUP] = problem.setup.size > 0
     switches[HAS_TRANSPORT] = problem.transport.size > 0
@@ -162,9 +161,7 @@ def to_given(problem: GraphProblem, unit: int) -> Given:
         transport=scaled(problem.transport.reshape(-1, m if problem.transport.size else 1)),
         setup=scaled(problem.setup if problem.setup.size else np.zeros((0, 1, 1), np.int64)),
         setup_row=ints(problem.setup_row),
-        first_setup=scaled(
-            first_setup if problem.setup.size else np.zeros((0, 1), np.int64)
-        ),
+        first_setup=scaled(first_setup if problem.setup.size else np.zeros((0, 1), np.int64)),
         available=scaled(available),
         release=scaled(release),
         family=ints(problem.family if problem.setup.size else np.zeros(n)),

@@ -93,7 +93,7 @@ def evaluate(given: Given, state: State) -> float:
         j = given.job[v]
         completion[j] = max(completion[j], t)
     numbers[MAKESPAN] = end
-    value = (
+    value: float = (
         given.costs[MAKESPAN_COST] * end
         + given.costs[SETUP_COST] * numbers[SETUP_TIME]
         + given.costs[MOVED_COST] * numbers[MOVED_COUNT]
@@ -204,7 +204,8 @@ def aim_at(given: Given, state: State, target: int) -> int:
     change = target != state.numbers[TARGET]
     for i in range(len(given.sinks)):
         v = given.sinks[i]
-        hit = target in (END_OF_PLAN, given.job[v])
+        job = given.job[v]
+        hit = target == END_OF_PLAN or target == job
         if change:
             rows[v, OWN_TAIL] = 0 if hit else NEVER
         if hit:
@@ -224,7 +225,7 @@ def aim_at(given: Given, state: State, target: int) -> int:
 @compiled
 def _offer(state: State, count: int, score: float, move: tuple[int, int, int, bool]) -> int:
     """Keep a candidate if it is among the best; returns how many there are."""
-    limit = state.numbers[CANDIDATES]
+    limit: int = state.numbers[CANDIDATES]
     scores, candidate = state.score, state.candidate
     if count == limit and score >= scores[count - 1]:
         return count
@@ -245,7 +246,7 @@ def _score(given: Given, state: State, end: int, v: int, a: int, x: int) -> floa
     """What the target would cost if it ended then, and what setups and stability would change."""
     rows, target = state.rows, state.numbers[TARGET]
     if target == END_OF_PLAN:
-        value = given.costs[MAKESPAN_COST] * end
+        value: float = given.costs[MAKESPAN_COST] * end
     else:
         # Before its due date, earlier is still a little better: it makes room for others.
         late = end - given.due[target]

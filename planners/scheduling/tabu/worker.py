@@ -1,4 +1,4 @@
-"""One searching thread: bursts of compiled steps, and where it goes on when nothing more is gained."""
+"""One searching thread: bursts of compiled steps, and where it begins anew when they stall."""
 
 from __future__ import annotations
 
@@ -54,6 +54,8 @@ class Tuning:
     elite: int = 8
     children: int = 1
     trial: int = 500
+    nearest: int = 30
+    spread: int = 41
 
 
 def _candidates(given: Given) -> int:
@@ -153,7 +155,9 @@ class Worker:
         j = (i + 1 + random_below(random, len(plans) - 1)) % len(plans)
         found: Elite | None = None
         for _ in range(self._tuning.children):
-            self._start_between(plans[i], plans[j], 30 + random_below(random, 41))
+            self._start_between(
+                plans[i], plans[j], self._tuning.nearest + random_below(random, self._tuning.spread)
+            )
             if self._tuning.children > 1:
                 self.search(self._tuning.trial, 0.0)
                 if found is None or self.best_value < found.value:
