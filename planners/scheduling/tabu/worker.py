@@ -1,0 +1,179 @@
+"""One searching thread: bursts of compiled steps, and where it begins anew when they stall."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from planners.scheduling.tabu import kernel, weighted
+from planners.scheduling.tabu.arrays import (
+    BEST,
+    BEST_VALUE,
+    CANDIDATES,
+    ITERATION,
+    MAKESPAN_COST,
+    MOST_CANDIDATES,
+    NONE,
+    SAMPLE,
+    TENURE,
+    TENURE_MOVED,
+    TENURE_STAY,
+    Given,
+    Int32,
+    new_state,
+)
+from planners.scheduling.tabu.construct import greedy
+from planners.scheduling.tabu.elite import Elite, ElitePool
+from planners.scheduling.tabu.moves import random_below
+from planners.scheduling.tabu.relinking import between
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What the search may be tuned by; the defaults were measured on the public instances.
+
+    Attributes:
+        patience: Steps without gain before a restart (30,000 beat 12,500 within 20 s).
+        tenure: Steps for which two operations keep their new order, at least.
+        tenure_moved: Steps for which an operation may not return to a cell, at least.
+        tenure_stay: Steps for which an operation may not change its cell again, at least.
+        sample: Critical operations looked at in a step; 0: all.
+        candidates: Candidates valued exactly in a step (weighted objective only); 0: by size.
+        elite: Plans that are kept for restarts.
+        children: Plans tried at a restart, of which the best is searched on.
+        trial: Steps of each of these trials.
+    """
+
+    patience: int = 30_000
+    tenure: int = 9
+    tenure_moved: int = 15
+    tenure_stay: int = 6
+    sample: int = 0
+    candidates: int = 0
+    elite: int = 8
+    children: int = 1
+    trial: int = 500
+    nearest: int = 30
+    spread: int = 41
+
+
+def _candidates(given: Given) -> int:
+    """How many candidates to value exactly: about 10 of 300 operations, 30 of 1,000."""
+    n = len(given.alt_ptr) - 1
+    return max(5, min(MOST_CANDIDATES, n // 30))
+
+
+class Worker:
+    """One thread's plan, its memory, and its dice."""
+
+    def __init__(
+        self, given: Given, topological: Int32, pool: ElitePool, seed: int, tuning: Tuning
+    ) -> None:
+        n = len(given.alt_ptr) - 1
+        self._given = given
+        self._topological = topological
+        self._pool = pool
+        self._tuning = tuning
+        self._plain = (
+            not given.late_cost.any()
+            and given.costs[MAKESPAN_COST] > 0
+            and not np.delete(given.costs, MAKESPAN_COST).any()
+        )
+        self._order = np.zeros(n, dtype=np.int32)
+        self._alternatives = np.full(n, NONE, dtype=np.int32)
+        self._scratch = np.zeros((5, n), dtype=np.int32)
+        self._state = new_state(given, seed)
+        self._restarts = 0
+        numbers = self._state.numbers
+        numbers[TENURE] = tuning.tenure
+        numbers[TENURE_MOVED] = tuning.tenure_moved
+        numbers[TENURE_STAY] = tuning.tenure_stay
+        numbers[SAMPLE] = tuning.sample
+        numbers[CANDIDATES] = min(tuning.candidates or _candidates(given), MOST_CANDIDATES)
+
+    @property
+    def steps(self) -> int:
+        """Steps made so far."""
+        return int(self._state.numbers[ITERATION])
+
+    @property
+    def restarts(self) -> int:
+        """Times it began anew."""
+        return self._restarts
+
+    @property
+    def best(self) -> Elite:
+        """The best plan since the last start."""
+        state = self._state
+        order = np.lexsort((state.best_start, self._given.fixed == 0)).astype(np.int32)
+        return Elite(self.best_value, order, state.best_alt.copy())
+
+    @property
+    def best_value(self) -> float:
+        """Objective of the best plan since the last start, in search units."""
+        if self._plain:
+            return float(self._state.numbers[BEST] * self._given.costs[MAKESPAN_COST])
+        return float(self._state.values[BEST_VALUE])
+
+    def start(self, order: Int32, alternatives: Int32) -> None:
+        """Begin from the plan with this order and these alternatives."""
+        begin = kernel.start_from if self._plain else weighted.start_from
+        begin(self._given, self._state, order, alternatives)
+
+    def start_greedily(self, disturb: int) -> None:
+        """Begin from a dispatched plan; so many per mille of the priorities are chance."""
+        greedy(
+            self._given,
+            self._state,
+            self._topological,
+            disturb,
+            self._scratch,
+            self._order,
+            self._alternatives,
+        )
+        self.start(self._order, self._alternatives)
+
+    def search(self, steps: int, target: float) -> bool:
+        """Make so many steps; False: it stopped before, out of patience or at the target."""
+        patience = self._tuning.patience
+        if self._plain:
+            end = int(target / self._given.costs[MAKESPAN_COST])
+            return kernel.run(self._given, self._state, steps, patience, end) == steps
+        return weighted.run(self._given, self._state, steps, patience, target) == steps
+
+    def restart(self) -> None:
+        """Offer the best plan to the pool, and begin on the way between two of its plans."""
+        self._restarts += 1
+        self._pool.offer(self.best)
+        plans = self._pool.plans()
+        random = self._state.random
+        if len(plans) < 2 or (not self._pool.is_full and random_below(random, 3) == 0):
+            self.start_greedily(200 + random_below(random, 600))
+            return
+        i = random_below(random, len(plans))
+        j = (i + 1 + random_below(random, len(plans) - 1)) % len(plans)
+        found: Elite | None = None
+        for _ in range(self._tuning.children):
+            self._start_between(
+                plans[i], plans[j], self._tuning.nearest + random_below(random, self._tuning.spread)
+            )
+            if self._tuning.children > 1:
+                self.search(self._tuning.trial, 0.0)
+                if found is None or self.best_value < found.value:
+                    found = self.best
+        if found is not None:
+            self.start(found.order, found.alternatives)
+
+    def _start_between(self, a: Elite, b: Elite, percent: int) -> None:
+        between(
+            a.order,
+            a.alternatives,
+            b.order,
+            b.alternatives,
+            percent,
+            self._state.random,
+            self._order,
+            self._alternatives,
+        )
+        self.start(self._order, self._alternatives)
