@@ -108,7 +108,7 @@ def _plan_batch(
     took_s = time.monotonic() - begin_s
     chart = _chart(model, batch, start, found)
     page = write_html(gantt, chart) if gantt is not None else None
-    objective = found.schedule.objective
+    reached = found.schedule.objective
     if as_json:
         print_json(
             {
@@ -116,9 +116,9 @@ def _plan_batch(
                 "start": start.isoformat(),
                 "status": found.schedule.status,
                 "engine": found.schedule.engine,
-                "makespan": objective.makespan_ms,
+                "makespan": reached.makespan_ms,
                 "lower_bound": found.schedule.lower_bound,
-                "objective": asdict(objective),
+                "objective": asdict(reached),
                 "first_feasible_s": round(found.schedule.first_feasible_s, 4),
                 "wall_s": round(took_s, 3),
                 "assignments": [

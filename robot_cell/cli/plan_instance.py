@@ -99,8 +99,8 @@ def _makespan() -> ObjectiveWeights:
     """What public files are compared by."""
     from planners.scheduling import ObjectiveWeights
 
-    names = [field.name for field in fields(ObjectiveWeights) if field.name != "left_shift"]
-    return ObjectiveWeights(**{**dict.fromkeys(names, 0.0), "makespan": 1.0, "left_shift": False})
+    chosen: dict[str, Any] = {field.name: 0.0 for field in fields(ObjectiveWeights)}
+    return ObjectiveWeights(**chosen | {"makespan": 1.0, "left_shift": False})
 
 
 def _as_dict(path: Path, form: str, found: Schedule) -> dict[str, Any]:
