@@ -11,8 +11,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
 from types import TracebackType
 from typing import Any, Final
 
@@ -24,9 +22,19 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from robot_cell_interfaces.msg import CellState
 from robot_cell_interfaces.srv import CancelJob, CellCommand, GetJobs, GetSchedule, SubmitBatch
 
+from robot_cell.client.views import (
+    CellStateView,
+    CommandResult,
+    JobView,
+    ScheduleView,
+    SubmitResult,
+    cell_state_view,
+    job_view,
+    schedule_view,
+    submit_result,
+)
 from robot_cell.errors import RobotCellError
 from robot_cell.model import JobOrder
-from robot_cell.model.packml import State
 
 ANSWER_S: Final = 10.0
 PLANNING_S: Final = 120.0
@@ -36,7 +44,6 @@ SUBMIT_AGAIN_S: Final = 15.0
 """After this long without an answer the batch is sent again."""
 
 _POLL_S: Final = 0.05
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _READY: Final = ("Idle", "Starting", "Execute", "Completing", "Complete")
 _LATCHED: Final = QoSProfile(
     depth=1,
@@ -47,102 +54,6 @@ _LATCHED: Final = QoSProfile(
 
 class PlantNotReachable(RobotCellError):
     """No plant answers."""
-
-
-@dataclass(frozen=True)
-class InputErrorView:
-    """One thing that is wrong in a batch."""
-
-    file: str
-    row: int
-    column: str
-    value: str
-    expected: str
-    message: str
-
-
-@dataclass(frozen=True)
-class SubmitResult:
-    """What became of a batch."""
-
-    accepted: bool
-    order_ids: tuple[str, ...]
-    already_known: tuple[str, ...]
-    errors: tuple[InputErrorView, ...]
-    message: str
-
-
-@dataclass(frozen=True)
-class CommandResult:
-    """Whether a request was obeyed."""
-
-    success: bool
-    message: str
-
-
-@dataclass(frozen=True)
-class JobView:
-    """One job order; `promised_ns` and `finished_ns` are None while unknown."""
-
-    order_id: str
-    product: str
-    quantity: int
-    done: int
-    failed: int
-    status: str
-    release_ns: int
-    due_ns: int
-    promised_ns: int | None
-    finished_ns: int | None
-    priority: int
-    customer: str
-    message: str
-
-
-@dataclass(frozen=True)
-class OperationView:
-    """One operation of the schedule; actual times are None until they are known."""
-
-    operation_id: str
-    order_id: str
-    unit: int
-    operation: str
-    cell: str
-    program: str
-    planned_start_ns: int
-    planned_end_ns: int
-    status: str
-    actual_start_ns: int | None
-    actual_end_ns: int | None
-
-
-@dataclass(frozen=True)
-class ScheduleView:
-    """The published schedule; revision 0 before the first."""
-
-    revision: int
-    start: datetime
-    engine: str
-    makespan_ns: int
-    lower_bound_ns: int
-    operations: tuple[OperationView, ...]
-
-
-@dataclass(frozen=True)
-class CellStateView:
-    """What a cell says of itself."""
-
-    cell: str
-    state: str
-    operation_id: str
-    order_id: str
-    unit: int
-    program: str
-    step: int
-    steps: int
-    progress: float
-    message: str
-    at_ns: int
 
 
 class PlantClient:
@@ -231,40 +142,13 @@ class PlantClient:
             except PlantNotReachable:
                 if not left:
                     raise
-        errors = tuple(
-            InputErrorView(e.file, e.row, e.column, e.value, e.expected, e.message)
-            for e in answer.errors
-        )
-        return SubmitResult(
-            answer.accepted,
-            tuple(answer.order_ids),
-            tuple(answer.already_known),
-            errors,
-            answer.message,
-        )
+        return submit_result(answer)
 
     def jobs(self, order_ids: Sequence[str] = ()) -> list[JobView]:
         """Job orders and what has become of them; all of them without ids."""
         answer = self._call("/get_jobs", GetJobs.Request(order_ids=list(order_ids)))
         start_ns = self._start_ns()
-        return [
-            JobView(
-                order_id=job.order_id,
-                product=job.product,
-                quantity=job.quantity,
-                done=job.done,
-                failed=job.failed,
-                status=job.status,
-                release_ns=job.release_ns - start_ns,
-                due_ns=job.due_ns - start_ns,
-                promised_ns=None if job.promised_ns < 0 else job.promised_ns - start_ns,
-                finished_ns=None if job.finished_ns < 0 else job.finished_ns - start_ns,
-                priority=job.priority,
-                customer=job.customer,
-                message=job.message,
-            )
-            for job in answer.jobs
-        ]
+        return [job_view(job, start_ns) for job in answer.jobs]
 
     def cancel(self, order_id: str, reason: str, asked_by: str) -> CommandResult:
         """Cancel what has not begun of an order."""
@@ -274,30 +158,7 @@ class PlantClient:
 
     def schedule(self) -> ScheduleView:
         """The published schedule with what has become of it."""
-        message = self._call("/get_schedule", GetSchedule.Request()).schedule
-        return ScheduleView(
-            revision=message.revision,
-            start=_EPOCH + timedelta(microseconds=message.start_unix_ns // 1000),
-            engine=message.engine,
-            makespan_ns=message.makespan_ns,
-            lower_bound_ns=message.lower_bound_ns,
-            operations=tuple(
-                OperationView(
-                    operation_id=o.operation_id,
-                    order_id=o.order_id,
-                    unit=o.unit,
-                    operation=o.operation,
-                    cell=o.cell,
-                    program=o.program,
-                    planned_start_ns=o.planned_start_ns,
-                    planned_end_ns=o.planned_end_ns,
-                    status=o.status,
-                    actual_start_ns=_known(o.actual_start_ns),
-                    actual_end_ns=_known(o.actual_end_ns),
-                )
-                for o in message.operations
-            ),
-        )
+        return schedule_view(self._call("/get_schedule", GetSchedule.Request()).schedule)
 
     # -- cells ----------------------------------------------------------------------------------
 
@@ -399,23 +260,7 @@ class PlantClient:
                 )
 
     def _on_state(self, message: Any) -> None:
-        view = CellStateView(
-            cell=message.cell,
-            state=State(message.state).label,
-            operation_id=message.operation_id,
-            order_id=message.order_id,
-            unit=message.unit,
-            program=message.program,
-            step=message.step,
-            steps=message.steps,
-            progress=message.progress,
-            message=message.message,
-            at_ns=message.stamp.sec * 1_000_000_000 + message.stamp.nanosec,
-        )
+        view = cell_state_view(message)
         with self._changed:
             self._states[view.cell] = view
             self._changed.notify_all()
-
-
-def _known(value: int) -> int | None:
-    return None if value < 0 else value
