@@ -25,14 +25,6 @@ MAX_SEGMENTS: Final = 40_000
 _HEAD_BYTES: Final = 4096
 
 
-class Order(IntEnum):
-    """What the node asks of the servo."""
-
-    NONE = 0
-    FOLLOW = 1
-    STOP = 2
-
-
 class Outcome(IntEnum):
     """How the last order ended."""
 
@@ -115,15 +107,12 @@ class Horizon:
         words = self._words
         words[2] = count
         words[3] = int(goal_time_tolerance_s * 1e9)
-        words[1] = Order.FOLLOW
         words[0] += 1
         return int(words[0])
 
-    def stop(self) -> int:
-        """Order a stop on the path; returns the order's number."""
-        self._words[1] = Order.STOP
-        self._words[0] += 1
-        return int(self._words[0])
+    def stop(self) -> None:
+        """Void every order so far: the one that runs stops on its path, one not begun never will."""
+        self._words[1] = self._words[0]
 
     def measured(self) -> Measured | None:
         """The last measurement, None before the first one."""
@@ -152,9 +141,13 @@ class Horizon:
 
     # -- the servo's side -----------------------------------------------------------------------
 
-    def order(self) -> tuple[int, Order]:
-        """The number and kind of the newest order."""
-        return int(self._words[0]), Order(int(self._words[1]))
+    def order(self) -> int:
+        """The number of the newest order."""
+        return int(self._words[0])
+
+    def stopped(self) -> int:
+        """The number up to which orders are void."""
+        return int(self._words[1])
 
     def trajectory(self) -> tuple[Segments, Array, int]:
         """Copies of the ordered segments and tolerances (3, n), and the goal's time in ns."""

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from drivers.arms import ArmDriver, ArmError, ArmTimeout, load_arm_driver
 from drivers.time_page import TimePage
 from robot_cell.execution.heartbeat import Heartbeat
-from robot_cell.execution.horizon import Horizon, Order, Outcome
+from robot_cell.execution.horizon import Horizon, Outcome
 from robot_cell.execution.segments import Segments
 
 Array = NDArray[np.float64]
@@ -89,7 +89,7 @@ class Servo:
         self._announce = announce
         self._motion: Motion | None = None
         self._hold: Array | None = None
-        self._seen_order = horizon.order()[0]
+        self._seen_order = horizon.order()
         self._count = 1
         self._step_s = 0.001
 
@@ -144,20 +144,21 @@ class Servo:
         self._driver.write(block)
 
     def _take_order(self, now_ns: int, positions: Array) -> None:
-        number, order = self._horizon.order()
-        if number == self._seen_order:
-            return
-        self._seen_order = number
-        if order is Order.STOP:
+        number = self._horizon.order()
+        if number != self._seen_order:
+            self._seen_order = number
+            segments, tolerances, goal_time_ns = self._horizon.trajectory()
             if self._motion is not None:
-                self._motion.stopping = True
-                self._motion.failed = Outcome.STOPPED
+                self._finish(now_ns, positions, Outcome.STOPPED)
+            path, goal, stopped = tolerances
+            self._motion = Motion(number, segments, path, goal, stopped, goal_time_ns)
+        motion = self._motion
+        if motion is None or motion.stopping or motion.order > self._horizon.stopped():
             return
-        segments, tolerances, goal_time_ns = self._horizon.trajectory()
-        if self._motion is not None:
+        motion.stopping = True
+        motion.failed = Outcome.STOPPED
+        if motion.path_s == 0.0:  # stopped before its first setpoint
             self._finish(now_ns, positions, Outcome.STOPPED)
-        path, goal, stopped = tolerances
-        self._motion = Motion(number, segments, path, goal, stopped, goal_time_ns)
 
     def _judge(self, now_ns: int, positions: Array, velocities: Array) -> None:
         motion = self._motion

@@ -30,7 +30,7 @@ from robot_cell.store import JournalError, open_journal
 
 AT_HOME_RAD: Final = 0.02
 AT_REST: Final = (State.STOPPED, State.ABORTED)
-MEASURED_WITHIN_S: Final = 2.0
+MEASURED_WITHIN_S: Final = 10.0
 FEEDBACK_EVERY_S: Final = 0.5
 """The published state tells of every step; the action's feedback only that work goes on."""
 
@@ -71,7 +71,7 @@ class CellNode(PlantNode):
         self._journal = open_journal(self.run_dir / "journal.db")
         self._states = self.create_publisher(CellState, "state", LATCHED)
         self._control = CellControl(self.cell_name, self._on_change)
-        self._arm = ActionArm(self, self.clock, self.cell_name, self._joints)
+        self._arm = ActionArm(self, self.clock, self.cell_name, self._joints, self._control.ending)
         self._fixtures = ActionFixtures(
             self, self.clock, self.cell_name, lambda: self._control.epoch
         )
@@ -169,6 +169,8 @@ class CellNode(PlantNode):
                     self._arm.stop()
                 self._ask(command, f"{command.label} by {request.asked_by or 'nobody named'}")
                 response.success = True
+                if stopping:  # one that began before the cell's state forbade it
+                    self._arm.stop()
             except CommandRefusedError as error:
                 response.message = str(error)
             asked = self._journal.command(

@@ -40,15 +40,20 @@ class GoalCall:
         self._client = client
         self._goal = goal
         self._handle: Any = None
+        self._unwanted = False
         self._on_end = on_end
         self._on_feedback = on_feedback
         self._executor = node.executor
         self._executor.create_task(self._send)
 
     def cancel(self) -> None:
-        """Ask for the goal's cancellation, if it is under way; does not wait."""
+        """Ask for the goal's cancellation, as soon as it has been accepted; does not wait."""
+        self._executor.create_task(self._cancel)
+
+    def _cancel(self) -> None:
+        self._unwanted = True
         if self._handle is not None:
-            self._executor.create_task(self._handle.cancel_goal_async)
+            self._handle.cancel_goal_async()
 
     def _send(self) -> None:
         sent = self._client.send_goal_async(self._goal, feedback_callback=self._on_feedback)
@@ -60,6 +65,8 @@ class GoalCall:
         if self.accepted:
             self._handle = handle
             handle.get_result_async().add_done_callback(self._take_result)
+            if self._unwanted:
+                handle.cancel_goal_async()
         self.answered.set()
 
     def _take_result(self, got: Any) -> None:

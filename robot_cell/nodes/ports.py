@@ -31,14 +31,24 @@ def duration(seconds: float) -> Duration:
 
 
 class ActionArm:
-    """The arm behind a FollowJointTrajectory server, ours or any vendor's."""
+    """The arm behind a FollowJointTrajectory server, ours or any vendor's.
+
+    Args:
+        stopped: whether the cell may not move now; asked once a motion can be stopped.
+    """
 
     def __init__(
-        self, node: Node, clock: PlantClock, cell: str, joint_names: tuple[str, ...]
+        self,
+        node: Node,
+        clock: PlantClock,
+        cell: str,
+        joint_names: tuple[str, ...],
+        stopped: Callable[[], bool],
     ) -> None:
         self._clock = clock
         self._peer = f"{cell}/arm"
         self._joints = joint_names
+        self._stopped = stopped
         self._node = node
         self._client = ActionClient(node, FollowJointTrajectory, "arm/follow_joint_trajectory")
         self._call: GoalCall | None = None
@@ -79,12 +89,14 @@ class ActionArm:
 
         signals = self._clock.seq(self._peer)
         call = GoalCall(self._node, self._client, goal, on_feedback=on_feedback)
+        with self._lock:
+            self._call = call
+        if self._stopped():
+            call.cancel()  # whoever stopped the cell a moment ago found no motion to stop
         try:
             await_now(call.answered, "the arm")
             if not call.accepted:
                 return MotionOutcome(False, "the arm refused the goal")
-            with self._lock:
-                self._call = call
             deadline_ns = self._clock.now_ns() + int((motion.duration_s + _ARM_SLACK_S) * 1e9)
             await_peer(self._clock, call.ended, self._peer, signals, deadline_ns, "the arm")
         except NoAnswerError as error:

@@ -152,6 +152,20 @@ def test_a_stop_stays_on_the_path_and_never_jumps(bench) -> None:
     assert stream[-1] < move(0.8).positions(np.array([before_s + STOP_S]))[0, 0]
 
 
+def test_a_stop_ends_an_order_that_the_servo_has_not_seen_yet(bench) -> None:
+    """Ordered and stopped within one period: nothing moves, and whoever waits is told."""
+    horizon, arm, servo, announced = bench
+    number = order(horizon, move(0.8))
+    horizon.stop()
+    assert turn(servo, announced) == 1
+    assert (horizon.result().order, horizon.result().outcome) == (number, Outcome.STOPPED)
+    assert np.all(np.concatenate(arm.written) == 0.0)
+    announced.clear()
+    assert order(horizon, move(0.8)) > number
+    turn(servo, announced)
+    assert horizon.result().outcome is Outcome.DONE, "a stop voids what was ordered before it only"
+
+
 def test_a_lost_arm_fails_the_motion_and_is_held_where_it_comes_back(bench) -> None:
     horizon, arm, servo, announced = bench
     order(horizon, move(0.8))
