@@ -251,7 +251,10 @@ class Robot:
         Raises:
             UnreachablePoseError: there is no solution within the joint limits.
         """
-        return self.inverse_sorted(transform_base_tool, q_near)[0]
+        near = np.asarray(q_near, dtype=float)
+        q = self._reachable(transform_base_tool, near)
+        nearest: Array = q[np.abs(q - near).max(axis=1).argmin()]
+        return nearest
 
     def inverse_sorted(self, transform_base_tool: Array, q_near: Array) -> list[Array]:
         """Every branch, each joint at its turn nearest `q_near`, the nearest branch first.
@@ -260,11 +263,7 @@ class Robot:
             UnreachablePoseError: there is no solution within the joint limits.
         """
         near = np.asarray(q_near, dtype=float)
-        elbow = float(self.elbow_angle(near)[0]) if self.dof == 7 else None
-        found = self.inverse(transform_base_tool, near, elbow_rad=elbow)
-        q = found.q[found.within_limits]
-        if len(q) == 0:
-            q = self._other_free_joints(found, transform_base_tool, near)
+        q = self._reachable(transform_base_tool, near)
         distance = np.abs(q - near).max(axis=1)
         unique: list[Array] = []
         for k in np.argsort(distance, kind="stable"):
@@ -299,6 +298,17 @@ class Robot:
         """Whether every joint of (..., 6) is within its position limits (slack 1e-9 rad)."""
         inside = (q >= self.lower - LIMIT_SLACK_RAD) & (q <= self.upper + LIMIT_SLACK_RAD)
         return np.asarray(inside.all(axis=-1))
+
+    def _reachable(self, transform_base_tool: Array, near: Array) -> Array:
+        """Solutions (k, 6) of one pose within the limits, at their turns nearest `near`.
+
+        Raises:
+            UnreachablePoseError: there are none.
+        """
+        elbow = float(self.elbow_angle(near)[0]) if self.dof == 7 else None
+        found = self.inverse(transform_base_tool, near, elbow_rad=elbow)
+        q: Array = found.q[found.limit_distance_rad >= -LIMIT_SLACK_RAD]
+        return q if len(q) else self._other_free_joints(found, transform_base_tool, near)
 
     def _other_free_joints(self, found: InverseSolutions, pose: Array, near: Array) -> Array:
         """Solutions of a singular pose whose free joint has to be elsewhere than at `near`.
