@@ -26,7 +26,7 @@ _SOFT: Final = 0.15
 _NEAR: Final = 0.2
 """Pose error (m and rad) of a position that counts as on the way to the pose."""
 
-_STEPS_RAD: Final = (0.01, 0.03, 0.1, 0.25, 0.6)
+_STEPS_RAD: Final = (0.02, 0.08, 0.3)
 _TRIES: Final = 64
 _GOLDEN_RAD: Final = 2.399963229728653
 
@@ -117,7 +117,7 @@ def find_partners(
             length = _STEPS_RAD[k // 2] if k % 2 == 0 else -_STEPS_RAD[k // 2]
             for j in range(n):
                 trial[j] = q[b, j] + length * direction[j]
-            size = refine(chain, pose, trial, 1e-12, 40, frames, jacobian, matrix, error, step)
+            size = refine(chain, pose, trial, 1e-12, 20, frames, jacobian, matrix, error, step)
             known = not size < accepted
             for c in range(BRANCHES):
                 known = known or (valid[c] and apart(trial, q[c]) < _SAME_RAD)
