@@ -1,25 +1,45 @@
-"""Reads a six-axis arm from URDF or xacro: joints, limits and collision shapes, checked here."""
+"""What an arm is: joints, limits, frames, collision shapes and drives, as its file tells them."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-from xml.etree import ElementTree
-
-import numpy as np
 
 from planners.arrays import Array
 from planners.kinematics.errors import ArmDescriptionError
-from planners.kinematics.shapes import Box, Cylinder, Shape, Sphere
+from planners.kinematics.shapes import MeshFile, Shape
 
-AXES: Final = 6
+
+@dataclass(frozen=True)
+class Drive:
+    """Losses of one joint's drive, seen from the joint.
+
+    Attributes:
+        coulomb_nm: friction that does not depend on speed, N m.
+        viscous_nm_s: friction per speed, N m s/rad.
+        copper_w_nm2: heat in the windings per torque squared, W/(N m)^2.
+        estimated: whether they are a rule of thumb (`energy.py`) and not the maker's or measured.
+    """
+
+    coulomb_nm: float
+    viscous_nm_s: float
+    copper_w_nm2: float
+    estimated: bool
 
 
 @dataclass(frozen=True, eq=False)
 class Joint:
-    """One revolute joint; limits in rad, rad/s, N m, rad/s^2, rad/s^3."""
+    """One revolute joint; limits in rad, rad/s, N m, rad/s^2, rad/s^3.
+
+    Attributes:
+        name: as in the file. child: the link that it moves.
+        transform_parent_joint: (4, 4) pose at zero in the frame of the joint before it.
+        axis: (3,) unit direction in its own frame.
+        estimated: which limits the file does not give: acceleration is then what reaches the speed
+            limit in 0.4 s, jerk what reaches that in 0.1 s, and effort has no limit.
+        drive: its losses, if the file gives them.
+    """
 
     name: str
     child: str
@@ -31,6 +51,8 @@ class Joint:
     effort: float
     acceleration: float
     jerk: float
+    estimated: tuple[str, ...] = ()
+    drive: Drive | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,19 +61,41 @@ class LinkShape:
 
     link: str
     link_index: int
-    shape: Shape
+    shape: Shape | MeshFile
     transform_link_shape: Array
 
 
 @dataclass(frozen=True, eq=False)
+class Frame:
+    """A named frame of the file: on which moving link (0 is the base), and where in its frame."""
+
+    link_index: int
+    transform_link_frame: Array
+
+
+@dataclass(frozen=True, eq=False)
 class ArmDescription:
-    """A chain of six revolute joints from the root link to `tool0`."""
+    """A chain of six or seven revolute joints from the root link to the flange.
+
+    Attributes:
+        name: the robot's name. urdf: its URDF text.
+        joints: from base to flange.
+        transform_last_tool0: (4, 4) flange in the last joint's frame.
+        tool0: name of the flange's link.
+        shapes: collision shapes of all links that the chain carries; joints off the chain (jaws,
+            levers) stand at zero.
+        frames: every link's frame.
+        base_power_w: power while the arm stands still, if the file gives it.
+    """
 
     name: str
     urdf: str
     joints: tuple[Joint, ...]
     transform_last_tool0: Array
+    tool0: str
     shapes: tuple[LinkShape, ...]
+    frames: Mapping[str, Frame]
+    base_power_w: float | None = None
 
 
 def expand_xacro(path: str | Path, prefix: str = "") -> str:
@@ -71,13 +115,21 @@ def expand_xacro(path: str | Path, prefix: str = "") -> str:
         raise ArmDescriptionError(path, f"xacro cannot expand it: {error}") from error
 
 
-def read_arm(path: str | Path, prefix: str = "") -> ArmDescription:
+def read_arm(path: str | Path, prefix: str = "", tip: str | None = None) -> ArmDescription:
     """Read a `.urdf` or `.xacro` file.
 
+    Args:
+        path: the file.
+        prefix: before every name of a xacro file that takes the argument.
+        tip: link of the flange, z outwards; `tool0` if it is not given, else `flange`, else the end
+            of the longest chain of joints.
+
     Raises:
-        ArmDescriptionError: missing file, malformed XML, no `tool0`, not six revolute joints,
-            or a limit that is missing.
+        ArmDescriptionError: missing file, malformed XML, no such flange, not six or seven revolute
+            joints, or wrong limits.
     """
+    from planners.kinematics.urdf import arm_from_urdf
+
     path = Path(path)
     if path.suffix == ".xacro":
         text = expand_xacro(path, prefix)
@@ -85,133 +137,4 @@ def read_arm(path: str | Path, prefix: str = "") -> ArmDescription:
         text = path.read_text(encoding="utf-8")
     else:
         raise ArmDescriptionError(path, "no such file")
-    try:
-        root = ElementTree.fromstring(text)
-    except ElementTree.ParseError as error:
-        raise ArmDescriptionError(path, f"not XML: {error}") from error
-    return _Reader(path, root, prefix).arm(text)
-
-
-class _Reader:
-    """Walks one URDF tree; knows the file's name for its complaints."""
-
-    def __init__(self, path: Path, root: ElementTree.Element, prefix: str) -> None:
-        self._path = path
-        self._root = root
-        self._prefix = prefix
-
-    def arm(self, text: str) -> ArmDescription:
-        joints: list[Joint] = []
-        pending = np.eye(4)
-        link_index = {self._root_link(): 0}
-        link_pose = {self._root_link(): np.eye(4)}
-        for element in self._chain():
-            parent = self._child(element, "parent").attrib["link"]
-            child = self._child(element, "child").attrib["link"]
-            pending = pending @ self._origin(element)
-            if element.attrib.get("type") == "fixed":
-                link_index[child], link_pose[child] = link_index[parent], pending.copy()
-                continue
-            joints.append(self._joint(element, child, pending))
-            pending = np.eye(4)
-            link_index[child], link_pose[child] = len(joints), np.eye(4)
-        if len(joints) != AXES:
-            raise self._error(f"{len(joints)} revolute joints lead to tool0, expected {AXES}")
-        shapes = tuple(self._shapes(link_index, link_pose))
-        name = self._root.attrib.get("name", self._path.stem)
-        return ArmDescription(name, text, tuple(joints), pending, shapes)
-
-    def _error(self, problem: str) -> ArmDescriptionError:
-        return ArmDescriptionError(self._path, problem)
-
-    def _root_link(self) -> str:
-        children = {self._child(j, "child").attrib["link"] for j in self._root.findall("joint")}
-        roots = [
-            n for n in (e.attrib["name"] for e in self._root.findall("link")) if n not in children
-        ]
-        if len(roots) != 1:
-            raise self._error(f"one root link expected, found {roots}")
-        return roots[0]
-
-    def _chain(self) -> list[ElementTree.Element]:
-        by_child = {self._child(j, "child").attrib["link"]: j for j in self._root.findall("joint")}
-        link = f"{self._prefix}tool0"
-        if link not in by_child:
-            raise self._error(f"no link {link!r} (frame of the flange, z outwards)")
-        chain: list[ElementTree.Element] = []
-        while link in by_child:
-            chain.append(by_child.pop(link))
-            link = self._child(chain[-1], "parent").attrib["link"]
-        return chain[::-1]
-
-    def _joint(self, element: ElementTree.Element, child: str, placement: Array) -> Joint:
-        name = element.attrib["name"]
-        if element.attrib.get("type") != "revolute":
-            raise self._error(f"joint {name!r} is {element.attrib.get('type')!r}, not revolute")
-        axis = np.array(_numbers(self._child(element, "axis").attrib["xyz"]))
-        limit = self._child(element, "limit").attrib
-        keys = ("lower", "upper", "velocity", "effort", "acceleration", "jerk")
-        try:
-            values = {key: float(limit[key]) for key in keys}
-        except (KeyError, ValueError) as error:
-            raise self._error(
-                f"joint {name!r}: <limit> needs a number for each of {', '.join(keys)}"
-                f" (acceleration in rad/s^2, jerk in rad/s^3): {error}"
-            ) from None
-        if not values["lower"] < values["upper"] or min(values[k] for k in keys[2:]) <= 0.0:
-            raise self._error(f"joint {name!r}: limits must be positive and lower < upper")
-        return Joint(name, child, placement, axis / np.linalg.norm(axis), **values)
-
-    def _shapes(self, link_index: dict[str, int], link_pose: dict[str, Array]) -> list[LinkShape]:
-        found: list[LinkShape] = []
-        for link in self._root.findall("link"):
-            name = link.attrib["name"]
-            if name not in link_index:
-                continue
-            for collision in link.findall("collision"):
-                pose = link_pose[name] @ self._origin(collision)
-                shape = self._shape(self._child(collision, "geometry"), name)
-                found.append(LinkShape(name, link_index[name], shape, pose))
-        return found
-
-    def _shape(self, geometry: ElementTree.Element, link: str) -> Shape:
-        for element in geometry:
-            sizes = element.attrib
-            if element.tag == "box":
-                x, y, z = _numbers(sizes["size"])
-                return Box((x, y, z))
-            if element.tag == "cylinder":
-                return Cylinder(float(sizes["radius"]), float(sizes["length"]))
-            if element.tag == "sphere":
-                return Sphere(float(sizes["radius"]))
-        raise self._error(f"link {link!r}: a collision shape must be a box, cylinder or sphere")
-
-    def _child(self, element: ElementTree.Element, tag: str) -> ElementTree.Element:
-        child = element.find(tag)
-        if child is None:
-            raise self._error(f"<{element.tag} name={element.attrib.get('name')!r}> has no <{tag}>")
-        return child
-
-    def _origin(self, element: ElementTree.Element) -> Array:
-        origin = element.find("origin")
-        transform = np.eye(4)
-        if origin is not None:
-            transform[:3, :3] = _rotation_rpy(_numbers(origin.attrib.get("rpy", "0 0 0")))
-            transform[:3, 3] = _numbers(origin.attrib.get("xyz", "0 0 0"))
-        return transform
-
-
-def _numbers(text: str) -> list[float]:
-    return [float(word) for word in text.split()]
-
-
-def _rotation_rpy(rpy: list[float]) -> Array:
-    """URDF's fixed-axis roll, pitch, yaw."""
-    (cr, cp, cy), (sr, sp, sy) = map(math.cos, rpy), map(math.sin, rpy)
-    return np.array(
-        [
-            [cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr],
-            [sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr],
-            [-sp, cp * sr, cp * cr],
-        ]
-    )
+    return arm_from_urdf(path, text, prefix, tip)

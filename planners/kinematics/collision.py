@@ -1,42 +1,30 @@
 """Who is too near to whom: the arm, its tool, the part it holds and its surroundings.
 
-A cheap bound (the sphere around one solid against the box around the other) is computed for all
-configurations and pairs at once in numpy; only the pairs that it cannot clear go to coal's exact
-signed distance. Each distance starts from coal's default guess, so that a verdict never depends on
-what was asked before, and a body counts as hit when it is nearer than a positive margin.
+Compiled lower bounds (`bounds.py`) tell which pairs of solids need coal's exact signed distance.
+Each distance starts from coal's default guess, so that a verdict never depends on what was asked
+before, and a body counts as hit when it is nearer than a positive margin.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planners.arrays import Array
+from planners.arrays import Array, plain
+from planners.kinematics.allowed import AllowedCollisions, allowed_collisions, own_pairs
+from planners.kinematics.exact import ExactDistance
 from planners.kinematics.robot import Robot
-from planners.kinematics.shapes import (
-    Body,
-    Box,
-    Cylinder,
-    PartShape,
-    Shape,
-    Sphere,
-    bounding_radius,
-)
+from planners.kinematics.shapes import Body, Box, PartShape, bounding_radius
+from planners.kinematics.solids import WORLD, Pairs, indexed, solid
 
 PART: Final = "part"
 """The name of the attached part in every report."""
 
-_WORLD: Final = 0
-_CHUNK: Final = 512
-_BLOCK: Final = 8
-_PRUNING_SAMPLES: Final = 64
-
-
-Index: TypeAlias = NDArray[np.intp]
+_NO_TRAVEL: Final = np.empty(0)
 
 
 @dataclass(frozen=True)
@@ -59,40 +47,24 @@ class PathCollision:
 
 
 @dataclass(frozen=True, eq=False)
-class _Solid:
-    """A shape fixed to a link (0: base and surroundings)."""
+class _Checks:
+    """Pairs of a scene with their exact distances."""
 
-    body: str
-    link: int
-    geometry: Any
-    transform_link_shape: Array
-    half_extents: Array
-    radius: float
-
-
-@dataclass(frozen=True, eq=False)
-class _Pairs:
-    """Which solids are compared, as index arrays, and how near each pair may come."""
-
-    solids: tuple[_Solid, ...]
-    a: Index
-    b: Index
-    margin_m: Array
-    radius_a: Array
-    radius_b: Array
-    half_extents: Array
-    link: Index
-    transform_link_shape: Array
+    pairs: Pairs
+    exact: ExactDistance
 
 
 class CollisionScene:
-    """An arm in its surroundings; configurations `q` are (6,) in rad.
+    """An arm in its surroundings; configurations `q` are (6,) in rad. Not to be shared by threads.
 
     Args:
-        robot: the arm. Its link shapes come from its URDF.
+        robot: the arm. Its link shapes come from its URDF; meshes count as their convex hulls.
         obstacles: what stands still, posed in the arm's base frame.
         tool: what is bolted to the flange, posed in `tool0`.
         margin_m: bodies nearer than this count as colliding. Positive.
+
+    Attributes:
+        allowed: pairs of the arm's own links that are not compared, and why.
     """
 
     def __init__(
@@ -114,33 +86,42 @@ class CollisionScene:
         doubled = {n for n in names if names.count(n) > 1} | (set(names) & links)
         if doubled:
             raise ValueError(f"names of obstacles must be unique: {sorted(doubled)}")
-        import coal  # 0.2 s; who only reads items or trajectories does without it
-
-        self._request = coal.DistanceRequest()
-        self._request.enable_signed_distance = True
-        self._request.gjk_initial_guess = coal.GJKInitialGuess.DefaultGuess
-        zero = robot.link_poses(np.zeros(robot.dof))[0]
-        tool0_in_link = np.linalg.inv(zero[-1]) @ robot.forward(np.zeros(robot.dof))
-        self._tcp = tool0_in_link
-        tool0_in_link = tool0_in_link @ np.linalg.inv(robot.transform_flange_tool)
+        flange = robot.description.transform_last_tool0
+        self._tcp = flange @ robot.transform_flange_tool
         self._arm = tuple(
-            _solid(s.link, s.link_index, s.shape, s.transform_link_shape)
+            solid(s.link, s.link_index, s.shape, s.transform_link_shape)
             for s in robot.description.shapes
         )
         self._tool = tuple(
-            _solid(b.name, robot.dof, b.shape, tool0_in_link @ b.transform) for b in self.tool
+            solid(b.name, robot.dof, b.shape, flange @ b.transform) for b in self.tool
         )
-        self._world = tuple(_solid(b.name, _WORLD, b.shape, b.transform) for b in self.obstacles)
+        self._world = tuple(solid(b.name, WORLD, b.shape, b.transform) for b in self.obstacles)
         self._reach = self._joint_reach(None)
-        self._pruned: frozenset[tuple[int, int]] = frozenset()
-        self._pruned = self._always_touching()
-        self._bare = _indexed(self._arm + self._tool + self._world, self._without_part(), margin_m)
-        self._with_part: dict[tuple[tuple[float, float, float], bytes], _Pairs] = {}
+        moving = self._arm + self._tool
+        self.allowed: AllowedCollisions = allowed_collisions(robot, moving, margin_m)
+        self._bare = self._checks(
+            indexed(robot, moving + self._world, self._without_part(), margin_m)
+        )
+        self._with_part: dict[tuple[tuple[float, float, float], bytes], _Checks] = {}
 
     def in_collision(self, q: Array, attached: PartShape | None = None) -> tuple[str, str] | None:
         """The first pair of bodies that are too near at `q`, or None."""
         found = self.first_collision(np.asarray(q, dtype=float)[None], attached)
         return None if found is None else (found.body_a, found.body_b)
+
+    def collisions(self, q: Array, attached: PartShape | None = None) -> NDArray[np.bool_]:
+        """Whether any two bodies are too near, for each of the configurations (n, 6): (n,)."""
+        checks = self._checked(attached, {})
+        q = plain(q)
+        hit = np.zeros(len(q), dtype=np.bool_)
+        start = 0
+        while start < len(q):
+            found = self._first(checks, q, _NO_TRAVEL, start)
+            if found is None:
+                break
+            hit[found.index] = True
+            start = found.index + 1
+        return hit
 
     def distance(self, q: Array, attached: PartShape | None = None) -> Clearance:
         """The smallest distance at `q` over all pairs that are compared.
@@ -148,21 +129,23 @@ class CollisionScene:
         Raises:
             ValueError: nothing is compared (no obstacles, and no link shapes).
         """
-        pairs = self._pairs(attached, {})
-        poses = self._solid_poses(pairs, np.asarray(q, dtype=float)[None])
-        gap = poses[0, pairs.a, :3, 3] - poses[0, pairs.b, :3, 3]
-        bounds = np.linalg.norm(gap, axis=-1) - pairs.radius_a - pairs.radius_b
+        checks = self._checked(attached, {})
+        pairs = checks.pairs
+        poses, bounds = self._bounds(pairs, plain(q))
         best: Clearance | None = None
-        for k in np.argsort(bounds, kind="stable"):
+        for k in bounds.argsort(kind="stable").tolist():
             if best is not None and bounds[k] >= best.distance_m:
                 break
-            a, b = pairs.solids[int(pairs.a[k])], pairs.solids[int(pairs.b[k])]
-            exact = self._exact(pairs, poses, 0, int(k))
+            exact = checks.exact.distance(poses, k)
             if best is None or exact < best.distance_m:
-                best = Clearance(exact, a.body, b.body)
+                best = Clearance(exact, *self._names(pairs, k))
         if best is None:
             raise ValueError("no two bodies of the scene can meet")
         return best
+
+    def distances(self, q: Array, attached: PartShape | None = None) -> Array:
+        """The smallest distances (n,) at configurations (n, 6)."""
+        return np.array([self.distance(row, attached).distance_m for row in q])
 
     def first_collision(
         self,
@@ -177,30 +160,25 @@ class CollisionScene:
             attached: the part in the gripper.
             touching: how near (m) the part may come to the named bodies instead of the margin.
         """
-        pairs = self._pairs(attached, touching or {})
-        q = np.asarray(q, dtype=float)
-        for start in range(0, len(q), _CHUNK):
-            chunk = q[start : start + _CHUNK]
-            poses = self._solid_poses(pairs, chunk)
-            for i, k in zip(*self._near_path(pairs, poses, chunk, attached), strict=True):
-                distance = self._exact(pairs, poses, int(i), int(k))
-                if distance < pairs.margin_m[k]:
-                    a, b = pairs.solids[int(pairs.a[k])], pairs.solids[int(pairs.b[k])]
-                    return PathCollision(start + int(i), a.body, b.body, distance)
-        return None
+        checks = self._checked(attached, touching or {})
+        q = plain(q)
+        travelled = _NO_TRAVEL
+        if len(q) > 1:
+            travelled = np.concatenate([[0.0], np.cumsum(self.displacement(q, attached))])
+        return self._first(checks, q, travelled, 0)
 
     def part_distances(self, q: Array, attached: PartShape) -> dict[str, float]:
         """Signed distance at `q` from the part to each body that is nearer than the margin."""
-        pairs = self._pairs(attached, {})
-        poses = self._solid_poses(pairs, np.asarray(q, dtype=float)[None])
+        checks = self._checked(attached, {})
+        pairs = checks.pairs
+        poses, bounds = self._bounds(pairs, plain(q))
         found: dict[str, float] = {}
-        for k in self._near(pairs, poses)[1]:
-            solids = (pairs.solids[int(pairs.a[k])], pairs.solids[int(pairs.b[k])])
-            if solids[0].body != PART:
+        for k in np.nonzero(bounds < self.margin_m)[0].tolist():
+            first, name = self._names(pairs, k)
+            if first != PART:
                 continue
-            distance = self._exact(pairs, poses, 0, int(k))
+            distance = checks.exact.distance(poses, k)
             if distance < self.margin_m:
-                name = solids[1].body
                 found[name] = min(distance, found.get(name, distance))
         return found
 
@@ -210,78 +188,80 @@ class CollisionScene:
         moved: Array = np.abs(np.diff(q, axis=0)) @ reach
         return moved
 
-    def _pairs(self, attached: PartShape | None, touching: Mapping[str, float]) -> _Pairs:
+    def _first(
+        self, checks: _Checks, q: Array, travelled: Array, start: int
+    ) -> PathCollision | None:
+        from planners.kinematics.bounds import near_pairs
+
+        pairs = checks.pairs
+        poses = pairs.still.copy()
+        found = np.empty(len(pairs.pairs), dtype=np.int64)
+        chain = self.robot.model.chain
+        while start < len(q):
+            index, count = near_pairs(
+                chain, pairs.link, pairs.local, pairs.half, pairs.radius, pairs.pairs,
+                pairs.margin_m, q, travelled, start, poses, found,
+            )  # fmt: skip
+            for k in found[:count].tolist():
+                distance = checks.exact.distance(poses, k)
+                if distance < pairs.margin_m[k]:
+                    return PathCollision(int(index), *self._names(pairs, k), distance)
+            start = index + 1
+        return None
+
+    def _bounds(self, pairs: Pairs, q: Array) -> tuple[Array, Array]:
+        from planners.kinematics.bounds import all_bounds
+
+        poses = pairs.still.copy()
+        bounds = np.empty(len(pairs.pairs))
+        all_bounds(
+            self.robot.model.chain, pairs.link, pairs.local, pairs.half, pairs.radius, pairs.pairs,
+            q, poses, bounds,
+        )  # fmt: skip
+        return poses, bounds
+
+    @staticmethod
+    def _names(pairs: Pairs, k: int) -> tuple[str, str]:
+        a, b = pairs.pairs[k].tolist()
+        return pairs.solids[a].body, pairs.solids[b].body
+
+    @staticmethod
+    def _checks(pairs: Pairs) -> _Checks:
+        return _Checks(pairs, ExactDistance(pairs))
+
+    def _checked(self, attached: PartShape | None, touching: Mapping[str, float]) -> _Checks:
         if attached is None:
             return self._bare
         key = (attached.size_m, attached.transform_tool_part.tobytes())
         if key not in self._with_part:
-            self._with_part[key] = self._with(attached)
-        pairs = self._with_part[key]
+            self._with_part[key] = self._checks(self._with(attached))
+        checks = self._with_part[key]
         if not touching:
-            return pairs
-        margin = pairs.margin_m.copy()
-        for k, b in enumerate(pairs.b):
-            if pairs.solids[int(pairs.a[k])].body == PART:
-                allowed = touching.get(pairs.solids[int(b)].body, np.inf)
-                margin[k] = min(margin[k], allowed)
-        return replace(pairs, margin_m=margin)
-
-    def _own_pairs(self) -> list[tuple[int, int]]:
-        """The arm and its tool against themselves."""
-        moving = self._arm + self._tool
-        return [
-            (i, k)
-            for i, a in enumerate(moving)
-            for k, b in enumerate(moving[:i])
-            if self._compared(a.link, b.link)
-        ]
+            return checks
+        margin = checks.pairs.margin_m.copy()
+        for k in range(len(margin)):
+            first, name = self._names(checks.pairs, k)
+            if first == PART:
+                margin[k] = min(margin[k], touching.get(name, np.inf))
+        return replace(checks, pairs=replace(checks.pairs, margin_m=margin))
 
     def _without_part(self) -> list[tuple[int, int]]:
         moving = self._arm + self._tool
         world = range(len(moving), len(moving) + len(self._world))
-        outer = [(i, k) for i, a in enumerate(moving) if a.link != _WORLD for k in world]
-        return self._own_pairs() + outer
+        outer = [(i, k) for i, a in enumerate(moving) if a.link != WORLD for k in world]
+        return own_pairs(moving, self.allowed) + outer
 
-    def _with(self, attached: PartShape) -> _Pairs:
+    def _with(self, attached: PartShape) -> Pairs:
+        bare = self._bare.pairs
         pose = self._tcp @ attached.transform_tool_part
-        part = _solid(PART, self.robot.dof, Box(attached.size_m), pose)
-        solids = (*self._bare.solids, part)
-        mine, first = len(solids) - 1, len(self._arm) + len(self._tool)
-        pairs = [(int(a), int(b)) for a, b in zip(self._bare.a, self._bare.b, strict=True)]
+        part = solid(PART, self.robot.dof, Box(attached.size_m), pose)
+        mine, first = len(bare.solids), len(self._arm) + len(self._tool)
+        pairs = [(int(a), int(b)) for a, b in bare.pairs]
         pairs += [(mine, k) for k, b in enumerate(self._arm) if b.link < self.robot.dof - 1]
         pairs += [
             (mine, first + k) for k, body in enumerate(self.obstacles) if not body.may_touch_part
         ]
-        return _indexed(solids, pairs, self.margin_m)
-
-    def _compared(self, link_a: int, link_b: int) -> bool:
-        low, high = sorted((link_a, link_b))
-        return high - low > 1 and (low, high) not in self._pruned
-
-    def _always_touching(self) -> frozenset[tuple[int, int]]:
-        """Pairs of links, not neighbours, that touch in every sampled configuration."""
-        rng = np.random.default_rng(0)
-        samples = rng.uniform(
-            self.robot.lower, self.robot.upper, (_PRUNING_SAMPLES, self.robot.dof)
-        )
-        pairs = _indexed(self._arm + self._tool, self._own_pairs(), self.margin_m)
-        poses = self._solid_poses(pairs, samples)
-        near = np.zeros((_PRUNING_SAMPLES, len(pairs.a)), dtype=bool)
-        near[self._near(pairs, poses)] = True
-        links = [
-            tuple(sorted((pairs.solids[int(a)].link, pairs.solids[int(b)].link)))
-            for a, b in zip(pairs.a, pairs.b, strict=True)
-        ]
-        candidates = {pair for k, pair in enumerate(links) if near[:, k].any()}
-        always: set[tuple[int, int]] = set()
-        for low, high in sorted(candidates):
-            columns = [k for k, pair in enumerate(links) if pair == (low, high)]
-            if all(
-                any(near[i, k] and self._exact(pairs, poses, i, k) < self.margin_m for k in columns)
-                for i in range(_PRUNING_SAMPLES)
-            ):
-                always.add((low, high))
-        return frozenset(always)
+        return indexed(self.robot, (*bare.solids, part), pairs, self.margin_m)
 
     def _joint_reach(self, attached: PartShape | None) -> Array:
         """Upper bound (6,) of the distance from each joint to anything it moves."""
@@ -289,10 +269,10 @@ class CollisionScene:
         origins = zero[1:, :3, 3]
         steps = np.linalg.norm(np.diff(origins, axis=0), axis=1)
         beyond: Array = np.zeros(self.robot.dof)
-        for solid in self._arm + self._tool:
-            if solid.link != _WORLD:
-                offset = float(np.linalg.norm(solid.transform_link_shape[:3, 3])) + solid.radius
-                beyond[solid.link - 1] = max(beyond[solid.link - 1], offset)
+        for one in self._arm + self._tool:
+            if one.link != WORLD:
+                offset = float(np.linalg.norm(one.transform_link_shape[:3, 3])) + one.radius
+                beyond[one.link - 1] = max(beyond[one.link - 1], offset)
         if attached is not None:
             centre = (self._tcp @ attached.transform_tool_part)[:3, 3]
             offset = float(np.linalg.norm(centre)) + bounding_radius(Box(attached.size_m))
@@ -301,100 +281,3 @@ class CollisionScene:
         for joint in range(self.robot.dof - 2, -1, -1):
             reach[joint] = max(beyond[joint], steps[joint] + reach[joint + 1])
         return reach
-
-    def _solid_poses(self, pairs: _Pairs, q: Array) -> Array:
-        poses: Array = self.robot.link_poses(q)[:, pairs.link] @ pairs.transform_link_shape
-        return poses
-
-    def _near_path(
-        self, pairs: _Pairs, poses: Array, q: Array, attached: PartShape | None
-    ) -> tuple[Index, Index]:
-        """As `_near`, along a path: what one sample clears by far, its neighbours clear too."""
-        if len(q) < 2 * _BLOCK:
-            return self._near(pairs, poses)
-        travelled = np.concatenate([[0.0], np.cumsum(self.displacement(q, attached))])
-        middles = np.minimum(np.arange(0, len(q), _BLOCK) + _BLOCK // 2, len(q) - 1)
-        block = np.arange(len(q)) // _BLOCK
-        distance = np.abs(travelled - travelled[middles[block]])
-        radius = np.maximum.reduceat(distance, np.arange(0, len(q), _BLOCK))
-        near_block, near_pair = self._near(pairs, poses[middles], radius)
-        sample = (near_block[:, None] * _BLOCK + np.arange(_BLOCK)).ravel()
-        pair = np.repeat(near_pair, _BLOCK)
-        inside = sample < len(q)
-        sample, pair = sample[inside], pair[inside]
-        near = self._bounded(pairs, poses, sample, pair, pairs.margin_m[pair])
-        sample, pair = sample[near], pair[near]
-        order = np.argsort(sample, kind="stable")
-        return sample[order], pair[order]
-
-    def _near(
-        self, pairs: _Pairs, poses: Array, radius: Array | None = None
-    ) -> tuple[Index, Index]:
-        """Configurations and pairs that a bound does not clear by the margin plus `radius` (n,)."""
-        extra = np.zeros(len(poses)) if radius is None else radius
-        centres = poses[..., :3, 3]
-        gap = centres[:, pairs.a] - centres[:, pairs.b]
-        limit = pairs.radius_a + pairs.radius_b + pairs.margin_m + extra[:, None]
-        i, k = np.nonzero(np.einsum("npi,npi->np", gap, gap) < limit**2)
-        near = self._bounded(pairs, poses, i, k, pairs.margin_m[k] + extra[i])
-        return i[near], k[near]
-
-    @staticmethod
-    def _bounded(
-        pairs: _Pairs, poses: Array, i: Index, k: Index, limit: Array
-    ) -> NDArray[np.bool_]:
-        """Whether sphere against box, both ways round, fails to show a distance above `limit`."""
-        a, b = pairs.a[k], pairs.b[k]
-        gap = (poses[i, a, :3, 3] - poses[i, b, :3, 3])[:, None]
-        near = np.ones(len(i), dtype=bool)
-        for box, ball_radius in ((b, pairs.radius_a[k]), (a, pairs.radius_b[k])):
-            local = (gap @ poses[i, box, :3, :3])[:, 0]
-            outside = np.maximum(np.abs(local) - pairs.half_extents[box], 0.0)
-            near &= (
-                np.einsum("pi,pi->p", outside, outside) < np.maximum(ball_radius + limit, 0.0) ** 2
-            )
-        return near
-
-    def _exact(self, pairs: _Pairs, poses: Array, i: int, k: int) -> float:
-        import coal
-
-        a, b = int(pairs.a[k]), int(pairs.b[k])
-        return float(
-            coal.distance(
-                pairs.solids[a].geometry,
-                coal.Transform3s(poses[i, a, :3, :3], poses[i, a, :3, 3]),
-                pairs.solids[b].geometry,
-                coal.Transform3s(poses[i, b, :3, :3], poses[i, b, :3, 3]),
-                self._request,
-                coal.DistanceResult(),
-            )
-        )
-
-
-def _indexed(
-    solids: tuple[_Solid, ...], pairs: Sequence[tuple[int, int]], margin_m: float
-) -> _Pairs:
-    table = np.array(pairs, dtype=np.intp).reshape(-1, 2)
-    a, b = table[:, 0], table[:, 1]
-    radius = np.array([solid.radius for solid in solids])
-    half_extents = np.array([solid.half_extents for solid in solids]).reshape(-1, 3)
-    margin = np.full(len(table), margin_m)
-    link = np.array([solid.link for solid in solids], dtype=np.intp)
-    local = np.array([solid.transform_link_shape for solid in solids]).reshape(-1, 4, 4)
-    return _Pairs(solids, a, b, margin, radius[a], radius[b], half_extents, link, local)
-
-
-def _solid(body: str, link: int, shape: Shape, transform: Array) -> _Solid:
-    import coal
-
-    if isinstance(shape, Box):
-        geometry = coal.Box(*shape.size_m)
-    elif isinstance(shape, Cylinder):
-        geometry = coal.Cylinder(shape.radius_m, shape.length_m)
-    elif isinstance(shape, Sphere):
-        geometry = coal.Sphere(shape.radius_m)
-    else:  # pragma: no cover - the types forbid it
-        raise TypeError(f"{body}: no such shape: {shape!r}")
-    return _Solid(
-        body, link, geometry, transform, np.array(shape.half_extents_m), bounding_radius(shape)
-    )

@@ -1,188 +1,175 @@
-"""Analytic inverse kinematics of the two six-axis families that factories use.
-
-Written with the rotation subproblems of Elias and Wen, "IK-Geo: Unified robot inverse kinematics
-using subproblem decomposition" (Mechanism and Machine Theory 209, 2025), after Paden (1986) and
-Kahan: they work on the axes as they lie at the zero position, so no convention of signs or offsets
-enters. All poses and branches are computed at once with numpy.
-"""
+"""Compiled inverse kinematics of many poses: closed form, refined, turned into the limits."""
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from math import ceil, floor
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planners.arrays import Array
+from planners.kinematics.branches import spherical_wrist, three_parallel
+from planners.kinematics.compiled import compiled
+from planners.kinematics.layout import BRANCHES, EXACT, NONE
+from planners.kinematics.partners import add_nearest, find_partners, search_around
+from planners.kinematics.refine import refine
 
-Family = Literal["spherical_wrist", "three_parallel"]
+Mask = NDArray[np.bool_]
 
-BRANCHES: Final = 8
-_PARALLEL: Final = 1e-9
-_DEGENERATE: Final = 1e-7
+RIGID: Final = 1e-6
+"""How far a rotation matrix may be from orthonormal."""
+
+_FULL_TURN: Final = 6.283185307179586
+_LIMIT_SLACK: Final = 1e-9
+_FREE: Final = 1e-10
+_LOOSE_FREE: Final = 1e-3
+"""Sine of joint 5 below which joints 4 and 6 share one angle."""
+
+_CALIBRATED_FREE: Final = 0.2
+_ATTEMPTS: Final = 9
+_ATTEMPT_RAD: Final = 0.9
+
+_CLIP_M: Final = 1e-6
+_LOOSE_CLIP_M: Final = 0.005
+_CALIBRATED_CLIP_M: Final = 0.02
+"""How far out of reach a pose may be that is still tried: refining says whether it is reached."""
+
+_REFINED: Final = 2e-10
+_ITERATIONS: Final = 60
 
 
-def arm_family(axes: Array, points: Array) -> Family | None:
-    """Which closed form fits, from axis directions (6, 3) and a point on each axis (6, 3)."""
-    if not _parallel(axes[1], axes[2]):
-        return None
-    wrist = _intersection(axes[4], points[4], axes[5], points[5])
-    if wrist is None:
-        return None
-    if _parallel(axes[2], axes[3]):
-        return "three_parallel"
-    distance_axis_4 = np.linalg.norm(np.cross(wrist - points[3], axes[3]))
-    return "spherical_wrist" if distance_axis_4 < 1e-9 else None
+@compiled
+def rigid(pose: Array, clean: Array) -> bool:
+    """Whether `pose` (4, 4) is a rigid transform; `clean` is it with its rotation orthonormal.
+
+    One step of Newton's method for the polar decomposition (Higham, "Functions of Matrices", 2008,
+    chapter 8) removes what rounding or a file has left.
+    """
+    a, b, c = pose[0, 0], pose[0, 1], pose[0, 2]
+    d, e, f = pose[1, 0], pose[1, 1], pose[1, 2]
+    g, h, i = pose[2, 0], pose[2, 1], pose[2, 2]
+    xx, yy, zz = a * a + d * d + g * g, b * b + e * e + h * h, c * c + f * f + i * i
+    xy, xz, yz = a * b + d * e + g * h, a * c + d * f + g * i, b * c + e * f + h * i
+    worst = max(abs(xx - 1), abs(yy - 1), abs(zz - 1), abs(xy), abs(xz), abs(yz))
+    total = worst + pose[0, 3] + pose[1, 3] + pose[2, 3]
+    if not (worst < RIGID and np.isfinite(total)):
+        return False
+    if a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g) < 0.0:
+        return False
+    last = max(abs(pose[3, 0]), abs(pose[3, 1]), abs(pose[3, 2]), abs(pose[3, 3] - 1))
+    if not last < RIGID:
+        return False
+    for r in range(3):
+        x, y, z = pose[r, 0], pose[r, 1], pose[r, 2]
+        clean[r, 0] = x - 0.5 * (x * (xx - 1) + y * xy + z * xz)
+        clean[r, 1] = y - 0.5 * (x * xy + y * (yy - 1) + z * yz)
+        clean[r, 2] = z - 0.5 * (x * xz + y * yz + z * (zz - 1))
+        clean[r, 3] = pose[r, 3]
+    return True
 
 
-def all_branches(
-    axes: Array, points: Array, family: Family, motion: Array, fallback: Array
-) -> Array:
-    """Joint positions (n, 8, 6) for which the arm moves by `motion`, NaN where there is none.
+@compiled
+def turned_nearest(value: float, near: float, lower: float, upper: float) -> float:
+    """`value` by full turns to its place nearest `near` within the limits.
+
+    Where no turn is within the limits, the turn nearest `near`.
+    """
+    turns = floor((near - value) / _FULL_TURN + 0.5)
+    least = ceil((lower - _LIMIT_SLACK - value) / _FULL_TURN)
+    most = floor((upper + _LIMIT_SLACK - value) / _FULL_TURN)
+    if least <= most:
+        turns = min(max(turns, least), most)
+    return value + _FULL_TURN * turns
+
+
+@compiled
+def inverse_batch(
+    parallel: bool,
+    exact: bool,
+    parameters: Array,
+    chain: Array,
+    limits: Array,
+    poses: Array,
+    near: Array,
+    q: Array,
+    valid: Mask,
+    margin: Array,
+) -> int:
+    """All branches of poses (n, 4, 4); returns the index of a pose that is not rigid, or -1.
 
     Args:
-        axes: (6, 3) axis directions at the zero position, base frame.
-        points: (6, 3) a point on each axis, base frame.
-        family: which closed form.
-        motion: (n, 4, 4) pose of the flange times the inverse of its pose at zero.
-        fallback: (n, 6) values for a joint that the pose leaves free (wrist singularity).
+        parallel: three parallel axes; else a spherical wrist.
+        exact: whether the closed form is the arm itself; else its solutions are seeds.
+        parameters: of the closed form (`layout.py`).
+        chain: (7, 3, 4) the exact arm (`chain.py`).
+        limits: (2, 6) lower and upper.
+        poses: tool in base.
+        near: (n, 6) or (1, 6); chooses turns, and joints that a singular pose leaves free.
+        q: (n, 8, 6) solutions, NaN where there is none.
+        valid: (n, 8) whether there is one, limits ignored.
+        margin: (n, 8) distance (rad) to the nearest joint limit, negative outside.
     """
-    if family == "spherical_wrist":
-        return _spherical_wrist(axes, points, motion, fallback)
-    return _three_parallel(axes, points, motion, fallback)
-
-
-def _spherical_wrist(h: Array, p: Array, motion: Array, fallback: Array) -> Array:
-    wrist = _intersection(h[4], p[4], h[5], p[5])
-    assert wrist is not None
-    n = len(motion)
-    rotation = motion[:, :3, :3]
-    target = rotation @ wrist + motion[:, :3, 3]
-    q = np.full((n, 2, 2, 2, 6), np.nan)
-    for i, q1 in enumerate(_subproblem_4(h[1], -h[0], target - p[0], h[1] @ (wrist - p[0]))):
-        r1 = _rotation(h[0], q1)
-        seen = _transposed(r1, target - p[0]) + p[0]
-        reach = np.linalg.norm(seen - p[1], axis=-1)
-        for j, q3 in enumerate(_subproblem_3(h[2], wrist - p[2], p[1] - p[2], reach)):
-            r3 = _rotation(h[2], q3)
-            elbow = r3 @ (wrist - p[2]) + p[2]
-            q2 = _subproblem_1(h[1], elbow - p[1], seen - p[1], fallback[:, 1])
-            r123 = r1 @ _rotation(h[1], q2) @ r3
-            r456 = np.swapaxes(r123, -1, -2) @ rotation
-            for k, q5 in enumerate(_subproblem_4(h[3], h[4], h[5], (r456 @ h[5]) @ h[3])):
-                r5 = _rotation(h[4], q5)
-                q4 = _subproblem_1(h[3], r5 @ h[5], r456 @ h[5], fallback[:, 3])
-                across = _perpendicular(h[5])
-                turned = _transposed(_rotation(h[3], q4) @ r5, r456 @ across)
-                q6 = _subproblem_1(h[5], across, turned, fallback[:, 5])
-                q[:, i, j, k] = np.stack([q1, q2, q3, q4, q5, q6], axis=-1)
-    return q.reshape(n, BRANCHES, 6)
-
-
-def _three_parallel(h: Array, p: Array, motion: Array, fallback: Array) -> Array:
-    wrist = _intersection(h[4], p[4], h[5], p[5])
-    assert wrist is not None
-    sign_3, sign_4 = h[2] @ h[1], h[3] @ h[1]
-    n = len(motion)
-    rotation = motion[:, :3, :3]
-    target = rotation @ wrist + motion[:, :3, 3]
-    across = _perpendicular(h[1])
-    q = np.full((n, 2, 2, 2, 6), np.nan)
-    for i, q1 in enumerate(_subproblem_4(h[1], -h[0], target - p[0], h[1] @ (wrist - p[0]))):
-        r1 = _rotation(h[0], q1)
-        r1_t = np.swapaxes(r1, -1, -2)
-        cosine = (r1_t @ rotation @ h[5]) @ h[1]
-        for j, q5 in enumerate(_subproblem_4(h[1], h[4], h[5], cosine)):
-            r5 = _rotation(h[4], q5)
-            r5_t = np.swapaxes(r5, -1, -2)
-            seen = _transposed(rotation, r1 @ h[1])
-            q6 = _subproblem_1(-h[5], r5_t @ h[1], seen, fallback[:, 5])
-            r6 = _rotation(h[5], q6)
-            r234 = r1_t @ rotation @ np.swapaxes(r6, -1, -2) @ r5_t
-            q234 = _subproblem_1(h[1], np.broadcast_to(across, (n, 3)), r234 @ across, q1 * 0.0)
-            # The point p4 of axis 4, where axes 2 and 3 have to bring it. `wrist` lies on axes 5
-            # and 6, so it is the same point before and after them.
-            goal = np.einsum("nij,nj->ni", r1_t, target - p[0]) + p[0] + r234 @ (p[3] - wrist)
-            reach = np.linalg.norm(goal - p[1], axis=-1)
-            for k, q3 in enumerate(_subproblem_3(h[2], p[3] - p[2], p[1] - p[2], reach)):
-                elbow = _rotation(h[2], q3) @ (p[3] - p[2]) + p[2]
-                q2 = _subproblem_1(h[1], elbow - p[1], goal - p[1], fallback[:, 1])
-                q4 = sign_4 * (q234 - q2 - sign_3 * q3)
-                q[:, i, j, k] = np.stack([q1, q2, q3, q4, q5, q6], axis=-1)
-    return q.reshape(n, BRANCHES, 6)
-
-
-def _subproblem_1(k: Array, a: Array, b: Array, free: Array) -> Array:
-    """The angle about `k` that turns `a` towards `b`; `free` where every angle does."""
-    sine = np.sum(_cross(k, a) * b, axis=-1)
-    cosine = np.sum(a * b, axis=-1) - (a @ k) * (b @ k)
-    angle = np.arctan2(sine, cosine)
-    return np.where(np.hypot(sine, cosine) < _DEGENERATE, free, angle)
-
-
-def _subproblem_3(k: Array, a: Array, b: Array, distance: Array) -> tuple[Array, Array]:
-    """Both angles about `k` that bring `a` to the given distances (n,) from `b`."""
-    return _subproblem_4(b, k, a, (a @ a + b @ b - distance**2) / 2)
-
-
-def _subproblem_4(h: Array, k: Array, a: Array, projection: Array | float) -> tuple[Array, Array]:
-    """Both angles about `k` after which the component of `a` along `h` is `projection`.
-
-    Where the projection cannot be reached, the nearest is taken: the caller checks the pose.
-    """
-    along = (a @ k) * (h @ k)
-    x = a @ h - along
-    y = _cross(k, a) @ h
-    radius = np.hypot(x, y)
-    ratio = np.divide(
-        projection - along,
-        radius,
-        out=np.zeros(np.broadcast_shapes(np.shape(projection), np.shape(radius))),
-        where=radius > _DEGENERATE,
-    )
-    middle, half = np.arctan2(y, x), np.arccos(np.clip(ratio, -1.0, 1.0))
-    return middle + half, middle - half
-
-
-def _rotation(axis: Array, angle: Array) -> Array:
-    """Rodrigues' formula: (n, 3, 3) for one axis (3,) and angles (n,)."""
-    cross = np.array([[0.0, -axis[2], axis[1]], [axis[2], 0.0, -axis[0]], [-axis[1], axis[0], 0.0]])
-    sine, cosine = np.sin(angle)[..., None, None], np.cos(angle)[..., None, None]
-    rotation: Array = np.eye(3) + sine * cross + (1.0 - cosine) * (cross @ cross)
-    return rotation
-
-
-def _cross(k: Array, a: Array) -> Array:
-    """Cross product k x a for one k (3,) and (..., 3)."""
-    matrix = np.array([[0.0, -k[2], k[1]], [k[2], 0.0, -k[0]], [-k[1], k[0], 0.0]])
-    product: Array = a @ matrix.T
-    return product
-
-
-def _transposed(rotation: Array, vector: Array) -> Array:
-    """The inverse rotations (n, 3, 3) applied to vectors (n, 3)."""
-    turned: Array = np.einsum("nji,nj->ni", rotation, vector)
-    return turned
-
-
-def _parallel(a: Array, b: Array) -> bool:
-    return bool(np.linalg.norm(np.cross(a, b)) < _PARALLEL)
-
-
-def _perpendicular(axis: Array) -> Array:
-    other = np.eye(3)[int(np.argmin(np.abs(axis)))]
-    across = np.cross(axis, other)
-    unit: Array = across / np.linalg.norm(across)
-    return unit
-
-
-def _intersection(axis_a: Array, point_a: Array, axis_b: Array, point_b: Array) -> Array | None:
-    """The point that two lines share, or None if they are parallel or pass each other."""
-    normal = np.cross(axis_a, axis_b)
-    squared = normal @ normal
-    if squared < 1e-12:
-        return None
-    gap = point_b - point_a
-    if abs(gap @ normal) / np.sqrt(squared) > 1e-9:
-        return None
-    shared: Array = point_a + axis_a * (np.cross(gap, axis_b) @ normal / squared)
-    return shared
+    target, clean, start = np.empty((3, 4)), np.empty((3, 4)), np.empty(6)
+    state, seeds = np.empty(BRANCHES, dtype=np.int64), np.empty((BRANCHES, 6))
+    work = np.empty((7, 3, 4)), np.empty((6, 6)), np.empty((6, 6)), np.empty(6), np.empty(6)
+    frames, jacobian, matrix, error, step = work
+    for k in range(poses.shape[0]):
+        if not rigid(poses[k], clean):
+            return k
+        here = near[k if near.shape[0] > 1 else 0]
+        clip = _CLIP_M if exact else _CALIBRATED_CLIP_M
+        free = _FREE
+        count = 0
+        for j in range(6):
+            start[j] = here[j]
+        for attempt in range(_ATTEMPTS):
+            if parallel:
+                three_parallel(parameters, clip, free, clean, start, target, seeds, state)
+            else:
+                spherical_wrist(parameters, clip, free, clean, start, target, seeds, state)
+            for b in range(BRANCHES):
+                found = state[b] != NONE
+                for j in range(6):
+                    q[k, b, j] = seeds[b, j]
+                if found and not (exact and state[b] == EXACT):
+                    size = refine(
+                        chain, clean, q[k, b], 1e-12, _ITERATIONS,
+                        frames, jacobian, matrix, error, step,
+                    )  # fmt: skip
+                    found = size < _REFINED
+                valid[k, b] = found
+                count += found
+            if count > 0:
+                break
+            # Where two or three singularities meet, rounding of the pose is magnified this much.
+            clip = _LOOSE_CLIP_M if exact else 2 * _CALIBRATED_CLIP_M
+            if attempt > 0:
+                free = _LOOSE_FREE if exact else _CALIBRATED_FREE
+                start[3] += _ATTEMPT_RAD
+                start[5] += _ATTEMPT_RAD
+        if not exact:
+            if count == 0:
+                count = search_around(
+                    chain, clean, _REFINED, seeds, state, q[k], valid[k],
+                    frames, jacobian, matrix, error, step,
+                )  # fmt: skip
+            near_enough = add_nearest(
+                chain, clean, _REFINED, here, q[k], valid[k], frames, jacobian, matrix, error, step
+            )
+            if count > 0 or near_enough:
+                find_partners(
+                    chain, clean, _REFINED, q[k], valid[k], frames, jacobian, matrix, error, step
+                )
+        for b in range(BRANCHES):
+            found = valid[k, b]
+            least = np.inf
+            for j in range(6):
+                if found:
+                    value = turned_nearest(q[k, b, j], here[j], limits[0, j], limits[1, j])
+                    q[k, b, j] = value
+                    least = min(least, value - limits[0, j], limits[1, j] - value)
+                else:
+                    q[k, b, j] = np.nan
+            margin[k, b] = least if found else -np.inf
+    return -1

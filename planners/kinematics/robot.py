@@ -1,31 +1,32 @@
-"""A six-axis arm with a tool: limits, forward and inverse kinematics, Jacobian.
+"""An arm with its tool: limits, forward and inverse kinematics, Jacobian; arrays in, arrays out.
 
-Computed in numpy for many configurations at once, from the axes as they lie at the zero position
-(product of exponentials: Lynch and Park, "Modern Robotics", 2017, eq. 4.14 and 5.11). The tests
-compare it with pinocchio and with MuJoCo, which read the same URDF by themselves.
+Everything is computed by compiled kernels on the chain of the arm's joints. When an arm is read,
+its forward kinematics is compared with pinocchio's, and its closed form with both.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planners.arrays import Array
+from planners.arrays import Array, plain
 from planners.kinematics.arm_description import ArmDescription, read_arm
-from planners.kinematics.errors import ArmDescriptionError, UnreachablePoseError
-from planners.kinematics.inverse import Family, all_branches, arm_family
+from planners.kinematics.arm_model import ArmModel, arm_model
+from planners.kinematics.errors import UnreachablePoseError
+from planners.kinematics.layout import BRANCHES
 from planners.kinematics.shapes import checked_transform
-
-POSE_TOLERANCE: Final = 1e-7
-"""An inverse kinematics branch counts if its pose is this near (m, and rad as matrix entries)."""
+from planners.kinematics.solutions import BRANCH_LABELS, LIMIT_SLACK_RAD, InverseSolutions
 
 _SAME_SOLUTION: Final = 1e-6
 _FREE_JOINT_TRIES: Final = 16
-_LIMIT_SLACK: Final = 1e-9
+_ITERATIONS: Final = 100
+_NUMBERED: Final = tuple(f"solution {k + 1}" for k in range(BRANCHES))
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,7 @@ class Robot:
         tool_mass_kg: mass of the tool, acting at the tool centre point (joint torques).
         transform_world_base: (4, 4) where the arm stands; gives gravity its direction.
         description: the arm as its URDF tells it.
+        model: its joints as a chain, and the closed form that fits it.
     """
 
     name: str
@@ -55,12 +57,9 @@ class Robot:
     tool_mass_kg: float
     transform_world_base: Array
     description: ArmDescription
-    _axes: Array = field(repr=False)
-    _points: Array = field(repr=False)
-    _cross: Array = field(repr=False)
-    _zero_links: Array = field(repr=False)
-    _zero_tool: Array = field(repr=False)
-    _family: Family = field(repr=False)
+    model: ArmModel = field(repr=False)
+    _limits: Array = field(repr=False)
+    _zero: Array = field(repr=False)
 
     @classmethod
     def from_urdf(
@@ -71,49 +70,43 @@ class Robot:
         tool_mass_kg: float = 0.0,
         transform_world_base: Array | None = None,
         prefix: str = "",
+        tip: str | None = None,
     ) -> Robot:
         """Read an arm from `.urdf` or `.xacro`.
 
+        Args:
+            path: the file; what is needed in it is in docs/motion.md.
+            transform_flange_tool: (4, 4) the tool centre point in the flange's frame.
+            tool_mass_kg: mass of the tool, acting at the tool centre point.
+            transform_world_base: (4, 4) where the arm stands.
+            prefix: before every name of a xacro file that takes the argument.
+            tip: link of the flange, z outwards, if it is not called `tool0` or `flange`.
+
         Raises:
-            ArmDescriptionError: the file is no six-axis arm, or of no family with a closed form
-                (spherical wrist, or three parallel axes).
+            ArmDescriptionError: the file is no arm of six or seven revolute joints.
             ValueError: a transform is not rigid, or the tool's mass is negative.
         """
-        arm = read_arm(path, prefix)
+        arm = read_arm(path, prefix, tip)
         if not 0.0 <= tool_mass_kg < np.inf:
             raise ValueError(f"tool_mass_kg must not be negative: {tool_mass_kg}")
-        links = [np.eye(4)]
-        for joint in arm.joints:
-            links.append(links[-1] @ joint.transform_parent_joint)
-        axes = np.array([links[i + 1][:3, :3] @ j.axis for i, j in enumerate(arm.joints)])
-        points = np.array([link[:3, 3] for link in links[1:]])
-        family = arm_family(axes, points)
-        if family is None:
-            raise ArmDescriptionError(
-                Path(path),
-                "its axes have no closed-form inverse here: axes 2 and 3 must be parallel, and"
-                " either axes 4, 5, 6 meet in a point or axis 4 is parallel too and 5, 6 meet",
-            )
         limits = {
             key: _frozen([getattr(joint, key) for joint in arm.joints])
             for key in ("lower", "upper", "velocity", "acceleration", "jerk", "effort")
         }
         tool = np.eye(4) if transform_flange_tool is None else transform_flange_tool
         base = np.eye(4) if transform_world_base is None else transform_world_base
+        tool = checked_transform(tool, "transform_flange_tool")
         return cls(
             name=arm.name,
             joint_names=tuple(joint.name for joint in arm.joints),
             **limits,
-            transform_flange_tool=checked_transform(tool, "transform_flange_tool"),
+            transform_flange_tool=tool,
             tool_mass_kg=tool_mass_kg,
             transform_world_base=checked_transform(base, "transform_world_base"),
             description=arm,
-            _axes=axes,
-            _points=points,
-            _cross=np.array([np.cross(axis, -np.eye(3)) for axis in axes]),
-            _zero_links=np.array(links),
-            _zero_tool=links[-1] @ arm.transform_last_tool0 @ tool,
-            _family=family,
+            model=arm_model(arm, tool),
+            _limits=np.stack([limits["lower"], limits["upper"]]),
+            _zero=np.zeros((1, len(arm.joints))),
         )
 
     @property
@@ -123,16 +116,18 @@ class Robot:
 
     def forward(self, q: Array) -> Array:
         """Pose of the tool in the base: (6,) gives (4, 4), (n, 6) gives (n, 4, 4)."""
-        positions = np.atleast_2d(np.asarray(q, dtype=float))
-        pose = self._screws(positions)[:, -1] @ self._zero_tool
-        return pose if np.ndim(q) == 2 else pose[0]
+        positions = self._positions(q)
+        poses = np.empty((len(positions), 4, 4))
+        _kernels("chain").forward_batch(self.model.chain, positions, poses)
+        return poses if np.ndim(q) == 2 else poses[0]
 
     def link_poses(self, q: Array) -> Array:
         """Poses (n, 7, 4, 4) in the base of the base link and the six moving links."""
-        screws = self._screws(np.atleast_2d(np.asarray(q, dtype=float)))
-        links = np.empty((len(screws), self.dof + 1, 4, 4))
-        links[:, 0] = self._zero_links[0]
-        links[:, 1:] = screws @ self._zero_links[1:]
+        positions = self._positions(q)
+        links = np.empty((len(positions), self.dof + 1, 4, 4))
+        _kernels("chain").links_batch(
+            self.model.chain, self.model.align, np.eye(4), positions, links
+        )
         return links
 
     def jacobian(self, q: Array) -> Array:
@@ -140,32 +135,126 @@ class Robot:
 
         (6,) gives (6, 6), (n, 6) gives (n, 6, 6).
         """
-        screws = self._screws(np.atleast_2d(np.asarray(q, dtype=float)))
-        tcp = screws[:, -1, :3, :3] @ self._zero_tool[:3, 3] + screws[:, -1, :3, 3]
-        axes = (screws[..., :3, :3] @ self._axes[..., None])[..., 0]
-        points = (screws[..., :3, :3] @ self._points[..., None])[..., 0] + screws[..., :3, 3]
-        arm = tcp[:, None] - points
-        jacobian = np.empty((len(screws), 6, self.dof))
-        for row, (i, k) in enumerate(((1, 2), (2, 0), (0, 1))):
-            jacobian[:, row] = axes[..., i] * arm[..., k] - axes[..., k] * arm[..., i]
-            jacobian[:, 3 + row] = axes[..., row]
-        return jacobian if np.ndim(q) == 2 else jacobian[0]
+        positions = self._positions(q)
+        jacobians = np.empty((len(positions), 6, self.dof))
+        _kernels("chain").jacobian_batch(self.model.chain, positions, jacobians)
+        return jacobians if np.ndim(q) == 2 else jacobians[0]
 
-    def inverse(self, transform_base_tool: Array) -> list[Array]:
-        """Every branch that reaches the pose within the joint limits, at its turn nearest zero.
+    def smallest_singular_value(self, q: Array) -> Array:
+        """Of the Jacobians at (n, 6), with lengths divided by the arm's reach: (n,)."""
+        scaled = self.jacobian(np.atleast_2d(q))
+        scaled[:, :3] /= self.model.reach_m
+        return np.asarray(np.linalg.svd(scaled, compute_uv=False)[:, -1], dtype=float)
+
+    @property
+    def solver(self) -> str:
+        """How the inverse is found, in words; a numeric engine says so here."""
+        if self.model.family is None:
+            return "numeric: damped least squares with restarts, solutions may be missed"
+        return f"{self.model.solver} ({self.model.family.replace('_', ' ')})"
+
+    def frame_pose(self, name: str, q: Array) -> Array:
+        """Pose (4, 4) in the base of a link of the file at `q` (6,).
 
         Raises:
-            UnreachablePoseError: there is none.
+            KeyError: no such link.
         """
-        return self._inverse(transform_base_tool, np.zeros(self.dof))
+        frame = self.description.frames[name]
+        pose: Array = self.link_poses(q)[0, frame.link_index] @ frame.transform_link_frame
+        return pose
+
+    def elbow_angle(self, q: Array) -> Array:
+        """Angle (n,) of the elbow about the line from shoulder to wrist; seven axes only.
+
+        0 is where the elbow is on the side of axis 1's direction, rad in [-pi, pi].
+
+        Raises:
+            ValueError: the arm has six axes.
+        """
+        if self.dof != 7:
+            raise ValueError(f"{self.name} has {self.dof} axes: its elbow is not free")
+        positions = self._positions(q)
+        angles = np.empty(len(positions))
+        _kernels("numeric").elbow_angles(self.model.chain, positions, angles)
+        return angles
+
+    def inverse(
+        self,
+        transform_base_tool: Array,
+        q_near: Array | None = None,
+        *,
+        elbow_rad: float | None = 0.0,
+    ) -> InverseSolutions:
+        """Every branch of one pose (4, 4) or of many (n, 4, 4).
+
+        Args:
+            transform_base_tool: poses of the tool in the base.
+            q_near: (6,) or (n, 6); each joint is given at its turn nearest to it, and a joint that
+                a singular pose leaves free stays there. Zero if it is not given.
+            elbow_rad: with seven axes, the elbow angle; None leaves the elbow where it is nearest.
+
+        Raises:
+            ValueError: a pose is not rigid.
+        """
+        poses = plain(transform_base_tool)
+        if poses.ndim == 2:
+            poses = poses[None]
+        if poses.shape[1:] != (4, 4):
+            raise ValueError(f"a pose is a finite 4 x 4 matrix, not shape {poses.shape[1:]}")
+        near = self._zero if q_near is None else self._positions(q_near)
+        if len(near) not in (1, len(poses)):
+            raise ValueError(f"q_near: {len(near)} positions for {len(poses)} poses")
+        q = np.empty((len(poses), BRANCHES, self.dof))
+        valid = np.empty((len(poses), BRANCHES), dtype=np.bool_)
+        margin = np.empty((len(poses), BRANCHES))
+        model, limits = self.model, self._limits
+        if model.family is None:
+            elbow = np.nan if elbow_rad is None or self.dof == 6 else elbow_rad
+            wrong = self._numeric(poses, near, elbow, q, valid, margin)
+            labels = _NUMBERED
+        else:
+            wrong = _kernels("inverse").inverse_batch(
+                model.parallel, model.exact, model.parameters, model.chain, limits,
+                poses, near, q, valid, margin,
+            )  # fmt: skip
+            labels = BRANCH_LABELS
+        if wrong >= 0:
+            checked_transform(poses[wrong], f"transform_base_tool {wrong}")
+        return InverseSolutions(q, valid, margin, labels, self)
+
+    def _numeric(
+        self,
+        poses: Array,
+        near: Array,
+        elbow: float,
+        q: Array,
+        valid: NDArray[np.bool_],
+        margin: Array,
+    ) -> int:
+        wrong: int = _kernels("numeric").numeric_batch(
+            self.model.chain, self._limits, poses, near, elbow, self.model.seeds, _ITERATIONS,
+            q, valid, margin,
+        )  # fmt: skip
+        return wrong
+
+    def inverse_all(self, transforms: Array, q_near: Array) -> Array:
+        """The branches (n, 8, 6) of `inverse` alone; NaN where there is none, limits ignored."""
+        return self.inverse(transforms, q_near).q
 
     def inverse_nearest(self, transform_base_tool: Array, q_near: Array) -> Array:
         """The solution (6,) whose largest joint difference from `q_near` is the smallest.
 
+        All branches and all full turns within the limits are considered. Following a tool path with
+        the last solution as `q_near` is continuous wherever the arm can be: where joint 5 passes
+        its singular position, the branch changes and the joints do not.
+
         Raises:
             UnreachablePoseError: there is no solution within the joint limits.
         """
-        return self.inverse_sorted(transform_base_tool, q_near)[0]
+        near = np.asarray(q_near, dtype=float)
+        q = self._reachable(transform_base_tool, near)
+        nearest: Array = q[np.abs(q - near).max(axis=1).argmin()]
+        return nearest
 
     def inverse_sorted(self, transform_base_tool: Array, q_near: Array) -> list[Array]:
         """Every branch, each joint at its turn nearest `q_near`, the nearest branch first.
@@ -174,22 +263,23 @@ class Robot:
             UnreachablePoseError: there is no solution within the joint limits.
         """
         near = np.asarray(q_near, dtype=float)
-        found = self._inverse(transform_base_tool, near)
-        return sorted(found, key=lambda q: float(np.max(np.abs(q - near))))
+        q = self._reachable(transform_base_tool, near)
+        distance = np.abs(q - near).max(axis=1)
+        unique: list[Array] = []
+        for k in np.argsort(distance, kind="stable"):
+            if all(np.abs(q[k] - other).max() > _SAME_SOLUTION for other in unique):
+                unique.append(q[k])
+        return unique
 
-    def inverse_all(self, transforms: Array, q_near: Array) -> Array:
-        """Branches (n, 8, 6) for poses (n, 4, 4); NaN where a pose has none, limits ignored.
-
-        Args:
-            transforms: poses of the tool in the base.
-            q_near: (n, 6) decides joints that a singular pose leaves free.
-        """
-        motion = transforms @ _inverse_transform(self._zero_tool)
-        q = all_branches(self._axes, self._points, self._family, motion, q_near)
-        reached = self.forward(q.reshape(-1, self.dof)).reshape(*q.shape[:2], 4, 4)
-        error = np.abs(reached - transforms[:, None]).max(axis=(-1, -2))
-        q[~(error < POSE_TOLERANCE)] = np.nan
-        return q
+    def equivalent_turns(self, q: Array) -> Array:
+        """All positions (k, 6) within the limits that differ from `q` (6,) by full turns."""
+        full = 2 * np.pi
+        least = np.ceil((self.lower - LIMIT_SLACK_RAD - q) / full).astype(int)
+        most = np.floor((self.upper + LIMIT_SLACK_RAD - q) / full).astype(int)
+        ranges = [np.arange(a, b + 1) for a, b in zip(least, most, strict=True)]
+        turns = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, self.dof)
+        positions: Array = q + full * turns
+        return positions
 
     def nearest_turns(self, q: Array, q_near: Array) -> Array:
         """Each joint moved by full turns to its value nearest `q_near` that is within the limits.
@@ -197,40 +287,48 @@ class Robot:
         Where no turn is within the limits, the joint keeps the turn nearest `q_near`.
         """
         full = 2 * np.pi
-        turn = q + full * np.round((q_near - q) / full)
-        over, under = turn > self.upper + _LIMIT_SLACK, turn < self.lower - _LIMIT_SLACK
-        lowered, raised = turn - full, turn + full
-        turn = np.where(over & (lowered >= self.lower - _LIMIT_SLACK), lowered, turn)
-        return np.where(under & (raised <= self.upper + _LIMIT_SLACK), raised, turn)
+        turns = np.floor((q_near - q) / full + 0.5)
+        least = np.ceil((self.lower - LIMIT_SLACK_RAD - q) / full)
+        most = np.floor((self.upper + LIMIT_SLACK_RAD - q) / full)
+        allowed = np.minimum(np.maximum(turns, least), most)
+        nearest: Array = q + full * np.where(least <= most, allowed, turns)
+        return nearest
 
     def within_limits(self, q: Array) -> NDArray[np.bool_]:
         """Whether every joint of (..., 6) is within its position limits (slack 1e-9 rad)."""
-        inside = (q >= self.lower - _LIMIT_SLACK) & (q <= self.upper + _LIMIT_SLACK)
+        inside = (q >= self.lower - LIMIT_SLACK_RAD) & (q <= self.upper + LIMIT_SLACK_RAD)
         return np.asarray(inside.all(axis=-1))
 
-    def _inverse(self, pose: Array, near: Array) -> list[Array]:
-        transform = checked_transform(pose, "transform_base_tool")
-        branches = self.inverse_all(transform[None], near[None])[0]
-        reached = branches[~np.isnan(branches[:, 0])]
+    def _reachable(self, transform_base_tool: Array, near: Array) -> Array:
+        """Solutions (k, 6) of one pose within the limits, at their turns nearest `near`.
+
+        Raises:
+            UnreachablePoseError: there are none.
+        """
+        elbow = float(self.elbow_angle(near)[0]) if self.dof == 7 else None
+        found = self.inverse(transform_base_tool, near, elbow_rad=elbow)
+        q: Array = found.q[found.limit_distance_rad >= -LIMIT_SLACK_RAD]
+        return q if len(q) else self._other_free_joints(found, transform_base_tool, near)
+
+    def _other_free_joints(self, found: InverseSolutions, pose: Array, near: Array) -> Array:
+        """Solutions of a singular pose whose free joint has to be elsewhere than at `near`.
+
+        Raises:
+            UnreachablePoseError: there are none.
+        """
+        reached = found.q[found.valid]
+        spread = np.linspace(0.0, 2 * np.pi, _FREE_JOINT_TRIES, endpoint=False)[:, None]
+        poses = np.broadcast_to(pose, (_FREE_JOINT_TRIES, 4, 4))
+        others = self.inverse(poses, near + spread, elbow_rad=None)
+        q = self.nearest_turns(others.q[others.valid], near)
+        allowed: Array = q[self.within_limits(q)] if len(q) else q
+        if len(allowed):
+            return allowed
+        transform = np.asarray(pose, dtype=float)
         if len(reached) == 0:
-            # A singular wrist leaves a joint free, and not every value of it need reach the pose.
-            others = near + np.linspace(0.0, 2 * np.pi, _FREE_JOINT_TRIES)[:, None]
-            poses = np.broadcast_to(transform, (_FREE_JOINT_TRIES, 4, 4))
-            branches = self.inverse_all(poses, others).reshape(-1, self.dof)
-            reached = branches[~np.isnan(branches[:, 0])]
-        if len(reached) == 0:
-            raise UnreachablePoseError(
-                transform, "out_of_reach", f"out of reach of {self.name} in this orientation"
-            )
-        turned = self.nearest_turns(reached, near)
-        allowed = turned[np.atleast_1d(self.within_limits(turned))]
-        if len(allowed) == 0:
-            raise UnreachablePoseError(transform, "joint_limits", self._blocking(turned))
-        unique: list[Array] = []
-        for q in allowed:
-            if all(np.max(np.abs(q - other)) > _SAME_SOLUTION for other in unique):
-                unique.append(q)
-        return unique
+            detail = f"out of reach of {self.name} in this orientation"
+            raise UnreachablePoseError(transform, "out_of_reach", detail)
+        raise UnreachablePoseError(transform, "joint_limits", self._blocking(reached))
 
     def _blocking(self, q: Array) -> str:
         """Says which joints stand in the way, and by how much at least."""
@@ -243,26 +341,18 @@ class Robot:
         names = ", ".join(f"{name} by {degrees:.1f} deg" for name, degrees in least.items())
         return f"every branch breaks a joint limit ({names} at least)"
 
-    def _screws(self, q: Array) -> Array:
-        """Products of the joints' motions up to each joint: (n, 6, 4, 4)."""
-        if q.shape[-1] != self.dof:
-            raise ValueError(f"{self.dof} joint positions expected, got shape {q.shape}")
-        motion = np.zeros((len(q), self.dof, 4, 4))
-        sine, cosine = np.sin(q)[..., None, None], np.cos(q)[..., None, None]
-        rotation = np.eye(3) + sine * self._cross + (1.0 - cosine) * (self._cross @ self._cross)
-        motion[..., :3, :3] = rotation
-        motion[..., :3, 3] = self._points - (rotation @ self._points[..., None])[..., 0]
-        motion[..., 3, 3] = 1.0
-        for i in range(1, self.dof):
-            motion[:, i] = motion[:, i - 1] @ motion[:, i]
-        return motion
+    def _positions(self, q: Array) -> Array:
+        positions = plain(q)
+        if positions.ndim == 1:
+            positions = positions[None]
+        if positions.ndim != 2 or positions.shape[1] != self.dof:
+            raise ValueError(f"{self.dof} joint positions expected, got shape {positions.shape}")
+        return positions
 
 
-def _inverse_transform(transform: Array) -> Array:
-    inverse = np.eye(4)
-    inverse[:3, :3] = transform[:3, :3].T
-    inverse[:3, 3] = -transform[:3, :3].T @ transform[:3, 3]
-    return inverse
+def _kernels(name: str) -> ModuleType:
+    """A module of compiled kernels, loaded at first use: who only reads files needs no numba."""
+    return import_module(f"planners.kinematics.{name}")
 
 
 def _frozen(values: list[float]) -> Array:

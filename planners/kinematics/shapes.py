@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planners.arrays import Array
 
@@ -61,7 +63,86 @@ class Sphere:
         return (self.radius_m, self.radius_m, self.radius_m)
 
 
-Shape: TypeAlias = Box | Cylinder | Sphere
+@dataclass(frozen=True, eq=False)
+class Hull:
+    """The convex hull of points (k, 3) in metres; the hull of a mesh's vertices, for instance."""
+
+    points_m: Array
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "points_m", _checked_points(self.points_m))
+
+    @property
+    def half_extents_m(self) -> tuple[float, float, float]:
+        """Half edges of the box around the origin that encloses the shape."""
+        x, y, z = np.abs(self.points_m).max(axis=0)
+        return (float(x), float(y), float(z))
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """A surface of triangles (m, 3) between points (k, 3) in metres; it need not be convex.
+
+    Only its surface collides. Give a solid that parts may be inside of as several hulls instead.
+    """
+
+    points_m: Array
+    triangles: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "points_m", _checked_points(self.points_m))
+        triangles = np.array(self.triangles, dtype=np.int64)
+        if triangles.ndim != 2 or triangles.shape[1] != 3 or len(triangles) == 0:
+            raise ValueError(f"a mesh needs triangles (m, 3), got shape {triangles.shape}")
+        if triangles.min() < 0 or triangles.max() >= len(self.points_m):
+            raise ValueError("a mesh's triangle names a point that there is not")
+        triangles.setflags(write=False)
+        object.__setattr__(self, "triangles", triangles)
+
+    @property
+    def half_extents_m(self) -> tuple[float, float, float]:
+        """Half edges of the box around the origin that encloses the shape."""
+        x, y, z = np.abs(self.points_m).max(axis=0)
+        return (float(x), float(y), float(z))
+
+
+@dataclass(frozen=True)
+class MeshFile:
+    """A mesh in a file (STL, OBJ, DAE and what assimp reads), each axis scaled."""
+
+    path: Path
+    scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    def hull(self) -> Hull:
+        """The convex hull of its vertices.
+
+        Raises:
+            ValueError: the file cannot be read as a mesh.
+        """
+        return Hull(self._points()[0])
+
+    def mesh(self) -> Mesh:
+        """Its triangles as they are.
+
+        Raises:
+            ValueError: the file cannot be read as a mesh.
+        """
+        points, triangles = self._points()
+        return Mesh(points, triangles)
+
+    def _points(self) -> tuple[Array, NDArray[np.int64]]:
+        import coal  # reads meshes through assimp
+
+        try:
+            model = coal.MeshLoader().load(str(self.path), np.array(self.scale))
+        except Exception as error:  # coal raises several unrelated types
+            raise ValueError(f"{self.path}: not a mesh: {error}") from error
+        count = range(model.num_tris)
+        corners = [[model.tri_indices(k)[i] for i in range(3)] for k in count]
+        return np.array(model.vertices()), np.array(corners, dtype=np.int64)
+
+
+Shape: TypeAlias = Box | Cylinder | Sphere | Hull | Mesh
 
 
 def bounding_radius(shape: Shape) -> float:
@@ -70,6 +151,8 @@ def bounding_radius(shape: Shape) -> float:
         return shape.radius_m
     if isinstance(shape, Cylinder):
         return float(np.hypot(shape.radius_m, shape.length_m / 2))
+    if isinstance(shape, Hull | Mesh):
+        return float(np.linalg.norm(shape.points_m, axis=1).max())
     return float(np.linalg.norm(shape.half_extents_m))
 
 
@@ -107,6 +190,16 @@ class PartShape:
         object.__setattr__(
             self, "transform_tool_part", checked_transform(self.transform_tool_part, "part")
         )
+
+
+def _checked_points(points: Array) -> Array:
+    checked = np.array(points, dtype=float)
+    if checked.ndim != 2 or checked.shape[1] != 3 or len(checked) < 4:
+        raise ValueError(f"a solid needs points (k, 3), four or more, got shape {checked.shape}")
+    if not np.isfinite(checked).all():
+        raise ValueError("a solid's points must be finite")
+    checked.setflags(write=False)
+    return checked
 
 
 def checked_transform(matrix: Array | Sequence[Sequence[float]], what: str) -> Array:

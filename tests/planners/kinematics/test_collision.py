@@ -4,7 +4,17 @@ import mujoco
 import numpy as np
 import pytest
 
-from planners.kinematics import Body, Box, CollisionScene, Cylinder, PartShape, Sphere, expand_xacro
+from planners.kinematics import (
+    Body,
+    Box,
+    CollisionScene,
+    Cylinder,
+    Hull,
+    Mesh,
+    PartShape,
+    Sphere,
+    expand_xacro,
+)
 from tests.planners.arms import ARMS, DOWN, HOME, URDF, arm, at, scene
 
 
@@ -135,6 +145,95 @@ def test_a_nest_may_hold_the_part_but_not_the_gripper():
         "gripper",
         "nest",
     )
+
+
+def tetrahedron(size: float) -> tuple[np.ndarray, np.ndarray]:
+    points = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]) * size
+    return points, np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
+
+
+def test_hulls_and_meshes_are_where_their_points_are():
+    """A box as points, as triangles and as a box has the same distance from the arm."""
+    robot = arm("ur10e")
+    corners = np.array([[x, y, z] for x in (0, 0.2) for y in (0, 0.3) for z in (0, 0.4)])
+    faces = [[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1],
+             [2, 3, 7], [2, 7, 6], [0, 2, 6], [0, 6, 4], [1, 5, 7], [1, 7, 3]]  # fmt: skip
+    place = at(0.5, 0.6, 0.1)
+    same = (
+        Body("solid", Hull(corners), place),
+        Body("solid", Mesh(corners, np.array(faces)), place),
+        Body("solid", Box((0.2, 0.3, 0.4)), place @ at(0.1, 0.15, 0.2)),
+    )
+    scenes = [CollisionScene(robot, obstacles=[body]) for body in same]
+    rng = np.random.default_rng(3)
+    compared = 0
+    for q in rng.uniform(-2.0, 2.0, (60, 6)):
+        found = [one.distance(q).distance_m for one in scenes]
+        if min(found) > 0.0:
+            np.testing.assert_allclose(found, found[2], atol=1e-5)
+            compared += 1
+    assert compared > 20
+
+
+def test_solids_that_are_none_are_refused():
+    points, triangles = tetrahedron(0.1)
+    with pytest.raises(ValueError, match="four or more"):
+        Hull(points[:3])
+    with pytest.raises(ValueError, match="finite"):
+        Hull(points * np.nan)
+    with pytest.raises(ValueError, match="names a point"):
+        Mesh(points, triangles + 1)
+    with pytest.raises(ValueError, match="triangles"):
+        Mesh(points, triangles[:, :2])
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_bounds_never_exceed_the_exact_distance(name):
+    """Whatever the bounds leave out, exact distances must leave out, too."""
+    robot = arm(name)
+    rng = np.random.default_rng(17)
+    points, triangles = tetrahedron(0.3)
+    obstacles = [
+        Body("hull", Hull(points), at(0.4, 0.3, 0.2)),
+        Body("mesh", Mesh(points, triangles), at(-0.5, 0.3, 0.2)),
+        Body("rod", Cylinder(0.03, 0.8), at(0.5, -0.4, 0.3)),
+        Body("ball", Sphere(0.15), at(-0.4, -0.5, 0.4)),
+    ]
+    here = CollisionScene(robot, obstacles=obstacles)
+    pairs = here._bare.pairs
+    for q in rng.uniform(robot.lower, robot.upper, (30, 6)):
+        poses, bounds = here._bounds(pairs, q)
+        exact = [here._bare.exact.distance(poses, k) for k in range(len(bounds))]
+        assert (bounds <= np.array(exact) + 2e-5).all()
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_batches_and_single_questions_agree_in_any_order(name):
+    robot = arm(name)
+    obstacles = [
+        Body(f"box {k}", Box((0.2, 0.2, 0.2)), at(0.6 * np.cos(k), 0.6 * np.sin(k), 0.1 * k))
+        for k in range(10)
+    ]
+    rng = np.random.default_rng(19)
+    q = rng.uniform(robot.lower, robot.upper, (10_000, 6))
+    here = CollisionScene(robot, obstacles=obstacles)
+    hit = here.collisions(q)
+    assert 0.05 < hit.mean() < 0.95
+    order = rng.permutation(len(q))
+    again = np.empty_like(hit)
+    again[order] = here.collisions(q[order])
+    np.testing.assert_array_equal(again, hit)
+    for k in order[:500]:
+        assert (here.in_collision(q[k]) is not None) == hit[k]
+    np.testing.assert_array_equal(here.distances(q[:300]) < here.margin_m, hit[:300])
+
+
+def test_what_is_not_compared_is_told():
+    here = scene("kuka_kr6_r900")
+    assert here.allowed.reasons[2, 3] == "neighbours"
+    assert not here.allowed.compared(3, 2)
+    assert here.allowed.compared(0, 4)
+    assert all(0.0 < share < 1.0 for share in here.allowed.touched.values())
 
 
 def test_names_margin_and_shapes_are_checked():

@@ -1,0 +1,39 @@
+"""What the tool carries: a mass that loads the joints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from planners.arrays import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Payload:
+    """A rigid body at the tool.
+
+    Attributes:
+        mass_kg: its mass.
+        centre_m: (3,) centre of mass in the tool's frame.
+        inertia_kg_m2: (3, 3) about the centre of mass, tool axes; zero is a point.
+    """
+
+    mass_kg: float
+    centre_m: Array = field(default_factory=lambda: np.zeros(3))
+    inertia_kg_m2: Array = field(default_factory=lambda: np.zeros((3, 3)))
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.mass_kg < np.inf:
+            raise ValueError(f"mass_kg must not be negative: {self.mass_kg}")
+        centre, inertia = np.array(self.centre_m, float), np.array(self.inertia_kg_m2, float)
+        if centre.shape != (3,) or not np.isfinite(centre).all():
+            raise ValueError(f"centre_m: three finite numbers expected, got shape {centre.shape}")
+        if inertia.shape != (3, 3) or not np.allclose(inertia, inertia.T):
+            raise ValueError("inertia_kg_m2: a symmetric 3 x 3 matrix expected")
+        if np.linalg.eigvalsh(inertia).min() < -1e-12:
+            raise ValueError("inertia_kg_m2 must not be negative in any direction")
+        centre.setflags(write=False)
+        inertia.setflags(write=False)
+        object.__setattr__(self, "centre_m", centre)
+        object.__setattr__(self, "inertia_kg_m2", inertia)
