@@ -10,7 +10,15 @@ import numpy as np
 
 from planners.arrays import Array
 from planners.kinematics.collision import CollisionScene
-from planners.kinematics.shapes import Body, Box, Cylinder, PartShape, Shape
+from planners.kinematics.shapes import (
+    Body,
+    Box,
+    Cylinder,
+    MeshFile,
+    PartShape,
+    Shape,
+    bounding_radius,
+)
 from planners.motion.trajectory import Trajectory
 
 _SAMPLE_S: Final = 0.02
@@ -80,8 +88,10 @@ def _balls(scene: CollisionScene, q: Array, attached: PartShape | None) -> tuple
     return np.concatenate(centres, axis=1), np.concatenate(radii)
 
 
-def _covering(shape: Shape) -> tuple[Array, float]:
+def _covering(shape: Shape | MeshFile) -> tuple[Array, float]:
     """Centres (b, 3) along the shape's longest axis, and the one radius that covers it."""
+    if isinstance(shape, MeshFile):
+        shape = shape.hull()
     half = np.array(shape.half_extents_m)
     axis = 2 if isinstance(shape, Cylinder) else int(half.argmax())
     if isinstance(shape, Box):
@@ -89,7 +99,7 @@ def _covering(shape: Shape) -> tuple[Array, float]:
     elif isinstance(shape, Cylinder):
         across = shape.radius_m
     else:
-        return np.zeros((1, 3)), shape.radius_m
+        return np.zeros((1, 3)), bounding_radius(shape)
     count = int(np.clip(np.ceil(half[axis] / max(across, 1e-6)), 1, _MOST_BALLS))
     step = half[axis] / count
     points = np.zeros((count, 3))
