@@ -7,6 +7,7 @@ from planners.motion.items import Attach, Blend, Detach, Dwell, Item, JointTarge
 from planners.motion.slow_spots import SlowSpot
 from planners.motion.trajectory import Trajectory, TrajectoryPoint
 from planners.motion.verify import TrajectoryViolation, verify_trajectory
+from planners.motion.warm import warm_up
 
 __all__ = [
     "Attach",
@@ -28,4 +29,5 @@ __all__ = [
     "TrajectoryViolation",
     "plan_cycle",
     "verify_trajectory",
+    "warm_up",
 ]

@@ -270,13 +270,10 @@ def _clearance(
                 if distance >= -_CONTACT_DEPTH_M:
                     allowed = distance - _CONTACT_SLACK_M
                     touching[body] = min(touching.get(body, allowed), allowed)
-    kept, travelled = [0], 0.0
-    for k, step in enumerate(scene.displacement(q, attached).tolist()):
-        if travelled + step > 2 * scene.margin_m and k > kept[-1]:
-            kept.append(k)
-            travelled = 0.0
-        travelled += step
-    kept.append(len(q) - 1)
+    # One sample per margin of travel: from each to the next it is less than two margins.
+    travelled = np.cumsum(scene.displacement(q, attached)) / scene.margin_m
+    changes = np.flatnonzero(np.diff(np.floor(travelled), prepend=0.0)) + 1
+    kept = np.unique(np.concatenate([[0], changes, [len(q) - 1]]))
     hit = scene.first_collision(q[kept], attached, touching)
     if hit is None:
         return []

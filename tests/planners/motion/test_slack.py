@@ -1,0 +1,39 @@
+"""Slack is used up to the last moment that is allowed, saves energy, and breaks no limit."""
+
+import numpy as np
+import pytest
+
+from planners.motion import plan_cycle, verify_trajectory
+from planners.motion.slack import energy_j, with_slack
+from tests.planners.arms import ARMS, HOME, arm, scene
+from tests.planners.motion.programs import pick_and_place
+
+
+SAVED = {"kuka_kr6_r900": 0.1, "ur10e": 0.05}
+"""The UR10e's drives mostly hold its long arm up, which takes longer when it moves slower."""
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_a_fifth_more_time_saves_energy(name):
+    robot = arm(name)
+    cycle = plan_cycle(robot, scene(name), pick_and_place(name), q_start=HOME[name])
+    motions = [motion.trajectory for motion in cycle.motions]
+    taken = sum(motion.duration_s for motion in motions)
+    slow = with_slack(robot, motions, 0.2 * taken)
+    assert taken < sum(motion.duration_s for motion in slow) <= 1.2 * taken + 1e-9
+    before, after = (sum(energy_j(robot, m) for m in ways) for ways in (motions, slow))
+    assert after <= (1.0 - SAVED[name]) * before
+    for fast, easy in zip(motions, slow, strict=True):
+        assert easy.duration_s >= fast.duration_s
+        np.testing.assert_array_equal(easy.positions, fast.positions)
+        assert verify_trajectory(robot, None, easy) == []
+
+
+def test_no_slack_changes_nothing():
+    name = "ur10e"
+    cycle = plan_cycle(arm(name), scene(name), pick_and_place(name), q_start=HOME[name])
+    motions = tuple(motion.trajectory for motion in cycle.motions)
+    assert with_slack(arm(name), motions, 0.0) == motions
+    assert with_slack(arm(name), (), 1.0) == ()
+    with pytest.raises(ValueError, match="negative"):
+        with_slack(arm(name), motions, -1.0)
