@@ -34,7 +34,7 @@ class Tuning:
     """What the search may be tuned by; the defaults were measured on the public instances.
 
     Attributes:
-        patience: Steps without gain before a restart (30,000 beat 12,500 within 20 s).
+        patience: Steps without gain before a restart; 0: 50 per operation, 5,000 to 30,000.
         tenure: Steps for which two operations keep their new order, at least.
         tenure_moved: Steps for which an operation may not return to a cell, at least.
         tenure_stay: Steps for which an operation may not change its cell again, at least.
@@ -43,9 +43,11 @@ class Tuning:
         elite: Plans that are kept for restarts.
         children: Plans tried at a restart, of which the best is searched on.
         trial: Steps of each of these trials.
+        nearest: Least share (per cent) of a child's way from one parent to the other.
+        spread: How much more that share may be, by lot.
     """
 
-    patience: int = 30_000
+    patience: int = 0
     tenure: int = 9
     tenure_moved: int = 15
     tenure_stay: int = 6
@@ -54,8 +56,13 @@ class Tuning:
     elite: int = 8
     children: int = 1
     trial: int = 500
-    nearest: int = 30
+    nearest: int = 10
     spread: int = 41
+
+
+def _patience(given: Given) -> int:
+    n = len(given.alt_ptr) - 1
+    return max(5_000, min(30_000, 50 * n))
 
 
 def _candidates(given: Given) -> int:
@@ -136,7 +143,7 @@ class Worker:
 
     def search(self, steps: int, target: float) -> bool:
         """Make so many steps; False: it stopped before, out of patience or at the target."""
-        patience = self._tuning.patience
+        patience = self._tuning.patience or _patience(self._given)
         if self._plain:
             end = int(target / self._given.costs[MAKESPAN_COST])
             return kernel.run(self._given, self._state, steps, patience, end) == steps
