@@ -71,6 +71,10 @@ def _candidates(given: Given) -> int:
     return max(5, min(MOST_CANDIDATES, n // 30))
 
 
+THRIFTS = (0, 1, 2, 4)
+"""Which of them makes the best plan depends on how much the cells differ in speed."""
+
+
 class Worker:
     """One thread's plan, its memory, and its dice."""
 
@@ -128,12 +132,20 @@ class Worker:
         begin = kernel.start_from if self._plain else weighted.start_from
         begin(self._given, self._state, order, alternatives)
 
-    def start_greedily(self, disturb: int) -> None:
-        """Begin from a dispatched plan; so many per mille of the priorities are chance."""
+    def start_greedily(self, disturb: int, thrift: int, *, eager: bool) -> None:
+        """Begin from a dispatched plan.
+
+        Args:
+            disturb: So many per mille of the priorities are chance.
+            eager: Let the operation that ends first go first.
+            thrift: How much more a duration counts than a wait when a cell is chosen.
+        """
         greedy(
             self._given,
             self._state,
             self._topological,
+            eager,
+            thrift,
             disturb,
             self._scratch,
             self._order,
@@ -149,6 +161,17 @@ class Worker:
             return kernel.run(self._given, self._state, steps, patience, end) == steps
         return weighted.run(self._given, self._state, steps, patience, target) == steps
 
+    def start_well(self, disturb: int) -> None:
+        """Begin from the best of some dispatched plans."""
+        found: Elite | None = None
+        for thrift in THRIFTS:
+            for eager in (False, True):
+                self.start_greedily(disturb, thrift, eager=eager)
+                if found is None or self.best_value < found.value:
+                    found = self.best
+        assert found is not None
+        self.start(found.order, found.alternatives)
+
     def restart(self) -> None:
         """Offer the best plan to the pool, and begin on the way between two of its plans."""
         self._restarts += 1
@@ -156,7 +179,9 @@ class Worker:
         plans = self._pool.plans()
         random = self._state.random
         if len(plans) < 2 or (not self._pool.is_full and random_below(random, 3) == 0):
-            self.start_greedily(200 + random_below(random, 600))
+            eager = random_below(random, 2) == 0
+            thrift = THRIFTS[random_below(random, len(THRIFTS))]
+            self.start_greedily(200 + random_below(random, 600), thrift, eager=eager)
             return
         i = random_below(random, len(plans))
         j = (i + 1 + random_below(random, len(plans) - 1)) % len(plans)
