@@ -7,7 +7,16 @@ remaining (MWKR) goes first. Disturbed priorities give different plans for diffe
 
 from __future__ import annotations
 
-from planners.scheduling.tabu.arrays import CELL, DUR, HEAD, NONE, RELEASE, Given, Int32, State
+from planners.scheduling.tabu.arrays import (
+    CELL,
+    DUR,
+    HEAD,
+    NONE,
+    RELEASE,
+    Given,
+    Int32,
+    State,
+)
 from planners.scheduling.tabu.compiled import compiled
 from planners.scheduling.tabu.graph import after, choose_alternative, job_ready, reset_rows
 from planners.scheduling.tabu.moves import random_below
@@ -30,17 +39,17 @@ def _remaining_work(given: Given, topological: Int32, remaining: Int32) -> None:
 
 
 @compiled
-def _earliest_end(given: Given, state: State, v: int) -> tuple[int, int]:
-    """Alternative on which v would end first, appended to what is planned, and that end."""
-    best, end = NONE, 1 << 60
+def _choose_cell(given: Given, state: State, thrift: int, v: int) -> tuple[int, int]:
+    """Alternative on which v would end first if ``thrift`` durations came on top; the true end."""
+    best, end, least = NONE, 0, 1 << 60
     for a in range(given.alt_ptr[v], given.alt_ptr[v + 1]):
         k = given.alt_cell[a]
         start = max(
             job_ready(given, state.rows, v, k), after(given, state.rows, k, state.last[k], v)
         )
-        if start + given.alt_dur[a] < end:
-            end = start + given.alt_dur[a]
-            best = a
+        cost = start + given.alt_dur[a] * (1 + thrift)
+        if cost < least:
+            best, end, least = a, start + given.alt_dur[a], cost
     return best, end
 
 
@@ -49,6 +58,8 @@ def greedy(
     given: Given,
     state: State,
     topological: Int32,
+    eager: bool,
+    thrift: int,
     disturb: int,
     scratch: Int32,
     order: Int32,
@@ -60,6 +71,9 @@ def greedy(
         given: The problem.
         state: Overwritten.
         topological: Some order that respects the precedences, fixed operations first.
+        eager: Let the operation that ends first go first, instead of the one with the most
+            work remaining.
+        thrift: How much more a duration counts than a wait when a cell is chosen.
         disturb: 0: plain MWKR; up to CHANCE: that share (per mille) of a priority is chance.
         scratch: ``(5, n)``.
         order: The result.
@@ -96,7 +110,7 @@ def greedy(
             ready[count] = v
             count += 1
     for i in range(count):
-        alternatives[ready[i]], ends[ready[i]] = _earliest_end(given, state, ready[i])
+        alternatives[ready[i]], ends[ready[i]] = _choose_cell(given, state, thrift, ready[i])
     while count:
         first = ready[0]
         for i in range(1, count):
@@ -107,7 +121,10 @@ def greedy(
         for i in range(count):
             v = ready[i]
             a = alternatives[v]
-            if (
+            if eager:
+                if v == first:
+                    at = i
+            elif (
                 given.alt_cell[a] == k
                 and ends[v] - given.alt_dur[a] < ends[first]
                 and (at == NONE or priority[v] > priority[ready[at]])
@@ -127,8 +144,8 @@ def greedy(
             if missing[s] == 0:
                 ready[count] = s
                 count += 1
-                alternatives[s], ends[s] = _earliest_end(given, state, s)
+                alternatives[s], ends[s] = _choose_cell(given, state, thrift, s)
         for i in range(count):
             u = ready[i]
             if given.alt_cell[alternatives[u]] == k:
-                alternatives[u], ends[u] = _earliest_end(given, state, u)
+                alternatives[u], ends[u] = _choose_cell(given, state, thrift, u)

@@ -71,7 +71,7 @@ class _Search:
                 _alternatives_on(self.given, start),
             )
         else:
-            worker.start_greedily(300 * number)
+            worker.start_well(300 * number)
 
     def publish(self, worker: Worker) -> None:
         """Tell of a worker's best plan if nobody had a better one."""

@@ -202,10 +202,10 @@ def aim_at(given: Given, state: State, target: int) -> int:
     last = NONE
     end = seen = 0
     change = target != state.numbers[TARGET]
+    whole = target == END_OF_PLAN
     for i in range(len(given.sinks)):
         v = given.sinks[i]
-        job = given.job[v]
-        hit = target == END_OF_PLAN or target == job
+        hit = whole or given.job[v] == target
         if change:
             rows[v, OWN_TAIL] = 0 if hit else NEVER
         if hit:

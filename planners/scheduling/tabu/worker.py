@@ -34,7 +34,7 @@ class Tuning:
     """What the search may be tuned by; the defaults were measured on the public instances.
 
     Attributes:
-        patience: Steps without gain before a restart (30,000 beat 12,500 within 20 s).
+        patience: Steps without gain before a restart; 0: 50 per operation, 5,000 to 30,000.
         tenure: Steps for which two operations keep their new order, at least.
         tenure_moved: Steps for which an operation may not return to a cell, at least.
         tenure_stay: Steps for which an operation may not change its cell again, at least.
@@ -43,9 +43,11 @@ class Tuning:
         elite: Plans that are kept for restarts.
         children: Plans tried at a restart, of which the best is searched on.
         trial: Steps of each of these trials.
+        nearest: Least share (per cent) of a child's way from one parent to the other.
+        spread: How much more that share may be, by lot.
     """
 
-    patience: int = 30_000
+    patience: int = 0
     tenure: int = 9
     tenure_moved: int = 15
     tenure_stay: int = 6
@@ -54,14 +56,23 @@ class Tuning:
     elite: int = 8
     children: int = 1
     trial: int = 500
-    nearest: int = 30
+    nearest: int = 10
     spread: int = 41
+
+
+def _patience(given: Given) -> int:
+    n = len(given.alt_ptr) - 1
+    return max(5_000, min(30_000, 50 * n))
 
 
 def _candidates(given: Given) -> int:
     """How many candidates to value exactly: about 10 of 300 operations, 30 of 1,000."""
     n = len(given.alt_ptr) - 1
     return max(5, min(MOST_CANDIDATES, n // 30))
+
+
+THRIFTS = (0, 1, 2, 4)
+"""Which of them makes the best plan depends on how much the cells differ in speed."""
 
 
 class Worker:
@@ -121,12 +132,20 @@ class Worker:
         begin = kernel.start_from if self._plain else weighted.start_from
         begin(self._given, self._state, order, alternatives)
 
-    def start_greedily(self, disturb: int) -> None:
-        """Begin from a dispatched plan; so many per mille of the priorities are chance."""
+    def start_greedily(self, disturb: int, thrift: int, *, eager: bool) -> None:
+        """Begin from a dispatched plan.
+
+        Args:
+            disturb: So many per mille of the priorities are chance.
+            eager: Let the operation that ends first go first.
+            thrift: How much more a duration counts than a wait when a cell is chosen.
+        """
         greedy(
             self._given,
             self._state,
             self._topological,
+            eager,
+            thrift,
             disturb,
             self._scratch,
             self._order,
@@ -136,11 +155,22 @@ class Worker:
 
     def search(self, steps: int, target: float) -> bool:
         """Make so many steps; False: it stopped before, out of patience or at the target."""
-        patience = self._tuning.patience
+        patience = self._tuning.patience or _patience(self._given)
         if self._plain:
             end = int(target / self._given.costs[MAKESPAN_COST])
             return kernel.run(self._given, self._state, steps, patience, end) == steps
         return weighted.run(self._given, self._state, steps, patience, target) == steps
+
+    def start_well(self, disturb: int) -> None:
+        """Begin from the best of some dispatched plans."""
+        found: Elite | None = None
+        for thrift in THRIFTS:
+            for eager in (False, True):
+                self.start_greedily(disturb, thrift, eager=eager)
+                if found is None or self.best_value < found.value:
+                    found = self.best
+        assert found is not None
+        self.start(found.order, found.alternatives)
 
     def restart(self) -> None:
         """Offer the best plan to the pool, and begin on the way between two of its plans."""
@@ -149,7 +179,9 @@ class Worker:
         plans = self._pool.plans()
         random = self._state.random
         if len(plans) < 2 or (not self._pool.is_full and random_below(random, 3) == 0):
-            self.start_greedily(200 + random_below(random, 600))
+            eager = random_below(random, 2) == 0
+            thrift = THRIFTS[random_below(random, len(THRIFTS))]
+            self.start_greedily(200 + random_below(random, 600), thrift, eager=eager)
             return
         i = random_below(random, len(plans))
         j = (i + 1 + random_below(random, len(plans) - 1)) % len(plans)
