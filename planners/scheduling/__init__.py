@@ -1,6 +1,6 @@
 """Scheduling: the problem, the plan, the engines that make one and the verifier that checks it.
 
-Importing this package imports neither OR-Tools nor NumPy; `solve` loads CP-SAT when it needs it.
+Importing this package imports neither OR-Tools nor NumPy nor numba: engines load when used.
 """
 
 from planners.scheduling.dispatch import best_of
@@ -30,6 +30,7 @@ from planners.scheduling.problem import (
 from planners.scheduling.schedule import Objective, ObjectiveWeights, Schedule
 from planners.scheduling.solve import Progress, solve
 from planners.scheduling.verify import Violation, verify
+from planners.scheduling.warming import warm_up
 
 __all__ = [
     "FOREVER_MS",
@@ -60,4 +61,5 @@ __all__ = [
     "read_jsp",
     "solve",
     "verify",
+    "warm_up",
 ]

@@ -1,9 +1,9 @@
-"""A problem as flat NumPy arrays: what compiled code reads.
+"""A problem as a few NumPy tables: what compiled code reads. `columns` names their columns.
 
-Operations, alternatives and groups of optional work are numbered through; lists of lists are
-cut by pointers (``x_at[i]:x_at[i + 1]``). Everything that is shared becomes one kind of thing, a
-cumulative resource: units of resources, sets of skills (`crew`), the peak of power, and the
-places of buffers. A calendar or shift is use that is there from the start.
+Operations, ways to run them and groups of optional work are numbered through; lists of lists are
+cut by pointers in the tables. Everything that is shared becomes one kind of thing, a cumulative
+resource: units of resources, sets of skills (`crew`), the peak of power, and the places of
+buffers. A calendar or shift is use that is there from the start.
 """
 
 from __future__ import annotations
@@ -16,195 +16,207 @@ from numpy.typing import NDArray
 
 from planners.scheduling.costs import MS_PER_H, Prices, published_neighbours
 from planners.scheduling.crew import SkillSet, skill_sets
-from planners.scheduling.intervals import Intervals
+from planners.scheduling.intervals import FOREVER_MS, Intervals
 from planners.scheduling.problem import Alternative, Cell, SchedulingProblem
 from planners.scheduling.work import Amounts
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Row = list[int]
 
 
 class ProblemArrays(NamedTuple):
-    """One problem. Times in ms, int64; -1 stands for none."""
+    """What decides where operations may lie. Times in ms; -1 stands for none."""
 
-    # operations
+    op: Ints
+    """(operations + 1, columns)"""
+    way: Ints
+    """(ways + 1, columns)"""
     job: Ints
-    alternative_at: Ints
-    predecessor_at: Ints
-    predecessor: Ints
-    successor_at: Ints
-    successor: Ints
-    interruptible: Ints
-    group: Ints
-    """Group of optional work that the operation belongs to."""
-    published_cell: Ints
-    published_start: Ints
-    published_before: Ints
-    """The operation published right before it on its cell."""
-    # alternatives
+    """(jobs + 1, columns)"""
     cell: Ints
-    duration: Ints
-    family: Ints
-    power: Floats
-    labour: Floats
-    """Currency per ms of work."""
-    need_at: Ints
-    need_resource: Ints
-    need_amount: Ints
-    # groups of optional work
-    group_cost: Floats
+    """(cells + 1, columns)"""
+    resource: Ints
+    """(cumulative resources + 1, columns)"""
+    pairs: Ints
+    """(n, 2): needs as (resource, amount), closed times as (start, end), steps as (time, use)"""
+    flat: Ints
+    """Predecessors, successors, setup matrices and transport times one after the other."""
+    frozen: Ints
+    """(frozen, 4): operation, cell, start, end; by start"""
+    groups: int
+    """Groups of optional work."""
+    now: int
+    """Earliest start."""
+
+
+class CostArrays(NamedTuple):
+    """What decides how good a plan is, as far as it is no time."""
+
+    way: Floats
+    """(ways, 2): power in W; labour in currency per ms"""
+    cell: Floats
+    """(cells, 3): setup power in W; labour of setups in currency per ms; standby power in W"""
+    weight: Floats
+    """Per job."""
+    group: Floats
+    """Per group of optional work: cost of leaving it out."""
+    tariff: Floats
+    """(steps, 3): from when, price, integral of the price until then"""
+
+
+class SchedulingArrays(NamedTuple):
+    """Both, and what Python code wants to know about the numbering."""
+
+    problem: ProblemArrays
+    cost: CostArrays
+    first_operation: Ints
+    """Per job, and the number of all operations at the end."""
+    job: Ints
+    """Per operation."""
     group_decided: Ints
     """1: must be done; 0: must be left out; -1: open."""
-    # jobs
-    first_operation: Ints
-    """Per job, with the number of all operations at the end."""
-    release: Ints
-    due: Ints
-    weight: Floats
-    hold_at: Ints
-    hold_resource: Ints
-    hold_amount: Ints
-    # cells
-    closed_at: Ints
-    closed_start: Ints
-    closed_end: Ints
-    setup_offset: Ints
-    families: Ints
-    setup: Ints
-    initial_family: Ints
-    setup_need_at: Ints
-    setup_need_resource: Ints
-    setup_need_amount: Ints
-    setup_power: Floats
-    setup_labour: Floats
-    standby_power: Floats
-    buffer: Ints
-    """Resource that stands for the places of the cell's output buffer."""
-    transport: Ints
-    """(cells, cells)"""
-    # cumulative resources
-    capacity: Ints
-    while_working: Ints
-    """1: used only while an operation works (people, power); 0: from its start to its end."""
-    base_at: Ints
-    base_time: Ints
-    base_use: Ints
-    # the rest
-    frozen_operation: Ints
-    frozen_cell: Ints
-    frozen_start: Ints
-    frozen_end: Ints
-    tariff_at: Ints
-    tariff_price: Floats
-    tariff_paid: Floats
-    earliest_start: int
 
 
-def build_arrays(problem: SchedulingProblem) -> ProblemArrays:
-    """The arrays of a problem; `SchedulingProblem.arrays` keeps them.
+def build_arrays(problem: SchedulingProblem) -> SchedulingArrays:
+    """The tables of a problem; `SchedulingProblem.arrays` keeps them.
 
     Raises:
         ProblemError: The skills of the operators combine in too many ways.
     """
-    shared = _Shared(problem)
-    jobs = problem.jobs
+    jobs, cells = problem.jobs, problem.cells
     first = np.cumsum([0] + [len(job.operations) for job in jobs])
     number = {(j, o): int(first[j]) + o for j, o in problem.operation_keys()}
-    operations = [operation for job in jobs for operation in job.operations]
-    ways = [alternative for operation in operations for alternative in operation.alternatives]
-    predecessors: list[list[int]] = []
-    successors: list[list[int]] = [[] for _ in operations]
-    for j, o in problem.operation_keys():
-        before = sorted({number[j, p] for p in jobs[j].operations[o].predecessors})
-        predecessors.append(before)
-        for p in before:
-            successors[p].append(number[j, o])
     group, group_cost, group_decided = _groups(problem, number)
-    published = {number[a.job, a.operation]: a for a in problem.published}
-    before_it = {number[b]: number[a] for _, a, b in published_neighbours(problem)}
     frozen = sorted(problem.frozen, key=lambda a: (a.start_ms, a.end_ms, a.job, a.operation))
-    cells = problem.cells
-    matrices = [np.array(cell.setups, dtype=np.int64).ravel() for cell in cells]
-    count = len(operations)
-    needs = [shared.amounts(way.needs, way.crew, way.power_w) for way in ways]
-    setup_needs = [
-        shared.amounts(cell.setup_needs, cell.setup_crew, cell.setup_power_w) for cell in cells
-    ]
-    holds = [shared.amounts(job.holds, (), 0) for job in jobs]
+    ways = [way for job in jobs for operation in job.operations for way in operation.alternatives]
+    shared = _Shared(problem)
+    pairs: list[tuple[int, int]] = []
+    flat: Row = []
+    operation_rows = _operation_rows(problem, number, group, flat)
+    job_rows = _job_rows(problem, first.tolist(), shared, pairs)
+    way_rows: list[Row] = []
+    for way in ways:
+        way_rows.append([way.cell, way.duration_ms, way.family, len(pairs)])
+        pairs.extend(shared.amounts(way.needs, way.crew, way.power_w))
+    way_rows.append([-1, -1, -1, len(pairs)])
+    cell_rows = _cell_rows(problem, shared, pairs, flat)
+    resource_rows: list[Row] = []
+    for capacity, working, base in zip(
+        shared.capacity, shared.while_working, shared.base, strict=True
+    ):
+        resource_rows.append([capacity, working, len(pairs)])
+        pairs.extend(base)
+    resource_rows.append([-1, -1, len(pairs)])
     prices = Prices(problem)
-    steps = problem.tariff.steps
-    offsets = np.cumsum([0] + [len(m) for m in matrices])[:-1]
-    return ProblemArrays(
-        job=_ints(np.repeat(np.arange(len(jobs)), np.diff(first))),
-        alternative_at=_pointers(operation.alternatives for operation in operations),
-        predecessor_at=_pointers(predecessors),
-        predecessor=_flat(predecessors),
-        successor_at=_pointers(successors),
-        successor=_flat(successors),
-        interruptible=_ints([operation.interruptible for operation in operations]),
-        group=_ints(group),
-        published_cell=_ints([published[i].cell if i in published else -1 for i in range(count)]),
-        published_start=_ints(
-            [published[i].start_ms if i in published else -1 for i in range(count)]
+    return SchedulingArrays(
+        ProblemArrays(
+            op=_ints(operation_rows),
+            way=_ints(way_rows),
+            job=_ints(job_rows),
+            cell=_ints(cell_rows),
+            resource=_ints(resource_rows),
+            pairs=_ints(pairs).reshape(-1, 2),
+            flat=_ints(flat),
+            frozen=_ints(
+                [[number[a.job, a.operation], a.cell, a.start_ms, a.end_ms] for a in frozen]
+            ).reshape(-1, 4),
+            groups=len(group_cost),
+            now=problem.earliest_start_ms,
         ),
-        published_before=_ints([before_it.get(i, -1) for i in range(count)]),
-        cell=_ints([way.cell for way in ways]),
-        duration=_ints([way.duration_ms for way in ways]),
-        family=_ints([way.family for way in ways]),
-        power=_floats([way.power_w for way in ways]),
-        labour=_floats([_rate(problem, way) for way in ways]),
-        need_at=_pointers(needs),
-        need_resource=_flat([[r for r, _ in n] for n in needs]),
-        need_amount=_flat([[a for _, a in n] for n in needs]),
-        group_cost=_floats(group_cost),
-        group_decided=_ints(group_decided),
+        CostArrays(
+            way=_floats([[way.power_w, _rate(problem, way)] for way in ways]).reshape(-1, 2),
+            cell=_floats([[c.setup_power_w, _rate(problem, c), c.standby_power_w] for c in cells]),
+            weight=_floats([job.weight for job in jobs]),
+            group=_floats(group_cost),
+            tariff=_floats([[at, price, prices.until(at)] for at, price in problem.tariff.steps]),
+        ),
         first_operation=_ints(first),
-        release=_ints([max(job.release_ms, problem.earliest_start_ms) for job in jobs]),
-        due=_ints([-1 if job.due_ms is None else job.due_ms for job in jobs]),
-        weight=_floats([job.weight for job in jobs]),
-        hold_at=_pointers(holds),
-        hold_resource=_flat([[r for r, _ in n] for n in holds]),
-        hold_amount=_flat([[a for _, a in n] for n in holds]),
-        closed_at=_pointers(cell.unavailable for cell in cells),
-        closed_start=_ints([start for cell in cells for start, _ in cell.unavailable]),
-        closed_end=_ints([end for cell in cells for _, end in cell.unavailable]),
-        setup_offset=_ints(
-            [offset if cell.setups else -1 for offset, cell in zip(offsets, cells, strict=True)]
-        ),
-        families=_ints([len(cell.setups) for cell in cells]),
-        setup=_ints(np.concatenate(matrices)),
-        initial_family=_ints(
-            [-1 if cell.initial_family is None else cell.initial_family for cell in cells]
-        ),
-        setup_need_at=_pointers(setup_needs),
-        setup_need_resource=_flat([[r for r, _ in n] for n in setup_needs]),
-        setup_need_amount=_flat([[a for _, a in n] for n in setup_needs]),
-        setup_power=_floats([cell.setup_power_w for cell in cells]),
-        setup_labour=_floats([_rate(problem, cell) for cell in cells]),
-        standby_power=_floats([cell.standby_power_w for cell in cells]),
-        buffer=_ints(
-            [
-                -1 if cell.output_buffer is None else shared.first_buffer + cell.output_buffer
-                for cell in cells
-            ]
-        ),
-        transport=_ints(problem.transport_ms)
-        if problem.transport_ms
-        else np.zeros((len(cells), len(cells)), dtype=np.int64),
-        capacity=_ints(shared.capacity),
-        while_working=_ints(shared.while_working),
-        base_at=_pointers(shared.base),
-        base_time=_flat([[t for t, _ in steps_] for steps_ in shared.base]),
-        base_use=_flat([[u for _, u in steps_] for steps_ in shared.base]),
-        frozen_operation=_ints([number[a.job, a.operation] for a in frozen]),
-        frozen_cell=_ints([a.cell for a in frozen]),
-        frozen_start=_ints([a.start_ms for a in frozen]),
-        frozen_end=_ints([a.end_ms for a in frozen]),
-        tariff_at=_ints([at for at, _ in steps]),
-        tariff_price=_floats([price for _, price in steps]),
-        tariff_paid=_floats([prices.until(at) for at, _ in steps]),
-        earliest_start=problem.earliest_start_ms,
+        job=_ints(np.repeat(np.arange(len(jobs)), np.diff(first))),
+        group_decided=_ints(group_decided),
     )
+
+
+def _operation_rows(
+    problem: SchedulingProblem, number: dict[tuple[int, int], int], group: Row, flat: Row
+) -> list[Row]:
+    published = {number[a.job, a.operation]: a for a in problem.published}
+    before = {number[b]: number[a] for _, a, b in published_neighbours(problem)}
+    predecessors: list[Row] = []
+    successors: list[Row] = [[] for _ in number]
+    for (j, o), i in number.items():
+        operation = problem.jobs[j].operations[o]
+        predecessors.append(sorted({number[j, p] for p in operation.predecessors}))
+        for p in predecessors[-1]:
+            successors[p].append(i)
+    starts = np.cumsum([0] + [len(some) for some in predecessors])
+    for some in (*predecessors, *successors):
+        flat.extend(some)
+    ends = int(starts[-1]) + np.cumsum([0] + [len(some) for some in successors])
+    rows: list[Row] = []
+    ways = 0
+    for (j, o), i in number.items():
+        operation = problem.jobs[j].operations[o]
+        row = [j, ways, int(starts[i]), int(ends[i]), int(operation.interruptible), group[i]]
+        if i in published:
+            row += [published[i].cell, published[i].start_ms, before.get(i, -1)]
+        else:
+            row += [-1, -1, -1]
+        rows.append(row)
+        ways += len(operation.alternatives)
+    rows.append([-1, ways, int(starts[-1]), int(ends[-1]), 0, -1, -1, -1, -1])
+    return rows
+
+
+def _job_rows(
+    problem: SchedulingProblem, first: Row, shared: _Shared, pairs: list[tuple[int, int]]
+) -> list[Row]:
+    rows: list[Row] = []
+    for j, job in enumerate(problem.jobs):
+        release = max(job.release_ms, problem.earliest_start_ms)
+        due = -1 if job.due_ms is None else job.due_ms
+        rows.append([first[j], release, due, len(pairs)])
+        pairs.extend(shared.amounts(job.holds, (), 0))
+    rows.append([first[-1], -1, -1, len(pairs)])
+    return rows
+
+
+def _cell_rows(
+    problem: SchedulingProblem, shared: _Shared, pairs: list[tuple[int, int]], flat: Row
+) -> list[Row]:
+    """Closed times of all cells, then needs of all setups: each list ends where the next begins."""
+    closed: Row = []
+    for cell in problem.cells:
+        closed.append(len(pairs))
+        pairs.extend(cell.unavailable)
+    closed.append(len(pairs))
+    shortest = [FOREVER_MS] * len(problem.cells)
+    for job in problem.jobs:
+        for operation in job.operations:
+            for way in operation.alternatives:
+                shortest[way.cell] = min(shortest[way.cell], way.duration_ms)
+    rows: list[Row] = []
+    for c, cell in enumerate(problem.cells):
+        needs = len(pairs)
+        pairs.extend(shared.amounts(cell.setup_needs, cell.setup_crew, cell.setup_power_w))
+        setups = len(flat) if cell.setups else -1
+        flat.extend(value for times in cell.setups for value in times)
+        transport = len(flat)
+        flat.extend(problem.transport_ms[c] if problem.transport_ms else [0] * len(problem.cells))
+        rows.append(
+            [
+                closed[c],
+                setups,
+                len(cell.setups),
+                -1 if cell.initial_family is None else cell.initial_family,
+                needs,
+                -1 if cell.output_buffer is None else shared.first_buffer + cell.output_buffer,
+                transport,
+                shortest[c],
+            ]
+        )
+    rows.append([closed[-1], -1, 0, -1, len(pairs), -1, -1, 0])
+    return rows
 
 
 class _Shared:
@@ -261,7 +273,7 @@ def steps(intervals: Iterable[Intervals], amount: int) -> list[tuple[int, int]]:
 
 def _groups(
     problem: SchedulingProblem, number: dict[tuple[int, int], int]
-) -> tuple[list[int], list[float], list[int]]:
+) -> tuple[Row, list[float], Row]:
     decided = problem.decided_optional()
     group = [-1] * len(number)
     cost: list[float] = []
@@ -287,11 +299,3 @@ def _ints(values: object) -> Ints:
 
 def _floats(values: object) -> Floats:
     return np.ascontiguousarray(values, dtype=np.float64)
-
-
-def _pointers(lists: Iterable[Sequence[object]]) -> Ints:
-    return _ints(np.cumsum([0] + [len(members) for members in lists]))
-
-
-def _flat(lists: Iterable[Iterable[int]]) -> Ints:
-    return _ints([value for members in lists for value in members])

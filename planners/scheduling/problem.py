@@ -27,7 +27,7 @@ from planners.scheduling.work import (
 )
 
 if TYPE_CHECKING:
-    from planners.scheduling.arrays import ProblemArrays
+    from planners.scheduling.arrays import SchedulingArrays
 
 __all__ = [
     "FOREVER_MS",
@@ -87,7 +87,7 @@ class SchedulingProblem:
     tariff: Tariff = Tariff()  # noqa: RUF009  # frozen
     peak_power_w: int | None = None
     published: tuple[Assignment, ...] = ()
-    _arrays: ProblemArrays | None = field(default=None, init=False, repr=False, compare=False)
+    _arrays: SchedulingArrays | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.cells:
@@ -103,7 +103,7 @@ class SchedulingProblem:
         self._check_published()
 
     @property
-    def arrays(self) -> ProblemArrays:
+    def arrays(self) -> SchedulingArrays:
         """The same problem as NumPy arrays for compiled code, built once."""
         if self._arrays is None:
             from planners.scheduling.arrays import build_arrays
