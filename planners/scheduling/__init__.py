@@ -1,6 +1,6 @@
 """Scheduling: the problem, the plan, the engines that make one and the verifier that checks it.
 
-Importing this package imports neither OR-Tools nor NumPy; `solve` loads CP-SAT when it needs it.
+Importing this package imports neither OR-Tools nor NumPy nor numba: engines load when used.
 """
 
 from planners.scheduling.dispatch import best_of
@@ -16,19 +16,27 @@ from planners.scheduling.problem import (
     FOREVER_MS,
     Alternative,
     Assignment,
+    Buffer,
     Cell,
     Job,
     Operation,
+    Operator,
+    OptionalWork,
+    Resource,
     SchedulingProblem,
+    Skill,
+    Tariff,
 )
 from planners.scheduling.schedule import Objective, ObjectiveWeights, Schedule
 from planners.scheduling.solve import Progress, solve
 from planners.scheduling.verify import Violation, verify
+from planners.scheduling.warming import warm_up
 
 __all__ = [
     "FOREVER_MS",
     "Alternative",
     "Assignment",
+    "Buffer",
     "Cell",
     "Conflict",
     "InfeasibleProblem",
@@ -38,14 +46,20 @@ __all__ = [
     "Objective",
     "ObjectiveWeights",
     "Operation",
+    "Operator",
+    "OptionalWork",
     "ProblemError",
     "Progress",
+    "Resource",
     "Schedule",
     "SchedulingProblem",
+    "Skill",
+    "Tariff",
     "Violation",
     "best_of",
     "read_fjsp",
     "read_jsp",
     "solve",
     "verify",
+    "warm_up",
 ]

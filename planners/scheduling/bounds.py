@@ -6,9 +6,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from planners.scheduling.dispatch import remaining_work
+from planners.scheduling.costs import MS_PER_H, W_MS_PER_KWH
+from planners.scheduling.crew import skill_sets
 from planners.scheduling.errors import Conflict, InfeasibleProblem
-from planners.scheduling.problem import FOREVER_MS, Assignment, SchedulingProblem
+from planners.scheduling.problem import (
+    FOREVER_MS,
+    Alternative,
+    Assignment,
+    Operation,
+    SchedulingProblem,
+)
 from planners.scheduling.schedule import ObjectiveWeights
 from planners.scheduling.timeline import Timeline
 
@@ -21,11 +28,15 @@ class Bounds:
         earliest_start_ms: Per (job, operation), as if no other new operation existed.
         completion_ms: Per job.
         makespan_ms: Of the whole plan.
+        energy_cost: Of the whole plan, in currency.
+        labour_cost: Of the whole plan, in currency.
     """
 
     earliest_start_ms: dict[tuple[int, int], int]
     completion_ms: tuple[int, ...]
     makespan_ms: int
+    energy_cost: float = 0.0
+    labour_cost: float = 0.0
 
     def value(self, problem: SchedulingProblem, weights: ObjectiveWeights) -> float:
         """Bound of the objective's value."""
@@ -34,7 +45,12 @@ class Bounds:
             for job, end in zip(problem.jobs, self.completion_ms, strict=True)
             if job.due_ms is not None
         )
-        return weights.tardiness * tardiness + weights.makespan * self.makespan_ms
+        return (
+            weights.tardiness * tardiness
+            + weights.makespan * self.makespan_ms
+            + weights.energy * self.energy_cost
+            + weights.labour * self.labour_cost
+        )
 
 
 def bounds(problem: SchedulingProblem) -> Bounds:
@@ -43,7 +59,7 @@ def bounds(problem: SchedulingProblem) -> Bounds:
     Raises:
         InfeasibleProblem: Constraints exclude each other; names all that can be named.
     """
-    conflicts = list(_frozen_conflicts(problem))
+    conflicts = [*_frozen_conflicts(problem), *_never_enough(problem)]
     starts, ends, unplaceable = _each_job_alone(problem)
     conflicts.extend(unplaceable)
     if not conflicts:
@@ -54,7 +70,9 @@ def bounds(problem: SchedulingProblem) -> Bounds:
         max(ends[(j, o)] for o in range(len(job.operations))) for j, job in enumerate(problem.jobs)
     )
     loads = (load.earliest_end_ms() for load in _loads(problem, starts))
-    return Bounds(starts, completion, max(max(completion, default=0), max(loads, default=0)))
+    energy, labour = _least_costs(problem)
+    makespan = max(max(completion, default=0), max(loads, default=0))
+    return Bounds(starts, completion, makespan, energy, labour)
 
 
 def _label(problem: SchedulingProblem, j: int, o: int) -> str:
@@ -108,6 +126,7 @@ def _each_job_alone(
     ends: dict[tuple[int, int], int] = {}
     conflicts: list[Conflict] = []
     for j, job in enumerate(problem.jobs):
+        left_out = may_be_left_out(problem, j)
         for o in job.order:
             if (j, o) in frozen:
                 starts[(j, o)], ends[(j, o)] = frozen[(j, o)].start_ms, frozen[(j, o)].end_ms
@@ -119,11 +138,22 @@ def _each_job_alone(
                 [job.release_ms, problem.earliest_start_ms]
                 + [ends[(j, p)] for p in operation.predecessors]
             )
-            options = [
-                (start, start + a.duration_ms)
-                for a in operation.alternatives
-                if (start := timelines[a.cell].earliest_start(ready, a.duration_ms)) is not None
-            ]
+            if o in left_out:
+                starts[(j, o)] = ends[(j, o)] = ready
+                continue
+            options = []
+            for way in operation.alternatives:
+                at = max(
+                    [ready]
+                    + [
+                        ends[(j, p)] + _least_transport(problem, job.operations[p], way.cell)
+                        for p in operation.predecessors
+                        if p not in left_out and (j, p) not in frozen
+                    ]
+                )
+                found = timelines[way.cell].earliest(at, way.duration_ms, operation.interruptible)
+                if found is not None:
+                    options.append(found)
             if not options:
                 conflicts.append(_no_window(problem, j, o, ready))
                 continue
@@ -191,6 +221,7 @@ def _first(holds: Callable[[int], bool]) -> int:
 def _loads(problem: SchedulingProblem, starts: dict[tuple[int, int], int]) -> Iterator[_Load]:
     """The load of each cell by what only it can do, and of all cells together."""
     everything = tuple(range(len(problem.cells)))
+    optional = [may_be_left_out(problem, j) for j in range(len(problem.jobs))]
     groups: Iterable[tuple[int, ...]] = {(c,) for c in everything} | {everything}
     frozen = problem.frozen_by_key()
     tails = [
@@ -205,6 +236,7 @@ def _loads(problem: SchedulingProblem, starts: dict[tuple[int, int], int]) -> It
             (j, o)
             for j, o in problem.operation_keys()
             if (j, o) not in frozen
+            and o not in optional[j]
             and all(a.cell in group for a in problem.jobs[j].operations[o].alternatives)
         ]
         if not keys:
@@ -238,3 +270,99 @@ def _overloads(
                 f"cells {names} are open for {capacity} ms in all, but {len(load.operations)} "
                 f"operations (the first is {_label(problem, j, o)}) need {load.work_ms} ms there",
             )
+
+
+def remaining_work(problem: SchedulingProblem, job: int) -> list[int]:
+    """Per operation of a job: the longest chain of shortest durations from its start on, in ms."""
+    operations = problem.jobs[job].operations
+    optional = may_be_left_out(problem, job)
+    shortest = [
+        0 if o in optional else min(a.duration_ms for a in operation.alternatives)
+        for o, operation in enumerate(operations)
+    ]
+    chain = list(shortest)
+    for o in reversed(problem.jobs[job].order):
+        for p in operations[o].predecessors:
+            chain[p] = max(chain[p], shortest[p] + chain[o])
+    return chain
+
+
+def may_be_left_out(problem: SchedulingProblem, job: int) -> set[int]:
+    """Operations of a job that a plan need not have."""
+    decided = problem.decided_optional() if problem.jobs[job].optional else {}
+    return {
+        o
+        for k, part in enumerate(problem.jobs[job].optional)
+        if decided.get((job, k)) is not True
+        for o in part.operations
+    }
+
+
+def _least_transport(problem: SchedulingProblem, operation: Operation, cell: int) -> int:
+    return min(problem.transport(a.cell, cell) for a in operation.alternatives)
+
+
+def _least_costs(problem: SchedulingProblem) -> tuple[float, float]:
+    """Energy and labour that no plan can do without."""
+    price = min(price for _, price in problem.tariff.steps)
+    frozen = problem.frozen_by_key()
+    energy = labour = 0.0
+    for j, o in problem.operation_keys():
+        if o in may_be_left_out(problem, j) or (j, o) in frozen:
+            continue
+        ways = problem.jobs[j].operations[o].alternatives
+        energy += price * min(a.power_w * a.duration_ms for a in ways)
+        labour += min(
+            a.duration_ms * sum(n * problem.skills[k].cost_per_h for k, n in a.crew) for a in ways
+        )
+    return energy / W_MS_PER_KWH, labour / MS_PER_H
+
+
+def _never_enough(problem: SchedulingProblem) -> Iterator[Conflict]:
+    """Operations that need more than there ever is, on whichever cell."""
+    people = skill_sets(problem)
+    frozen = problem.frozen_by_key()
+
+    def lacks(way: Alternative) -> str | None:
+        for r, amount in way.needs:
+            if amount > problem.resources[r].capacity:
+                return (
+                    f"{amount} of resource {problem.resources[r].name!r} "
+                    f"(there are {problem.resources[r].capacity})"
+                )
+        for some in people:
+            wanted = sum(amount for skill, amount in way.crew if skill in some.skills)
+            if wanted > some.people:
+                names = [problem.skills[k].name for k in some.skills]
+                return f"{wanted} people with skills {names} (there are {some.people})"
+        if problem.peak_power_w is not None and way.power_w > problem.peak_power_w:
+            return f"{way.power_w} W (the peak is {problem.peak_power_w} W)"
+        return None
+
+    for j, job in enumerate(problem.jobs):
+        for r, amount in job.holds:
+            if amount > problem.resources[r].capacity:
+                yield Conflict(
+                    "resource",
+                    job.name,
+                    None,
+                    None,
+                    f"job {job.name!r} holds {amount} of resource {problem.resources[r].name!r}, "
+                    f"but there are {problem.resources[r].capacity}",
+                )
+        for o, operation in enumerate(job.operations):
+            if (j, o) in frozen or o in may_be_left_out(problem, j):
+                continue
+            lacking = [lacks(way) for way in operation.alternatives]
+            if all(lacking):
+                parts = "; ".join(
+                    f"{lack} on {problem.cells[way.cell].name!r}"
+                    for lack, way in zip(lacking, operation.alternatives, strict=True)
+                )
+                yield Conflict(
+                    "resource",
+                    job.name,
+                    operation.name,
+                    problem.cells[operation.alternatives[0].cell].name,
+                    f"{_label(problem, j, o)} needs {parts}",
+                )

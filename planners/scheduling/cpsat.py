@@ -15,9 +15,9 @@ from ortools.sat.python import cp_model
 
 from planners.scheduling.bounds import Bounds
 from planners.scheduling.cpsat_model import JobShopModel
-from planners.scheduling.problem import Assignment, SchedulingProblem
-from planners.scheduling.schedule import ObjectiveWeights, Schedule, evaluate
-from planners.scheduling.tidy import shift_left, units_in_order
+from planners.scheduling.problem import SchedulingProblem
+from planners.scheduling.schedule import ObjectiveWeights, Schedule
+from planners.scheduling.tidy import tidied, units_in_order
 
 WATCH_S = 0.02
 """How often the deadline, the patience and the request to stop are looked at."""
@@ -69,7 +69,7 @@ class _Improvements(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]  #
 
     def on_solution_callback(self) -> None:
         try:
-            plan = tidied(self.shop.problem, self.shop.read(self), self.weights)
+            plan = tidied(self.shop.problem, self.shop.read(self), self.weights, "cp-sat")
             if self.best is None or plan.objective.rank < self.best.objective.rank:
                 if self.best is None or plan.objective.value < self.best.objective.value:
                     self.last_improvement = time.monotonic()
@@ -154,11 +154,3 @@ def _run(
     finally:
         done.set()
         watcher.join()
-
-
-def tidied(
-    problem: SchedulingProblem, plan: tuple[Assignment, ...], weights: ObjectiveWeights
-) -> Schedule:
-    """A found plan, shifted left and with identical units in order, as a schedule."""
-    assignments = units_in_order(problem, shift_left(problem, plan))
-    return Schedule(assignments, "feasible", "cp-sat", evaluate(problem, assignments, weights))

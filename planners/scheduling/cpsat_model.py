@@ -13,8 +13,7 @@ from itertools import pairwise
 
 from ortools.sat.python import cp_model
 
-from planners.scheduling.bounds import Bounds
-from planners.scheduling.dispatch import remaining_work
+from planners.scheduling.bounds import Bounds, remaining_work
 from planners.scheduling.problem import FOREVER_MS, Alternative, Assignment, SchedulingProblem
 from planners.scheduling.schedule import ObjectiveWeights
 from planners.scheduling.tidy import identical_jobs

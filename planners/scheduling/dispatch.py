@@ -1,201 +1,176 @@
 """Dispatch rules: a feasible plan in milliseconds, and the floor under every other engine.
 
-Active schedules are generated as by Giffler and Thompson (Operations Research 8, 1960), extended
-to alternative cells: each waiting operation takes the cell on which it would end first; the cell
-that would end first overall is decided, and the rule chooses among the operations that compete
-for it. Operations also enter gaps between earlier ones and between closed times.
+The rules themselves are compiled (`compiled.rules`). Where buffers, pallets and their like make a
+rule run into a deadlock, jobs are planned one after the other instead, each with all its
+operations: behind what is planned already there is always room.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from planners.scheduling.errors import Conflict, InfeasibleProblem
+from planners.scheduling.errors import InfeasibleProblem
 from planners.scheduling.problem import Assignment, SchedulingProblem
-from planners.scheduling.schedule import ObjectiveWeights, Schedule, evaluate, in_order
-from planners.scheduling.timeline import Timeline
+from planners.scheduling.schedule import ObjectiveWeights, Schedule, evaluate
 
-ATC_LOOK_AHEAD = 2.0
-"""Scaling parameter k of the ATC rule (Vepsalainen and Morton, Management Science 33, 1987)."""
+if TYPE_CHECKING:
+    from planners.scheduling.decoder import Decoder
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A waiting operation on the cell on which it would end first, and what a rule may look at."""
+class Rule:
+    """A dispatch rule: its number in `compiled.rules` and the scaling of slack and of setups."""
 
-    job: int
-    operation: int
-    cell: int
-    start_ms: int
-    end_ms: int
-    ready_ms: int
-    remaining_ms: int
-    """Longest chain of shortest durations in its job from this operation on, itself included."""
-    release_ms: int
-    due_ms: int | None
-    weight: float
-    mean_duration_ms: float
-    """Mean of the shortest durations of all operations of the problem."""
-
-    @property
-    def duration_ms(self) -> int:
-        """Length of the operation on the chosen cell."""
-        return self.end_ms - self.start_ms
-
-
-Rule = Callable[[Candidate], float]
-
-
-def _apparent_tardiness_cost(c: Candidate) -> float:
-    """Weight over work, discounted by the slack that is left (ATC, ibid., eq. 6)."""
-    urgency = max(c.weight, 1e-9) / c.remaining_ms
-    if c.due_ms is None:
-        return -urgency * 1e-6
-    slack = max(0, c.due_ms - c.start_ms - c.remaining_ms)
-    return -urgency * math.exp(-slack / (ATC_LOOK_AHEAD * c.mean_duration_ms))
+    number: int
+    k_slack: float = 2.0
+    k_setup: float = 0.2
 
 
 RULES: dict[str, Rule] = {
-    "ATC": _apparent_tardiness_cost,
-    "EDD": lambda c: math.inf if c.due_ms is None else c.due_ms,
-    "ECT": lambda c: c.end_ms,
-    "FIFO": lambda c: c.ready_ms,
-    "MWKR": lambda c: -c.remaining_ms,
-    "SPT": lambda c: c.duration_ms,
+    "ATC": Rule(5, 2.0),
+    "ECT": Rule(2),
+    "EDD": Rule(4),
+    "FIFO": Rule(3),
+    "MWKR": Rule(1),
+    "SPT": Rule(0),
 }
-"""Smallest first: apparent tardiness cost, earliest due date, earliest completion time, first in
-first out, most work remaining, shortest processing time."""
+"""Apparent tardiness cost, earliest completion time, earliest due date, first in first out, most
+work remaining, shortest processing time."""
+
+TUNED_ATC = tuple(Rule(5, k) for k in (0.5, 1.0, 4.0))
+TUNED_ATCS = tuple(Rule(6, k, setup) for k in (1.0, 2.0, 4.0) for setup in (0.1, 0.3, 1.0))
+"""ATC with setups; which scaling is good depends on how tight dates and how long setups are."""
 
 
-def dispatch(problem: SchedulingProblem, rule: Rule) -> tuple[Assignment, ...]:
+def dispatch(problem: SchedulingProblem, rule: Rule | str) -> tuple[Assignment, ...]:
     """Build an active schedule with one rule.
 
     Raises:
         InfeasibleProblem: An operation found no room before the end of time. For a calendar that
             never ends this is no proof that no plan exists.
     """
-    return _Dispatcher(problem, rule).run()
+    dispatcher = Dispatcher(problem)
+    dispatcher.run(RULES[rule] if isinstance(rule, str) else rule, ObjectiveWeights())
+    return dispatcher.decoder.assignments()
 
 
-class _Dispatcher:
-    """One pass of schedule generation; holds the timelines and the operations that wait."""
+class Dispatcher:
+    """Applies rules to one problem; keeps the work space between them."""
 
-    def __init__(self, problem: SchedulingProblem, rule: Rule) -> None:
+    def __init__(self, problem: SchedulingProblem) -> None:
+        from planners.scheduling.compiled import rules
+        from planners.scheduling.decoder import Decoder, default_groups, topological
+
         self.problem = problem
-        self.rule = rule
-        self.timelines = [Timeline(problem.blocked(cell)) for cell in range(len(problem.cells))]
-        self.remaining = [remaining_work(problem, job) for job in range(len(problem.jobs))]
-        shortest = [
-            min(alternative.duration_ms for alternative in operation.alternatives)
-            for job in problem.jobs
-            for operation in job.operations
-        ]
-        self.mean_duration = sum(shortest) / max(1, len(shortest))
-        self.done: dict[tuple[int, int], Assignment] = problem.frozen_by_key()
-        self.waiting: dict[tuple[int, int], Candidate] = {}
-        self.open_predecessors = {
-            (j, o): sum(
-                (j, p) not in self.done for p in set(problem.jobs[j].operations[o].predecessors)
+        self.decoder: Decoder = Decoder(problem)
+        arrays = self.decoder.arrays
+        p = arrays.problem
+        if len(p.op) > rules.MAX_OPERATIONS:
+            raise ValueError(f"more than {rules.MAX_OPERATIONS} operations")
+        self._waiting = rules.new_waiting(p)
+        self.groups = default_groups(arrays)
+        order = topological(problem, list(range(len(problem.jobs))))
+        self._work = max(1.0, rules.tails(p, order, self._waiting.tail))
+        setups = [ms for cell in problem.cells for row in cell.setups for ms in row if ms > 0]
+        self._setup = sum(setups) / len(setups) if setups else 1.0
+
+    def run(self, rule: Rule, weights: ObjectiveWeights) -> tuple[float, float]:
+        """Plan by one rule, or job after job if the rule gets stuck; the plan is in the decoder.
+
+        Returns:
+            Value of the plan and the sum of its starts.
+
+        Raises:
+            InfeasibleProblem: An operation found no room.
+        """
+        from planners.scheduling.compiled import decode, rules
+
+        while True:
+            stuck = rules.dispatch(
+                self.decoder.arrays.problem,
+                self.decoder.arrays.cost,
+                self.decoder.state,
+                self._waiting,
+                self.groups,
+                rule.number,
+                rule.k_slack,
+                rule.k_setup,
+                self._work,
+                self._setup,
             )
-            for j, o in problem.operation_keys()
-            if (j, o) not in self.done
-        }
-        self.successors: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        for j, o in self.open_predecessors:
-            for p in set(problem.jobs[j].operations[o].predecessors):
-                self.successors.setdefault((j, p), []).append((j, o))
+            if stuck != decode.NO_MEMORY:
+                break
+            self.decoder.enlarge()
+        if stuck != decode.DONE:
+            self._job_after_job(int(stuck))
+        return self.decoder.score(self.groups, weights)
 
-    def run(self) -> tuple[Assignment, ...]:
-        for key, count in self.open_predecessors.items():
-            if count == 0:
-                self.waiting[key] = self.candidate(*key)
-        while self.waiting:
-            chosen = self.choose()
-            self.place(chosen)
-        return in_order(self.done.values())
+    def _job_after_job(self, stuck: int) -> None:
+        """Place each job with all its operations before the next.
 
-    def choose(self) -> Candidate:
-        first = min(self.waiting.values(), key=lambda c: (c.end_ms, c.cell, c.job, c.operation))
-        rivals = [
-            c for c in self.waiting.values() if c.cell == first.cell and c.start_ms < first.end_ms
-        ]
-        return min(rivals, key=lambda c: (self.rule(c), c.end_ms, c.job, c.operation))
+        Jobs with frozen operations come first: what they hold must be given back.
 
-    def place(self, chosen: Candidate) -> None:
-        key = (chosen.job, chosen.operation)
-        del self.waiting[key]
-        self.timelines[chosen.cell].occupy(chosen.start_ms, chosen.end_ms)
-        self.done[key] = Assignment(*key, chosen.cell, chosen.start_ms, chosen.end_ms)
-        for successor in self.successors.get(key, ()):
-            self.open_predecessors[successor] -= 1
-            if self.open_predecessors[successor] == 0:
-                self.waiting[successor] = self.candidate(*successor)
-        for other, candidate in self.waiting.items():
-            # A candidate only gets later when its own cell fills up, so the others stay valid.
-            if candidate.cell == chosen.cell and candidate.end_ms > chosen.start_ms:
-                self.waiting[other] = self.candidate(*other)
+        Raises:
+            InfeasibleProblem: An operation found no room.
+        """
+        import numpy as np
 
-    def candidate(self, j: int, o: int) -> Candidate:
-        job = self.problem.jobs[j]
-        operation = job.operations[o]
-        ready = max(
-            [job.release_ms, self.problem.earliest_start_ms]
-            + [self.done[(j, p)].end_ms for p in operation.predecessors]
+        from planners.scheduling.compiled import decode
+        from planners.scheduling.decoder import Genes, no_place, topological
+
+        problem = self.problem
+        begun = {a.job for a in problem.frozen}
+
+        def urgency(j: int) -> tuple[bool, float, int, int]:
+            job = problem.jobs[j]
+            due = float("inf") if job.due_ms is None else float(job.due_ms)
+            return (j not in begun, due, job.release_ms, j)
+
+        jobs = sorted(range(len(problem.jobs)), key=urgency)
+        n = len(self.decoder.arrays.job)
+        genes = Genes(
+            topological(problem, jobs),
+            np.full(n, -1, dtype=np.int64),
+            np.zeros(n, dtype=np.int64),
+            self.groups,
         )
-        best: tuple[int, int, int] | None = None
-        for alternative in operation.alternatives:
-            start = self.timelines[alternative.cell].earliest_start(ready, alternative.duration_ms)
-            if start is None:
-                continue
-            option = (start + alternative.duration_ms, alternative.cell, start)
-            best = option if best is None else min(best, option)
-        if best is None:
-            cells = [self.problem.cells[a.cell].name for a in operation.alternatives]
-            raise InfeasibleProblem(
-                (
-                    Conflict(
-                        "capacity",
-                        job.name,
-                        operation.name,
-                        None,
-                        f"job {job.name!r}, operation {operation.name!r}: found no open time left "
-                        f"on {cells} after {ready} ms",
-                    ),
-                )
-            )
-        end, cell, start = best
-        return Candidate(
-            job=j,
-            operation=o,
-            cell=cell,
-            start_ms=start,
-            end_ms=end,
-            ready_ms=ready,
-            remaining_ms=self.remaining[j][o],
-            release_ms=job.release_ms,
-            due_ms=job.due_ms,
-            weight=job.weight,
-            mean_duration_ms=self.mean_duration,
-        )
-
-
-def remaining_work(problem: SchedulingProblem, job: int) -> list[int]:
-    """Per operation of a job: the longest chain of shortest durations from its start on, in ms."""
-    operations = problem.jobs[job].operations
-    shortest = [min(a.duration_ms for a in operation.alternatives) for operation in operations]
-    chain = list(shortest)
-    for o in reversed(problem.jobs[job].order):
-        for p in operations[o].predecessors:
-            chain[p] = max(chain[p], shortest[p] + chain[o])
-    return chain
+        if self.decoder.decode(genes) != decode.DONE:
+            raise no_place(problem, stuck)
 
 
 def follow(problem: SchedulingProblem, plan: Schedule) -> tuple[Assignment, ...]:
-    """Dispatch in the order of an earlier plan, which may no longer fit the problem exactly."""
-    names = {(a.job, a.operation): a.start_ms for a in plan.assignments}
-    return dispatch(problem, lambda c: names.get((c.job, c.operation), math.inf))
+    """Place operations in the order and on the cells of an earlier plan, as far as they still fit.
+
+    Raises:
+        InfeasibleProblem: An operation found no room.
+    """
+    from planners.scheduling.compiled import decode
+    from planners.scheduling.decoder import Decoder, default_groups, genes_of, no_place
+
+    known = tuple(
+        a
+        for a in plan.assignments
+        if a.job < len(problem.jobs) and a.operation < len(problem.jobs[a.job].operations)
+    )
+    decoder = Decoder(problem)
+    genes = genes_of(problem, known)
+    planned = {(a.job, a.operation) for a in known}
+    missing = [key for key in problem.operation_keys() if key not in planned]
+    if missing:
+        optional = [{o for part in job.optional for o in part.operations} for job in problem.jobs]
+        if any(o not in optional[j] for j, o in missing):
+            # Another problem: what the plan does not know is not left out for that.
+            genes.groups = default_groups(decoder.arrays)
+    genes.groups[decoder.arrays.group_decided == 0] = 0
+    result = decoder.decode(genes)
+    if result != decode.DONE:
+        genes.choice[:] = -1
+        result = decoder.decode(genes)
+    if result != decode.DONE:
+        raise no_place(problem, result)
+    return decoder.assignments()
 
 
 def best_of(
@@ -215,20 +190,26 @@ def best_of(
         InfeasibleProblem: No rule found room for every operation.
     """
     weights = weights or ObjectiveWeights()
-    best: Schedule | None = None
+    rules = list(RULES.items())
+    if any(job.due_ms is not None for job in problem.jobs):
+        rules += [("ATC", rule) for rule in TUNED_ATC]
+    if any(cell.setups for cell in problem.cells):
+        rules += [("ATCS", rule) for rule in TUNED_ATCS]
+    dispatcher = Dispatcher(problem)
+    best: tuple[Assignment, ...] | None = None
+    best_rank, best_name = (0.0, 0.0), ""
     failure: InfeasibleProblem | None = None
-    for name, rule in RULES.items():
+    for name, rule in rules:
         if best is not None and out_of_time():
             break
         try:
-            assignments = dispatch(problem, rule)
+            rank = dispatcher.run(rule, weights)
         except InfeasibleProblem as error:
             failure = error
             continue
-        objective = evaluate(problem, assignments, weights)
-        if best is None or objective.rank < best.objective.rank:
-            best = Schedule(assignments, "feasible", f"dispatch:{name}", objective)
+        if best is None or rank < best_rank:
+            best, best_rank, best_name = dispatcher.decoder.assignments(), rank, name
     if best is None:
         assert failure is not None  # RULES is not empty
         raise failure
-    return best
+    return Schedule(best, "feasible", f"dispatch:{best_name}", evaluate(problem, best, weights))

@@ -1,227 +1,252 @@
-"""The scheduling problem: which operations, on which cells, between which times.
+"""The scheduling problem: which operations, on which cells, with what, between which times.
 
-A flexible job shop (Brandimarte, Annals of Operations Research 41, 1993) with calendars, release
-and due dates, and assignments that are already running or confirmed. All times are integer
-milliseconds from one origin that the caller chooses. Everything is checked when it is built, so
-that whoever holds a problem may trust it.
+A flexible job shop (Brandimarte, Annals of Operations Research 41, 1993) with sequence-dependent
+setups, calendars, transport, buffers, shared resources, people, energy, optional work, and
+assignments that are already running or confirmed. All times are integer milliseconds from one
+origin that the caller chooses. Everything is checked when it is built, so that whoever holds a
+problem may trust it.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from planners.scheduling.errors import ProblemError
+from planners.scheduling.intervals import FOREVER_MS, Intervals, check_time, merge_intervals
+from planners.scheduling.plant import Buffer, Cell, Operator, Resource, Skill, Tariff
+from planners.scheduling.work import (
+    Alternative,
+    Amounts,
+    Assignment,
+    Job,
+    Operation,
+    OptionalWork,
+    check_count,
+)
 
-FOREVER_MS = 10 * 365 * 24 * 3_600_000
-"""The end of time (ten years). A calendar that is closed until then never opens again."""
+if TYPE_CHECKING:
+    from planners.scheduling.arrays import SchedulingArrays
 
-
-def _check_time(value: object, what: str, *, job: str | None, operation: str | None = None) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ProblemError(
-            f"{what} must be whole milliseconds, not {value!r}", job=job, operation=operation
-        )
-    if not 0 <= value <= FOREVER_MS:
-        raise ProblemError(
-            f"{what} is {value} ms, outside 0..{FOREVER_MS}", job=job, operation=operation
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Alternative:
-    """One way to run an operation: a cell (index into the problem's cells) and its duration."""
-
-    cell: int
-    duration_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """A piece of work that holds one cell from start to end without interruption.
-
-    Predecessors are indices of operations of the same job. Operations that no chain of
-    predecessors connects may run at the same time.
-    """
-
-    name: str
-    alternatives: tuple[Alternative, ...]
-    predecessors: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """The operations of one work unit; the predecessors form a directed acyclic graph.
-
-    Raises:
-        ProblemError: An operation has no alternatives, a duration below 1 ms, a predecessor that
-            does not exist, or predecessors that form a cycle; a date or the weight is no valid
-            number.
-    """
-
-    name: str
-    operations: tuple[Operation, ...]
-    release_ms: int = 0
-    due_ms: int | None = None
-    weight: float = 1.0
-    order: tuple[int, ...] = field(init=False, repr=False, compare=False, hash=False)
-    """Operation indices in a topological order; the lowest index first among equals."""
-
-    def __post_init__(self) -> None:
-        if not self.operations:
-            raise ProblemError("has no operations", job=self.name)
-        _check_time(self.release_ms, "release date", job=self.name)
-        if self.due_ms is not None:
-            _check_time(self.due_ms, "due date", job=self.name)
-        if not (math.isfinite(self.weight) and self.weight >= 0):
-            raise ProblemError(
-                f"weight must be a finite number >= 0, not {self.weight!r}", job=self.name
-            )
-        for operation in self.operations:
-            self._check_operation(operation)
-        object.__setattr__(self, "order", self._topological_order())
-
-    def _check_operation(self, operation: Operation) -> None:
-        where = {"job": self.name, "operation": operation.name}
-        if not operation.alternatives:
-            raise ProblemError("no cell can run it (no alternatives)", **where)
-        cells = [alternative.cell for alternative in operation.alternatives]
-        if len(set(cells)) != len(cells):
-            raise ProblemError(f"names a cell twice in its alternatives {cells}", **where)
-        for alternative in operation.alternatives:
-            _check_time(alternative.duration_ms, "duration", **where)
-            if alternative.duration_ms < 1:
-                raise ProblemError("duration must be at least 1 ms", **where)
-        for predecessor in operation.predecessors:
-            if not 0 <= predecessor < len(self.operations):
-                raise ProblemError(
-                    f"predecessor {predecessor} does not exist "
-                    f"(operations are numbered 0..{len(self.operations) - 1})",
-                    **where,
-                )
-
-    def _topological_order(self) -> tuple[int, ...]:
-        open_predecessors = [set(operation.predecessors) for operation in self.operations]
-        order: list[int] = []
-        waiting = list(range(len(self.operations)))
-        while waiting:
-            ready = next((i for i in waiting if not open_predecessors[i]), None)
-            if ready is None:
-                names = [self.operations[i].name for i in waiting]
-                raise ProblemError(
-                    f"its predecessors form a cycle among {names}",
-                    job=self.name,
-                    operation=names[0],
-                )
-            waiting.remove(ready)
-            order.append(ready)
-            for predecessors in open_predecessors:
-                predecessors.discard(ready)
-        return tuple(order)
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A cell and the half-open intervals ``[start, end)`` in ms in which nothing may run on it.
-
-    The intervals may come unsorted and may touch or overlap; they are merged here.
-
-    Raises:
-        ProblemError: An interval is empty, reversed or outside ``0..FOREVER_MS``.
-    """
-
-    name: str
-    unavailable: tuple[tuple[int, int], ...] = ()
-
-    def __post_init__(self) -> None:
-        for start, end in self.unavailable:
-            for value in (start, end):
-                _check_time(value, f"calendar of cell {self.name!r}", job=None)
-            if start >= end:
-                raise ProblemError(
-                    f"calendar of cell {self.name!r}: [{start}, {end}) is empty or reversed"
-                )
-        object.__setattr__(self, "unavailable", merge_intervals(self.unavailable))
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """An operation (job and operation index) on a cell (index), ``[start_ms, end_ms)``."""
-
-    job: int
-    operation: int
-    cell: int
-    start_ms: int
-    end_ms: int
+__all__ = [
+    "FOREVER_MS",
+    "Alternative",
+    "Assignment",
+    "Buffer",
+    "Cell",
+    "Job",
+    "Operation",
+    "Operator",
+    "OptionalWork",
+    "Resource",
+    "SchedulingProblem",
+    "Skill",
+    "Tariff",
+    "merge_intervals",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class SchedulingProblem:
-    """Cells, jobs and what can no longer change.
+    """Cells, jobs, what they share, and what can no longer change.
 
     ``frozen`` assignments are running or confirmed: they are facts, so they may lie before
-    ``earliest_start_ms``, take longer than the alternative says, or run into a closed time. What
-    precedes a frozen operation must be frozen too. Nothing else starts before
-    ``earliest_start_ms``.
+    ``earliest_start_ms``, take longer than the alternative says, run into a closed time, or exceed
+    what they share among themselves. What precedes a frozen operation must be frozen too, unless
+    it is optional work that is left out. Nothing else starts before ``earliest_start_ms``.
+
+    Attributes:
+        cells: Where work is done.
+        jobs: What is done.
+        frozen: What no engine may touch.
+        earliest_start_ms: Now, usually.
+        resources: Shared units of fixtures, pallets and the like.
+        skills: What `Alternative.crew` and `Cell.setup_crew` refer to.
+        operators: Who has which skill when.
+        buffers: What `Cell.output_buffer` refers to.
+        transport_ms: ``[from cell][to cell]``, with a zero diagonal; empty without transport.
+        tariff: Price of energy.
+        peak_power_w: Limit of the power of all work and setups at any moment.
+        published: The plan that people act on; `Objective` tells how far a new one strays.
 
     Raises:
-        ProblemError: An index is out of range, an operation is frozen twice, or a frozen
-            operation follows one that is not.
+        ProblemError: An index is out of range, an operation is frozen twice, a frozen operation
+            follows one that is not, more is needed than there ever is. Names job and operation.
     """
 
     cells: tuple[Cell, ...]
     jobs: tuple[Job, ...]
     frozen: tuple[Assignment, ...] = ()
     earliest_start_ms: int = 0
+    resources: tuple[Resource, ...] = ()
+    skills: tuple[Skill, ...] = ()
+    operators: tuple[Operator, ...] = ()
+    buffers: tuple[Buffer, ...] = ()
+    transport_ms: tuple[tuple[int, ...], ...] = ()
+    tariff: Tariff = Tariff()  # noqa: RUF009  # frozen
+    peak_power_w: int | None = None
+    published: tuple[Assignment, ...] = ()
+    _arrays: SchedulingArrays | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.cells:
             raise ProblemError("a problem needs at least one cell")
-        _check_time(self.earliest_start_ms, "earliest start", job=None)
+        check_time(self.earliest_start_ms, "earliest start")
+        self._check_plant()
         for job in self.jobs:
+            self._check_range(job.holds, "resource", len(self.resources), job.name, None)
             for operation in job.operations:
                 for alternative in operation.alternatives:
-                    if not 0 <= alternative.cell < len(self.cells):
-                        raise ProblemError(
-                            f"cell {alternative.cell} does not exist "
-                            f"(cells are numbered 0..{len(self.cells) - 1})",
-                            job=job.name,
-                            operation=operation.name,
-                        )
+                    self._check_alternative(job, operation, alternative)
         self._check_frozen()
+        self._check_published()
+
+    @property
+    def arrays(self) -> SchedulingArrays:
+        """The same problem as NumPy arrays for compiled code, built once."""
+        if self._arrays is None:
+            from planners.scheduling.arrays import build_arrays
+
+            object.__setattr__(self, "_arrays", build_arrays(self))
+        assert self._arrays is not None
+        return self._arrays
+
+    def transport(self, from_cell: int, to_cell: int) -> int:
+        """Transport time between two cells, ms."""
+        return self.transport_ms[from_cell][to_cell] if self.transport_ms else 0
+
+    @property
+    def is_graph_problem(self) -> bool:
+        """Whether cells, precedence, setups and dates say it all: nothing couples cells.
+
+        Such a problem is a disjunctive graph, whose schedules are longest paths.
+        """
+        return not (
+            self.frozen
+            or self.buffers
+            or any(cell.unavailable or cell.setup_crew or cell.setup_needs for cell in self.cells)
+            or any(job.holds or job.optional for job in self.jobs)
+            or self.peak_power_w is not None
+            or any(
+                a.needs or a.crew or a.power_w
+                for job in self.jobs
+                for operation in job.operations
+                for a in operation.alternatives
+            )
+            or any(cell.setup_power_w or cell.standby_power_w for cell in self.cells)
+        )
+
+    def _check_plant(self) -> None:
+        count = len(self.cells)
+        for cell in self.cells:
+            where = f"setup of cell {cell.name!r}"
+            self._check_range(cell.setup_crew, "skill", len(self.skills), None, None, where)
+            self._check_range(cell.setup_needs, "resource", len(self.resources), None, None, where)
+            if cell.output_buffer is not None and not 0 <= cell.output_buffer < len(self.buffers):
+                raise ProblemError(
+                    f"cell {cell.name!r} names buffer {cell.output_buffer}, which does not exist"
+                )
+        for operator in self.operators:
+            for skill in operator.skills:
+                if not 0 <= skill < len(self.skills):
+                    raise ProblemError(
+                        f"operator {operator.name!r} names skill {skill}, which does not exist"
+                    )
+        if self.transport_ms:
+            if [len(row) for row in self.transport_ms] != [count] * count:
+                raise ProblemError(f"transport times must form a {count} by {count} matrix")
+            for c, row in enumerate(self.transport_ms):
+                for value in row:
+                    check_time(value, f"transport from cell {self.cells[c].name!r}: a time")
+                if row[c] != 0:
+                    raise ProblemError(
+                        f"transport from cell {self.cells[c].name!r} to itself must take 0 ms"
+                    )
+        if self.peak_power_w is not None:
+            check_count(self.peak_power_w, "peak power", least=0)
+
+    @staticmethod
+    def _check_range(
+        amounts: Amounts,
+        what: str,
+        count: int,
+        job: str | None,
+        operation: str | None,
+        where: str | None = None,
+    ) -> None:
+        for index, _ in amounts:
+            if index >= count:
+                prefix = f"{where}: " if where else ""
+                raise ProblemError(
+                    f"{prefix}{what} {index} does not exist (there are {count})",
+                    job=job,
+                    operation=operation,
+                )
+
+    def _check_alternative(self, job: Job, operation: Operation, alternative: Alternative) -> None:
+        if not 0 <= alternative.cell < len(self.cells):
+            raise ProblemError(
+                f"cell {alternative.cell} does not exist "
+                f"(cells are numbered 0..{len(self.cells) - 1})",
+                job=job.name,
+                operation=operation.name,
+            )
+        cell = self.cells[alternative.cell]
+        if cell.setups and alternative.family >= len(cell.setups):
+            raise ProblemError(
+                f"setup family {alternative.family} is not in the setups of cell {cell.name!r} "
+                f"(families are numbered 0..{len(cell.setups) - 1})",
+                job=job.name,
+                operation=operation.name,
+            )
+        names = (job.name, operation.name)
+        self._check_range(alternative.needs, "resource", len(self.resources), *names)
+        self._check_range(alternative.crew, "skill", len(self.skills), *names)
 
     def _check_frozen(self) -> None:
         keys: set[tuple[int, int]] = set()
         for fixed in self.frozen:
-            if not 0 <= fixed.job < len(self.jobs):
-                raise ProblemError(f"frozen assignment names job {fixed.job}, which does not exist")
-            job = self.jobs[fixed.job]
-            if not 0 <= fixed.operation < len(job.operations):
-                raise ProblemError(
-                    f"frozen assignment names operation {fixed.operation}, which does not exist",
-                    job=job.name,
-                )
-            where = {"job": job.name, "operation": job.operations[fixed.operation].name}
-            if not 0 <= fixed.cell < len(self.cells):
-                raise ProblemError(f"frozen on cell {fixed.cell}, which does not exist", **where)
-            _check_time(fixed.start_ms, "frozen start", **where)
-            _check_time(fixed.end_ms, "frozen end", **where)
-            if fixed.start_ms >= fixed.end_ms:
-                raise ProblemError("frozen with an end that is not after its start", **where)
+            self._check_assignment(fixed, "frozen")
             if (fixed.job, fixed.operation) in keys:
-                raise ProblemError("frozen twice", **where)
+                job = self.jobs[fixed.job]
+                raise ProblemError(
+                    "frozen twice", job=job.name, operation=job.operations[fixed.operation].name
+                )
             keys.add((fixed.job, fixed.operation))
-        for j, o in keys:
-            job = self.jobs[j]
-            for predecessor in job.operations[o].predecessors:
-                if (j, predecessor) not in keys:
-                    raise ProblemError(
-                        f"is frozen, but its predecessor "
-                        f"{job.operations[predecessor].name!r} is not: freeze both or neither",
-                        job=job.name,
-                        operation=job.operations[o].name,
-                    )
+        self.decided_optional()
+
+    def _check_published(self) -> None:
+        seen: set[tuple[int, int]] = set()
+        for a in self.published:
+            self._check_assignment(a, "published")
+            if (a.job, a.operation) in seen:
+                job = self.jobs[a.job]
+                raise ProblemError(
+                    "published twice", job=job.name, operation=job.operations[a.operation].name
+                )
+            seen.add((a.job, a.operation))
+
+    def _check_assignment(self, a: Assignment, what: str) -> None:
+        if not 0 <= a.job < len(self.jobs):
+            raise ProblemError(f"{what} assignment names job {a.job}, which does not exist")
+        job = self.jobs[a.job]
+        if not 0 <= a.operation < len(job.operations):
+            raise ProblemError(
+                f"{what} assignment names operation {a.operation}, which does not exist",
+                job=job.name,
+            )
+        name = job.operations[a.operation].name
+        if not 0 <= a.cell < len(self.cells):
+            raise ProblemError(
+                f"{what} on cell {a.cell}, which does not exist", job=job.name, operation=name
+            )
+        check_time(a.start_ms, f"{what} start", job=job.name, operation=name)
+        check_time(a.end_ms, f"{what} end", job=job.name, operation=name)
+        if a.start_ms >= a.end_ms:
+            raise ProblemError(
+                f"{what} with an end that is not after its start", job=job.name, operation=name
+            )
 
     def operation_keys(self) -> Iterator[tuple[int, int]]:
         """All operations as (job index, operation index)."""
@@ -233,18 +258,39 @@ class SchedulingProblem:
         """Frozen assignments by (job index, operation index)."""
         return {(fixed.job, fixed.operation): fixed for fixed in self.frozen}
 
-    def blocked(self, cell: int) -> tuple[tuple[int, int], ...]:
+    def decided_optional(self) -> dict[tuple[int, int], bool]:
+        """Optional work, as (job, index in ``Job.optional``), that frozen work decides.
+
+        True: begun, so done to its end. False: work after it is frozen without it.
+
+        Raises:
+            ProblemError: A frozen operation follows one that is neither frozen nor left out.
+        """
+        frozen = {(fixed.job, fixed.operation) for fixed in self.frozen}
+        decided: dict[tuple[int, int], bool] = {}
+        for j in sorted({fixed.job for fixed in self.frozen}):
+            job = self.jobs[j]
+            part_of = {o: k for k, part in enumerate(job.optional) for o in part.operations}
+            begun = {k for o, k in part_of.items() if (j, o) in frozen}
+            decided |= {(j, k): True for k in begun}
+            for o in (o for o in job.order if (j, o) in frozen):
+                stack = list(job.operations[o].predecessors)
+                while stack:
+                    p = stack.pop()
+                    if (j, p) in frozen:
+                        continue
+                    if p not in part_of or part_of[p] in begun:
+                        raise ProblemError(
+                            f"is frozen, but its predecessor {job.operations[p].name!r} is not: "
+                            f"freeze both or neither",
+                            job=job.name,
+                            operation=job.operations[o].name,
+                        )
+                    decided[j, part_of[p]] = False
+                    stack.extend(job.operations[p].predecessors)
+        return decided
+
+    def blocked(self, cell: int) -> Intervals:
         """Merged intervals of the cell in which no new operation may run: closed or frozen."""
         fixed = tuple((a.start_ms, a.end_ms) for a in self.frozen if a.cell == cell)
         return merge_intervals(self.cells[cell].unavailable + fixed)
-
-
-def merge_intervals(intervals: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
-    """The same set of times as sorted, disjoint intervals that do not touch."""
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(intervals):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
-        else:
-            merged.append((start, end))
-    return tuple(merged)

@@ -1,27 +1,31 @@
-"""The one way from a problem to a plan: dispatch rules, then moves, then CP-SAT while it pays."""
+"""The one way from a problem to a plan: dispatch rules, then search, then CP-SAT while it pays."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from planners.scheduling.bounds import Bounds, bounds
 from planners.scheduling.dispatch import best_of, follow
 from planners.scheduling.errors import Conflict, InfeasibleProblem, NoPlanFoundError
-from planners.scheduling.local_search import improve_by_moves, usual_moves
 from planners.scheduling.problem import SchedulingProblem
-from planners.scheduling.schedule import Objective, ObjectiveWeights, Schedule, evaluate
-from planners.scheduling.tidy import shift_left, units_in_order
+from planners.scheduling.schedule import Objective, ObjectiveWeights, Schedule
+from planners.scheduling.tidy import tidied
 from planners.scheduling.verify import verify
 
 PATIENCE_SHARE = 0.4
 """Share of the time limit without improvement after which the search ends."""
 MIN_PATIENCE_S = 0.4
-MOVES_SHARE = 0.3
-"""Share of the time limit that the local search may take before CP-SAT goes on from its plan."""
-LAST_MOVES_SHARE = 0.25
-"""Share of the usual moves that are spent on the tie-break after CP-SAT."""
+SEARCH_SHARE = 0.85
+"""Share of the time limit that the search takes before CP-SAT goes on from its plan."""
+SEARCH_PATIENCE = 20
+"""The search, which cools down over its time, is given so many times the patience at most."""
+SMALL = 60
+"""Operations up to which CP-SAT is likely to prove what the search finds."""
+SMALL_SEARCH_S = 0.8
+"""Search time at that size; it falls with the square of the size."""
 DETERMINISTIC_SHARE = 0.1
 """CP-SAT's deterministic seconds per unit of effort: about ten times as many pass on the clock."""
 MARGIN_S = 0.1
@@ -40,6 +44,67 @@ class Progress:
     lower_bound: float
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a search engine is given.
+
+    Attributes:
+        problem: What to plan.
+        weights: How the objective's terms are traded.
+        deadline: When to end (`time.monotonic`), whatever happens.
+        effort: Work to be done instead, in seconds of an idle machine, for repeatable results.
+        workers: Threads.
+        seed: Seed.
+        floor: Bound of the objective's value; reaching it ends the search.
+        should_stop: Asked often; True ends the search.
+        on_improvement: Told of each better plan.
+    """
+
+    problem: SchedulingProblem
+    weights: ObjectiveWeights
+    deadline: float
+    effort: float | None
+    workers: int
+    seed: int
+    floor: float
+    should_stop: Callable[[], bool]
+    on_improvement: Callable[[Schedule], None]
+
+
+class Search(Protocol):
+    """A local search: from a plan to that plan or a better one."""
+
+    def __call__(self, task: Task, incumbent: Schedule) -> Schedule:
+        """Search as the task says."""
+
+
+def search_orders(task: Task, incumbent: Schedule) -> Schedule:
+    """Local search on decoded orders (`order_search`): any problem."""
+    from planners.scheduling.order_search import OrderSearch, SearchLimits, usual_trials
+
+    operations = sum(len(job.operations) for job in task.problem.jobs)
+    search = OrderSearch(
+        task.problem, incumbent, task.weights, seed=task.seed, workers=task.workers
+    )
+    limits = SearchLimits(
+        task.deadline,
+        None if task.effort is None else usual_trials(operations, task.effort),
+        task.floor,
+        task.should_stop,
+    )
+    return search.run(limits, task.on_improvement)
+
+
+def search_for(problem: SchedulingProblem) -> Search:
+    """The local search that suits a problem.
+
+    A problem whose cells nothing couples is a disjunctive graph (`is_graph_problem`), which a
+    kernel that works on critical paths searches far faster than one that decodes.
+    """
+    del problem  # every problem is searched by orders until there is such a kernel
+    return search_orders
+
+
 def solve(
     problem: SchedulingProblem,
     *,
@@ -53,17 +118,17 @@ def solve(
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Schedule:
-    """Plan every operation: the best that dispatch rules, the hint, moves and CP-SAT find.
+    """Plan every operation: the best that dispatch rules, the hint, search and CP-SAT find.
 
     Args:
         problem: What to plan.
         time_limit_s: Wall time for everything, the first import of OR-Tools included.
-        workers: Threads of CP-SAT.
-        seed: Seed of CP-SAT.
+        workers: Threads.
+        seed: Seed of the search and of CP-SAT.
         hint: An earlier plan; it need not fit the problem any more.
         weights: How the objective's terms are traded.
-        patience_s: Wall time without improvement after which the search ends; by default two
-            fifths of the limit.
+        patience_s: Wall time without improvement after which CP-SAT ends; by default two fifths
+            of the limit.
         effort: Limits the search by counted work instead of patience, in seconds of an idle
             machine, roughly. The plan is then a function of problem, seed and workers, as long as
             the time limit is not reached: allow several times the effort.
@@ -82,7 +147,7 @@ def solve(
     known = bounds(problem)
     floor = known.value(problem, weights)
 
-    def tell(schedule: Schedule, bound: float) -> None:
+    def tell(schedule: Schedule, bound: float = floor) -> None:
         if on_progress is not None:
             elapsed = time.monotonic() - begin
             on_progress(Progress(elapsed, schedule.engine, schedule.objective, max(bound, floor)))
@@ -90,38 +155,24 @@ def solve(
     def out_of_time() -> bool:
         return stop() or time.monotonic() > deadline
 
-    usual = usual_moves(sum(len(job.operations) for job in problem.jobs))
-
-    def moved(plan: Schedule, moves: int, floor: float) -> Schedule:
-        """The plan after local search; with an effort given, the clock only guards the limit."""
-        since = time.monotonic()
-        until = (
-            deadline if effort is not None else min(deadline, since + MOVES_SHARE * time_limit_s)
-        )
-
-        def spent() -> float:
-            now = time.monotonic()
-            if stop() or now >= until:
-                return 1.0
-            return 0.0 if effort is not None else (now - since) / (until - since)
-
-        better = improve_by_moves(
-            problem, plan, weights, moves=moves, seed=seed, floor=floor, spent=spent
-        )
-        if better is plan:
-            return plan
-        assignments = units_in_order(problem, shift_left(problem, better.assignments))
-        better = replace(
-            better, assignments=assignments, objective=evaluate(problem, assignments, weights)
-        )
-        tell(better, floor)
-        return better
-
     best, failure = _first_plan(problem, weights, hint, out_of_time)
     first_feasible_s = time.monotonic() - begin
     if best is not None:
-        tell(best, floor)
-        best = moved(best, usual if effort is None else round(min(1.0, effort) * usual), floor)
+        tell(best)
+        best = _searched(
+            problem,
+            weights,
+            best,
+            floor,
+            begin,
+            deadline,
+            workers,
+            seed,
+            effort,
+            patience_s,
+            stop,
+            tell,
+        )
     bound = floor
     proven = best is not None and best.objective.value <= floor * (1 + 1e-12)
     if not proven and not stop() and deadline - time.monotonic() > MIN_SEARCH_S:
@@ -149,11 +200,6 @@ def solve(
         if best is None:
             first_feasible_s = time.monotonic() - begin
         best, bound, proven = result.schedule, result.lower_bound, result.proof == "optimal"
-        if best is not None and best.engine == "cp-sat" and weights.left_shift:
-            # CP-SAT does not know of the tie-break: lower the starts of what it found.
-            last = moved(best, round(LAST_MOVES_SHARE * usual), -1.0)
-            best = replace(last, engine=best.engine)
-            proven = proven or best.objective.value <= bound * (1 + 1e-12)
     if best is None:
         raise NoPlanFoundError(
             f"no plan found within {time_limit_s} s, and none proven impossible ({failure}); "
@@ -166,6 +212,41 @@ def solve(
         first_feasible_s=first_feasible_s,
         wall_s=time.monotonic() - begin,
     )
+
+
+def _searched(
+    problem: SchedulingProblem,
+    weights: ObjectiveWeights,
+    plan: Schedule,
+    floor: float,
+    begin: float,
+    deadline: float,
+    workers: int,
+    seed: int,
+    effort: float | None,
+    patience_s: float | None,
+    stop: Callable[[], bool],
+    tell: Callable[[Schedule], None],
+) -> Schedule:
+    """The plan after local search; with an effort given, the clock only guards the limit."""
+    if stop() or time.monotonic() >= deadline or plan.objective.value <= floor * (1 + 1e-12):
+        return plan
+    operations = sum(len(job.operations) for job in problem.jobs)
+    until = begin + SEARCH_SHARE * (deadline - begin)
+    if patience_s is not None:
+        until = min(until, time.monotonic() + SEARCH_PATIENCE * patience_s)
+    if operations <= SMALL:
+        until = min(until, time.monotonic() + SMALL_SEARCH_S * (operations / SMALL) ** 2)
+    if effort is not None:
+        until = deadline
+    task = Task(problem, weights, until, effort, workers, seed, floor, stop, tell)
+    better = search_for(problem)(task, plan)
+    if better is plan:
+        return plan
+    tidy = tidied(problem, better.assignments, weights, better.engine)
+    if tidy.objective.rank < better.objective.rank:
+        tell(tidy)
+    return tidy
 
 
 def _first_plan(
@@ -186,10 +267,7 @@ def _first_plan(
         if hinted is not None and (best is None or hinted.objective.value <= best.objective.value):
             best = hinted
     if best is not None:
-        assignments = units_in_order(problem, best.assignments)
-        best = replace(
-            best, assignments=assignments, objective=evaluate(problem, assignments, weights)
-        )
+        best = tidied(problem, best.assignments, weights, best.engine)
     return best, failure
 
 
@@ -198,13 +276,11 @@ def _from_hint(
 ) -> Schedule | None:
     """The hint itself, left-shifted, where it still holds; else a plan that follows its order."""
     if all(v.kind == "objective" for v in verify(problem, hint)):
-        assignments = shift_left(problem, hint.assignments)
-    else:
-        try:
-            assignments = follow(problem, hint)
-        except InfeasibleProblem:
-            return None
-    return Schedule(assignments, "feasible", "hint", evaluate(problem, assignments, weights))
+        return tidied(problem, hint.assignments, weights, "hint")
+    try:
+        return tidied(problem, follow(problem, hint), weights, "hint")
+    except InfeasibleProblem:
+        return None
 
 
 def _too_tight(

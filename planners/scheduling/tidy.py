@@ -6,18 +6,18 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from planners.scheduling.problem import Assignment, SchedulingProblem
-from planners.scheduling.schedule import in_order
-from planners.scheduling.timeline import Timeline
+from planners.scheduling.schedule import ObjectiveWeights, Schedule, evaluate, in_order
 
 
 def identical_jobs(problem: SchedulingProblem) -> list[list[int]]:
-    """Groups of two or more jobs that differ only in name and have nothing frozen."""
-    touched = {fixed.job for fixed in problem.frozen}
+    """Groups of two or more jobs that differ only in name: nothing frozen, published, optional."""
+    touched = {fixed.job for fixed in problem.frozen} | {a.job for a in problem.published}
     groups: dict[object, list[int]] = {}
     for j, job in enumerate(problem.jobs):
-        if j not in touched:
-            work = tuple((o.alternatives, o.predecessors) for o in job.operations)
-            groups.setdefault((work, job.release_ms, job.due_ms, job.weight), []).append(j)
+        if j not in touched and not job.optional:
+            work = tuple((o.alternatives, o.predecessors, o.interruptible) for o in job.operations)
+            key = (work, job.release_ms, job.due_ms, job.weight, job.holds)
+            groups.setdefault(key, []).append(j)
     return [group for group in groups.values() if len(group) > 1]
 
 
@@ -42,29 +42,27 @@ def first_start(assignments: Iterable[Assignment]) -> int:
     return next(a.start_ms for a in assignments if a.operation == 0)
 
 
-def shift_left(
-    problem: SchedulingProblem, assignments: Iterable[Assignment]
-) -> tuple[Assignment, ...]:
-    """The same plan with every operation, in order of start, as early as its cell has room.
+def tidied(
+    problem: SchedulingProblem,
+    assignments: Iterable[Assignment],
+    weights: ObjectiveWeights,
+    engine: str,
+) -> Schedule:
+    """A complete plan as a schedule: as early as its order allows, identical units in order.
 
-    No operation gets later: what was placed before it only moved to the left.
+    The plan itself is kept where decoding its order does not make it better.
     """
-    frozen = problem.frozen_by_key()
-    timelines = [Timeline(problem.blocked(c)) for c in range(len(problem.cells))]
-    ends = {key: fixed.end_ms for key, fixed in frozen.items()}
-    shifted: list[Assignment] = list(problem.frozen)
-    for a in in_order(assignments):
-        if (a.job, a.operation) in frozen:
-            continue
-        job = problem.jobs[a.job]
-        ready = max(
-            [job.release_ms, problem.earliest_start_ms]
-            + [ends[(a.job, p)] for p in job.operations[a.operation].predecessors]
-        )
-        duration = a.end_ms - a.start_ms
-        start = timelines[a.cell].earliest_start(ready, duration)
-        assert start is not None  # its old place is still free
-        timelines[a.cell].occupy(start, start + duration)
-        ends[(a.job, a.operation)] = start + duration
-        shifted.append(replace(a, start_ms=start, end_ms=start + duration))
-    return in_order(shifted)
+    from planners.scheduling.compiled.decode import DONE
+    from planners.scheduling.decoder import Decoder, genes_of
+
+    plan = in_order(assignments)
+    objective = evaluate(problem, plan, weights)
+    decoder = Decoder(problem)
+    genes = genes_of(problem, plan)
+    if decoder.decode(genes) == DONE:
+        earlier = decoder.assignments()
+        other = evaluate(problem, earlier, weights)
+        if other.rank < objective.rank:
+            plan = earlier
+    plan = units_in_order(problem, plan)
+    return Schedule(plan, "feasible", engine, evaluate(problem, plan, weights))

@@ -25,6 +25,23 @@ class Timeline:
             start = self._ends[i]
         return start if start + duration_ms <= FOREVER_MS else None
 
+    def earliest(
+        self, ready_ms: int, duration_ms: int, interruptible: bool
+    ) -> tuple[int, int] | None:
+        """First start and its end; an interruptible operation goes on after what is in the way."""
+        if not interruptible:
+            start = self.earliest_start(ready_ms, duration_ms)
+            return None if start is None else (start, start + duration_ms)
+        start = self.earliest_start(ready_ms, 1)
+        if start is None:
+            return None
+        end = start + duration_ms
+        for i in range(bisect_right(self._ends, start), len(self._starts)):
+            if self._starts[i] >= end:
+                break
+            end += self._ends[i] - self._starts[i]
+        return (start, end) if end <= FOREVER_MS else None
+
     def occupy(self, start_ms: int, end_ms: int) -> None:
         """Mark an interval that is known to be free as busy."""
         starts, ends = self._starts, self._ends

@@ -1,48 +1,22 @@
 """Checks a plan against the problem, constraint by constraint, before anybody acts on it.
 
 Shares nothing with the engines but the data types: it reads the problem as given, uses none of
-its derived values, and recomputes the objective itself.
+its derived values, and recomputes the objective itself. This module checks what one operation or
+one cell must keep; `verify_shared` what cells share; `verify_objective` what the plan claims.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
-from planners.scheduling.problem import Assignment, SchedulingProblem
+from planners.scheduling.problem import SchedulingProblem
 from planners.scheduling.schedule import Schedule
+from planners.scheduling.verify_objective import check_objective
+from planners.scheduling.verify_plan import Placed, PlanUnderTest, Violation, ViolationKind
+from planners.scheduling.verify_shared import check_shared
 
-ViolationKind = Literal[
-    "unknown",
-    "missing",
-    "duplicate",
-    "frozen",
-    "cell",
-    "duration",
-    "earliest_start",
-    "release",
-    "calendar",
-    "precedence",
-    "overlap",
-    "objective",
-]
-
-VALUE_TOLERANCE = 1e-6
-"""Relative; the weighted tardiness is a sum of floats."""
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One broken constraint. Indices are None where a violation is not about one of them."""
-
-    kind: ViolationKind
-    job: int | None
-    operation: int | None
-    cell: int | None
-    at_ms: int | None
-    message: str
+__all__ = ["Violation", "ViolationKind", "verify"]
 
 
 def verify(problem: SchedulingProblem, schedule: Schedule) -> list[Violation]:
@@ -52,40 +26,30 @@ def verify(problem: SchedulingProblem, schedule: Schedule) -> list[Violation]:
         return violations
     violations.extend(_counts(problem, schedule))
     frozen = {(fixed.job, fixed.operation): fixed for fixed in problem.frozen}
-    for assignment in schedule.assignments:
-        fixed = frozen.get((assignment.job, assignment.operation))
-        if fixed is None:
-            violations.extend(_alone(problem, assignment))
-        elif fixed != assignment:
+    for a in schedule.assignments:
+        fixed = frozen.get((a.job, a.operation))
+        if fixed is not None and fixed != a:
             violations.append(
-                _violation(
+                Violation.at(
                     problem,
                     "frozen",
-                    assignment,
+                    a,
                     f"is frozen on cell {fixed.cell} at {fixed.start_ms}..{fixed.end_ms} ms but "
-                    f"planned on cell {assignment.cell} at "
-                    f"{assignment.start_ms}..{assignment.end_ms} ms",
+                    f"planned on cell {a.cell} at {a.start_ms}..{a.end_ms} ms",
                 )
             )
-    violations.extend(_precedence(problem, schedule))
-    violations.extend(_overlap(problem, schedule))
+    if any(v.kind in ("duplicate", "missing", "frozen", "optional") for v in violations):
+        return violations + _rough_faults(problem, schedule)
+    plan = PlanUnderTest(problem, schedule)
+    for placed in plan.placed:
+        if not placed.fact:
+            violations.extend(_alone(plan, placed))
+    violations.extend(_precedence(plan))
+    violations.extend(_cells(plan))
+    violations.extend(check_shared(plan))
     if not violations:
-        violations.extend(_objective(problem, schedule))
+        violations.extend(check_objective(plan, schedule))
     return violations
-
-
-def _violation(
-    problem: SchedulingProblem, kind: ViolationKind, a: Assignment, what: str
-) -> Violation:
-    job = problem.jobs[a.job]
-    return Violation(
-        kind,
-        a.job,
-        a.operation,
-        a.cell,
-        a.start_ms,
-        f"job {job.name!r}, operation {job.operations[a.operation].name!r}: {what}",
-    )
 
 
 def _unknown(problem: SchedulingProblem, schedule: Schedule) -> Iterator[Violation]:
@@ -109,135 +73,139 @@ def _counts(problem: SchedulingProblem, schedule: Schedule) -> Iterator[Violatio
     seen: set[tuple[int, int]] = set()
     for a in schedule.assignments:
         if (a.job, a.operation) in seen:
-            yield _violation(problem, "duplicate", a, "is planned more than once")
+            yield Violation.at(problem, "duplicate", a, "is planned more than once")
         seen.add((a.job, a.operation))
     for j, job in enumerate(problem.jobs):
+        group = {o: part for part in job.optional for o in part.operations}
         for o, operation in enumerate(job.operations):
-            if (j, o) not in seen:
+            if (j, o) in seen:
+                continue
+            where = f"job {job.name!r}, operation {operation.name!r}"
+            part = group.get(o)
+            if part is None:
+                yield Violation("missing", j, o, None, None, f"{where}: is not planned")
+            elif any((j, other) in seen for other in part.operations):
                 yield Violation(
-                    "missing",
+                    "optional",
                     j,
                     o,
                     None,
                     None,
-                    f"job {job.name!r}, operation {operation.name!r}: is not planned",
+                    f"{where}: is left out, but not all of the optional work {part.name!r}",
                 )
 
 
-def _alone(problem: SchedulingProblem, a: Assignment) -> Iterator[Violation]:
+def _rough_faults(problem: SchedulingProblem, schedule: Schedule) -> list[Violation]:
+    """What can be said of a plan whose operations are not even all there once."""
+    frozen = {(fixed.job, fixed.operation) for fixed in problem.frozen}
+    found: list[Violation] = []
+    for a in schedule.assignments:
+        cells = [x.cell for x in problem.jobs[a.job].operations[a.operation].alternatives]
+        if (a.job, a.operation) not in frozen and a.cell not in cells:
+            name = problem.cells[a.cell].name
+            found.append(Violation.at(problem, "cell", a, f"cell {name!r} cannot run it"))
+    return found
+
+
+def _alone(plan: PlanUnderTest, p: Placed) -> Iterator[Violation]:
     """What can be said about one assignment without looking at the others."""
-    job = problem.jobs[a.job]
-    durations = [
-        alternative.duration_ms
-        for alternative in job.operations[a.operation].alternatives
-        if alternative.cell == a.cell
-    ]
-    cell = problem.cells[a.cell]
-    if not durations:
-        yield _violation(problem, "cell", a, f"cell {cell.name!r} cannot run it")
-    elif a.end_ms - a.start_ms != durations[0]:
-        yield _violation(
-            problem,
-            "duration",
-            a,
-            f"takes {a.end_ms - a.start_ms} ms instead of {durations[0]} ms on {cell.name!r}",
-        )
-    if a.start_ms < problem.earliest_start_ms:
-        yield _violation(
+    problem, a = plan.problem, p.assignment
+    job, cell = problem.jobs[a.job], problem.cells[a.cell]
+    operation = job.operations[a.operation]
+    if p.way is None:
+        yield Violation.at(problem, "cell", a, f"cell {cell.name!r} cannot run it")
+    else:
+        worked = sum(end - start for start, end in p.works)
+        if worked != p.way.duration_ms:
+            yield Violation.at(
+                problem,
+                "duration",
+                a,
+                f"works for {worked} ms instead of {p.way.duration_ms} ms on {cell.name!r}",
+            )
+    first = a.start_ms - p.setup_ms
+    if first < problem.earliest_start_ms:
+        yield Violation.at(
             problem,
             "earliest_start",
             a,
-            f"starts at {a.start_ms} ms, before {problem.earliest_start_ms} ms",
+            f"starts, set up, at {first} ms, before {problem.earliest_start_ms} ms",
         )
     if a.start_ms < job.release_ms:
-        yield _violation(
+        yield Violation.at(
             problem,
             "release",
             a,
             f"starts at {a.start_ms} ms, before its release at {job.release_ms} ms",
         )
     for start, end in cell.unavailable:
-        if a.start_ms < end and start < a.end_ms:
-            yield _violation(
-                problem,
-                "calendar",
-                a,
-                f"runs at {a.start_ms}..{a.end_ms} ms while {cell.name!r} is closed at "
-                f"{start}..{end} ms",
+        closed = f"while {cell.name!r} is closed at {start}..{end} ms"
+        if first < a.start_ms and first < end and start < a.start_ms:
+            yield Violation.at(
+                problem, "calendar", a, f"is set up at {first}..{a.start_ms} ms {closed}"
+            )
+        if operation.interruptible:
+            if start <= a.start_ms < end:
+                yield Violation.at(problem, "calendar", a, f"starts at {a.start_ms} ms {closed}")
+            if start < a.end_ms <= end:
+                yield Violation.at(problem, "calendar", a, f"ends at {a.end_ms} ms {closed}")
+        elif a.start_ms < end and start < a.end_ms:
+            yield Violation.at(
+                problem, "calendar", a, f"runs at {a.start_ms}..{a.end_ms} ms {closed}"
             )
 
 
-def _precedence(problem: SchedulingProblem, schedule: Schedule) -> Iterator[Violation]:
-    ends: dict[tuple[int, int], int] = {}
-    for a in schedule.assignments:
-        ends[(a.job, a.operation)] = max(a.end_ms, ends.get((a.job, a.operation), 0))
-    for a in schedule.assignments:
-        operations = problem.jobs[a.job].operations
-        for p in operations[a.operation].predecessors:
-            end = ends.get((a.job, p))
-            if end is not None and a.start_ms < end:
-                yield _violation(
+def _precedence(plan: PlanUnderTest) -> Iterator[Violation]:
+    problem = plan.problem
+    for p in plan.placed:
+        a = p.assignment
+        for before in plan.before(p):
+            b = before.assignment
+            name = problem.jobs[b.job].operations[b.operation].name
+            if a.start_ms < b.end_ms:
+                yield Violation.at(
                     problem,
                     "precedence",
                     a,
-                    f"starts at {a.start_ms} ms, before its predecessor "
-                    f"{operations[p].name!r} ends at {end} ms",
+                    f"starts at {a.start_ms} ms, before its predecessor {name!r} ends at "
+                    f"{b.end_ms} ms",
+                )
+            elif not p.fact and a.start_ms < b.end_ms + plan.way_ms(b.cell, a.cell):
+                yield Violation.at(
+                    problem,
+                    "transport",
+                    a,
+                    f"starts at {a.start_ms} ms, but from {problem.cells[b.cell].name!r}, where "
+                    f"{name!r} ends at {b.end_ms} ms, the way takes "
+                    f"{plan.way_ms(b.cell, a.cell)} ms",
                 )
 
 
-def _overlap(problem: SchedulingProblem, schedule: Schedule) -> Iterator[Violation]:
-    for c, cell in enumerate(problem.cells):
-        on_cell = sorted(
-            (a for a in schedule.assignments if a.cell == c), key=lambda a: (a.start_ms, a.end_ms)
-        )
-        busiest: Assignment | None = None
-        for first, second in pairwise(on_cell):
-            if busiest is None or first.end_ms > busiest.end_ms:
+def _cells(plan: PlanUnderTest) -> Iterator[Violation]:
+    """One operation at a time, with time for the setup between two."""
+    problem = plan.problem
+    for members in plan.on_cell.values():
+        busiest = members[0]
+        for first, second in pairwise(members):
+            if first.assignment.end_ms > busiest.assignment.end_ms:
                 busiest = first
-            if second.start_ms < busiest.end_ms:
-                other = problem.jobs[busiest.job]
-                yield _violation(
+            a, other = second.assignment, busiest.assignment
+            name = problem.cells[a.cell].name
+            job = problem.jobs[other.job]
+            label = f"job {job.name!r}, operation {job.operations[other.operation].name!r}"
+            if a.start_ms < other.end_ms:
+                yield Violation.at(
                     problem,
                     "overlap",
-                    second,
-                    f"starts on {cell.name!r} at {second.start_ms} ms while job {other.name!r}, "
-                    f"operation {other.operations[busiest.operation].name!r} holds it until "
-                    f"{busiest.end_ms} ms",
+                    a,
+                    f"starts on {name!r} at {a.start_ms} ms while {label} holds it until "
+                    f"{other.end_ms} ms",
                 )
-
-
-def _objective(problem: SchedulingProblem, schedule: Schedule) -> Iterator[Violation]:
-    makespan = max((a.end_ms for a in schedule.assignments), default=0)
-    tardiness = 0.0
-    for j, job in enumerate(problem.jobs):
-        if job.due_ms is not None:
-            end = max(a.end_ms for a in schedule.assignments if a.job == j)
-            tardiness += job.weight * max(0, end - job.due_ms)
-    stated = schedule.objective
-    if stated.makespan_ms != makespan:
-        yield Violation(
-            "objective",
-            None,
-            None,
-            None,
-            makespan,
-            f"states a makespan of {stated.makespan_ms} ms; it is {makespan} ms",
-        )
-    if abs(stated.weighted_tardiness - tardiness) > VALUE_TOLERANCE * max(1.0, tardiness):
-        yield Violation(
-            "objective",
-            None,
-            None,
-            None,
-            None,
-            f"states a weighted tardiness of {stated.weighted_tardiness}; it is {tardiness}",
-        )
-    if schedule.lower_bound > stated.value + VALUE_TOLERANCE * max(1.0, abs(stated.value)):
-        yield Violation(
-            "objective",
-            None,
-            None,
-            None,
-            None,
-            f"states a lower bound {schedule.lower_bound} above its value {stated.value}",
-        )
+            elif a.start_ms - second.setup_ms < other.end_ms:
+                yield Violation.at(
+                    problem,
+                    "setup",
+                    a,
+                    f"starts on {name!r} at {a.start_ms} ms, but its setup of "
+                    f"{second.setup_ms} ms cannot begin before {label} ends at {other.end_ms} ms",
+                )

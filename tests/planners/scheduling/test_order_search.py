@@ -1,7 +1,8 @@
-"""Moves keep every rule, never lose what they were given, and end when they are told to."""
+"""Search over orders keeps every rule, never loses what it was given, and ends when told to."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
@@ -15,70 +16,69 @@ from planners.scheduling import (
     read_jsp,
     verify,
 )
-from planners.scheduling.local_search import improve_by_moves, usual_moves
+from planners.scheduling.order_search import OrderSearch, SearchLimits, usual_trials
 from planners.scheduling.timeline import Timeline
 
 DATA = Path(__file__).parents[2] / "data" / "scheduling"
 WEIGHTS = ObjectiveWeights()
 
 
+def searched(problem, before, *, trials, seed=1, workers=1, **limits):
+    search = OrderSearch(problem, before, WEIGHTS, seed=seed, workers=workers)
+    return search.run(SearchLimits(time.monotonic() + 60, trials, **limits))
+
+
 @settings(
-    max_examples=80,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(problems(most_operations=12))
-def test_moves_keep_every_rule_and_never_make_a_plan_worse(problem):
+def test_search_keeps_every_rule_and_never_makes_a_plan_worse(problem):
     try:
         before = best_of(problem)
     except InfeasibleProblem:
         return
     if verify(problem, before):
         return  # frozen operations that contradict each other
-    after = improve_by_moves(problem, before, WEIGHTS, moves=60, seed=1)
+    after = searched(problem, before, trials=100)
     assert verify(problem, after) == []
     assert after.objective.rank <= before.objective.rank
 
 
-def test_moves_shorten_what_the_rules_found():
+def test_search_shortens_what_the_rules_found():
     problem = read_jsp(DATA / "ft10.txt")
     before = best_of(problem)
-    after = improve_by_moves(problem, before, WEIGHTS, moves=2000, seed=1)
+    after = searched(problem, before, trials=5000)
     assert verify(problem, after) == []
     assert 930 <= after.objective.makespan_ms < 0.97 * before.objective.makespan_ms
 
 
-def test_the_same_seed_moves_the_same():
+def test_the_same_seed_finds_the_same_on_any_number_of_cores():
     problem = read_fjsp(DATA / "mk02.txt")
     before = best_of(problem)
     plans = {
-        improve_by_moves(problem, before, WEIGHTS, moves=300, seed=seed).assignments
+        searched(problem, before, trials=500, seed=seed, workers=2).assignments
         for seed in (3, 3, 4)
     }
     assert len(plans) == 2
 
 
-def test_the_search_ends_at_the_bound_and_when_the_time_is_spent():
+def test_the_search_ends_when_it_is_told_to():
     problem = read_fjsp(DATA / "mk02.txt")
     before = best_of(problem)
     asked = []
 
-    def spent() -> float:
+    def should_stop() -> bool:
         asked.append(True)
-        return 0.0 if len(asked) < 5 else 1.0
+        return len(asked) > 4
 
-    improve_by_moves(problem, before, WEIGHTS, moves=10_000, seed=1, spent=spent)
+    searched(problem, before, trials=1_000_000, should_stop=should_stop)
     assert len(asked) == 5
-    at_bound = improve_by_moves(
-        problem, before, WEIGHTS, moves=10_000, seed=1, floor=before.objective.value
-    )
-    assert at_bound is before
 
 
-def test_large_problems_get_fewer_moves():
-    assert usual_moves(0) == 0
-    assert usual_moves(10) == 450
-    assert usual_moves(1000) == 400
+def test_large_problems_get_fewer_trials():
+    assert usual_trials(100, 1.0) > 5 * usual_trials(1000, 1.0)
 
 
 def test_intervals_that_touch_are_joined_and_gaps_are_found():
