@@ -13,6 +13,7 @@ import typer
 from robot_cell.cli.exit_codes import ExitCode
 
 COMPILED = (
+    "planners.scheduling.tabu",
     "planners.scheduling",
     "planners.kinematics",
     "planners.motion",
