@@ -16,11 +16,14 @@ from planners.kinematics.robot import Robot
 from planners.motion.errors import MotionError
 from planners.motion.trajectory import Trajectory
 
-ACCURACY: Final = 0.003
+ACCURACY: Final = 0.005
 """The duration is within this share of the best for the points that are given."""
 
 _MARGIN: Final = 0.999
 """Share of the limits that is used: quintics between points differ a little from the spline."""
+
+_EFFORT_MARGIN: Final = 0.99
+"""The same for torques, which change with the arm's pose between points."""
 
 _SWING: Final = 0.3
 _SWING_AT_REST: Final = 0.02
@@ -28,7 +31,7 @@ _SWING_AT_REST: Final = 0.02
 
 _COLD: Final = 0.3
 _WARM: Final = 0.03
-_CORRECTIONS: Final = 2
+_CORRECTIONS: Final = 1
 _FLAT: Final = 1e-9
 _FEWEST: Final = 12
 _CLOSE_ENOUGH: Final = 1.001
@@ -147,7 +150,7 @@ def _rows(
         [zero, 0 * swing],
     )
     if torques:
-        effort = _MARGIN * robot.effort
+        effort = _EFFORT_MARGIN * robot.effort
         still = joint_torques(robot, q, zero, zero)
         along.append((joint_torques(robot, q, v, a) - still) / effort)
         across.append((joint_torques(robot, q, zero, v) - still) / 2 / effort)

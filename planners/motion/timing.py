@@ -26,12 +26,12 @@ _SPACING_S: Final = 0.008
 _SPEED_MARGIN: Final = 0.998
 """Share of a path speed that is used at the points; between them it swings a little."""
 
-_INTERVALS: Final = 1.004
+_INTERVALS: Final = 1.008
 """What accelerations swing between stations."""
 
 _UNLIMITED: Final = 1e6
 _FEWEST: Final = 24
-_MOST: Final = 400
+_MOST: Final = 200
 
 
 def timed_trajectory(

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planners.motion import Trajectory
-from planners.motion.governor import Governor, SpeedRequests, SpliceError, joined
+from planners.motion.governor import Governor, SpliceError, joined
+from planners.motion.speed_requests import SpeedRequests
 from planners.motion.straight import straight_trajectory
 from planners.motion.track import JointLimits, Track
 from tests.planners.arms import HOME, arm
