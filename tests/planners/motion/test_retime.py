@@ -93,7 +93,7 @@ def test_time_optimal_speed_keeps_its_limits_between_stations(name):
 
 def test_torques_are_within_limits():
     heavy = Robot.from_urdf(
-        URDF / "ur10e.urdf.xacro", transform_flange_tool=at(0, 0, 0.25), tool_mass_kg=14.0
+        URDF / "ur10e.urdf.xacro", transform_flange_tool=at(0, 0, 0.25), tool_mass_kg=12.0
     )
     path = some_path("ur10e", 1)
     trajectory = timed_trajectory(heavy, path)
