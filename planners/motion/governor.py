@@ -162,7 +162,8 @@ class Governor:
         """One cycle: positions, velocities and accelerations (n,) at its end.
 
         Args:
-            dt: length of the cycle, s.
+            dt: length of the cycle, s. In one that is longer than the track's `cycle_s` the speed
+                goes on as it was going to.
             target: path speed that is asked for, 0 (stand) to 1 (as planned).
         """
         s, u = self.speed, self.speed_rate
@@ -170,7 +171,9 @@ class Governor:
             target = 1.0 if target > 1.0 else 0.0
         if target != self._target:
             self._target, self._try, self._fresh = target, 0, True
-        if self._left > 0.0 or s != target:
+        if dt > self.track.cycle_s + _TINY:
+            self._follow(dt)
+        elif self._left > 0.0 or s != target:
             end = s + u * self._left / (_POWER[self._shape] + 1.0)
             if abs(end - target) > _STILL:
                 changed = self._change(dt, target, 1.0 if target > end else -1.0)
@@ -190,7 +193,7 @@ class Governor:
         s = self.speed
         return q[0], q[1] * s, q[2] * (s * s) + q[1] * self.speed_rate
 
-    def forecast_stop(self, dt: float = 0.002) -> Forecast:
+    def forecast_stop(self, dt: float = 0.001) -> Forecast:
         """Where a stop that is asked for now ends. Takes milliseconds: not for each cycle."""
         twin = Governor.__new__(Governor)
         twin.__dict__.update(self.__dict__)
@@ -412,4 +415,4 @@ def joined(old: Track, at_s: float, new: Track) -> Track:
     k = max(int(np.searchsorted(old.times, at_s - 1e-12)), 1)
     times = np.concatenate([old.times[:k], at_s + new.times])
     coefficients = np.concatenate([old.coefficients[:k], new.coefficients])
-    return Track(times, coefficients, new.limits)
+    return Track(times, coefficients, new.limits, cycle_s=new.cycle_s)
