@@ -49,7 +49,7 @@ _BETWEEN: Final = 2e-4
 """Share of the limits, per unit of s', that is kept for what happens between stations."""
 
 _MEET_TOLERANCE: Final = 1e-6
-_PUSHES: Final = (1.0, 0.6, 0.3, 0.1)
+_PUSHES: Final = (1.0, 0.5, 0.2, 0.07, 0.02)
 _LINEAR: Final = 0
 _GENTLE: Final = 1
 """Shapes of a ramp: s' falls as 1 - f, or as (1 - f)^2, whose s'' vanishes at its end too."""
@@ -70,8 +70,8 @@ _RAMPS: Final = (
 
 _TRIES: Final = tuple((push, *ramp) for push in _PUSHES for ramp in _RAMPS)
 _AT_ONCE: Final = tuple(
-    len(_RAMPS) * push + ramp for push in (0, 2, 3, 1) for ramp in range(len(_RAMPS))
-)[:18]
+    len(_RAMPS) * push + ramp for push in (0, 2, 4, 3, 1) for ramp in range(len(_RAMPS))
+)[:24]
 _BOLDER_EVERY: Final = 3
 _TRIES_PER_CYCLE: Final = 2
 """What is tried in the first cycle after another speed is asked for, and in each later one."""

@@ -19,11 +19,12 @@ from planners.motion.trajectory import Trajectory
 ACCURACY: Final = 0.005
 """The duration is within this share of the best for the points that are given."""
 
-_MARGIN: Final = 0.999
-"""Share of the limits that is used: quintics between points differ a little from the spline."""
+_SPEED_MARGIN: Final = 0.999
+_MARGIN: Final = 0.99
+"""Share of the limits that is used: the governor needs a little room to begin to slow down."""
 
-_EFFORT_MARGIN: Final = 0.99
-"""The same for torques, which change with the arm's pose between points."""
+_MOVING_TORQUE: Final = 1.02
+"""Torques of the motion count this much: between points they change with the arm's pose."""
 
 _SWING: Final = 0.3
 _SWING_AT_REST: Final = 0.02
@@ -71,7 +72,7 @@ def retimed(
         raise ValueError("only equally spaced points, 12 or more, are retimed")
     rows, free = _rows(robot, trajectory, h, speed, torques=torques)
     cap = 1.0 / np.maximum(
-        ((trajectory.velocities / (speed * _MARGIN * robot.velocity)) ** 2).max(axis=1),
+        ((trajectory.velocities / (speed * _SPEED_MARGIN * robot.velocity)) ** 2).max(axis=1),
         1.0 / _MOST_SPEED,
     )
     if highest_rate is not None:
@@ -150,10 +151,11 @@ def _rows(
         [zero, 0 * swing],
     )
     if torques:
-        effort = _EFFORT_MARGIN * robot.effort
+        effort = _SPEED_MARGIN * robot.effort
         still = joint_torques(robot, q, zero, zero)
-        along.append((joint_torques(robot, q, v, a) - still) / effort)
-        across.append((joint_torques(robot, q, zero, v) - still) / 2 / effort)
+        share = _MOVING_TORQUE / effort
+        along.append((joint_torques(robot, q, v, a) - still) * share)
+        across.append((joint_torques(robot, q, zero, v) - still) / 2 * share)
         free.append(still / effort)
     rows = np.stack([np.hstack(along), np.hstack(across)], axis=-1)
     return np.ascontiguousarray(rows), np.ascontiguousarray(np.hstack(free))

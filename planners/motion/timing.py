@@ -26,7 +26,7 @@ _SPACING_S: Final = 0.008
 _SPEED_MARGIN: Final = 0.998
 """Share of a path speed that is used at the points; between them it swings a little."""
 
-_INTERVALS: Final = 1.008
+_INTERVALS: Final = 1.01
 """What accelerations swing between stations."""
 
 _UNLIMITED: Final = 1e6

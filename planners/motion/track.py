@@ -73,7 +73,7 @@ class Track:
         first = [_windowed(h, doublings) for h in high]
         last = [-_windowed(-w, doublings) for w in low]
         self.near = np.stack([first[0], last[0], first[1], last[1], first[2], last[2]], axis=-1)
-        """Per cell and joint: largest and smallest q', q'', q''' from here to the end of a cycle."""
+        """Per cell and joint: largest and smallest q', q'', q''' until the end of a cycle."""
         fast = np.maximum(np.abs(high[0]), np.abs(low[0])) / self.jerk
         near, far = (1.0 / _windowed(fast, w).max(axis=1).clip(1e-9) for w in (2, 6))
         self.rate_near: list[float] = near.tolist()
