@@ -1,17 +1,26 @@
-"""How fast arms are planned for: inverse kinematics, collision checks, and whole cycles.
+"""How fast motions are planned and timed, how near to the best, and how surely they stop.
 
-Run from the top of the repository: `python -m benchmarks.motion`. Prints medians.
+Run from the top of the repository: `python -m benchmarks.motion [--quick]`. Prints the results and
+writes `benchmarks/results/motion.json`. Times are milliseconds unless said, median and 99th
+percentile; the machine's load counts into them.
 """
 
 from __future__ import annotations
 
-import statistics
+import argparse
+import json
+import os
+import platform
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Final
 
+import copp_py
 import numpy as np
+from scipy.interpolate import make_interp_spline
 
+from benchmarks.motion_stops import stops, two_arms
+from planners import kinematics, motion
 from planners.arrays import Array
 from planners.kinematics import Body, Box, CollisionScene, Cylinder, PartShape, Robot
 from planners.motion import (
@@ -21,16 +30,22 @@ from planners.motion import (
     Item,
     JointTarget,
     Move,
+    PlanningError,
     PoseTarget,
+    Trajectory,
     plan_cycle,
     verify_trajectory,
 )
+from planners.motion.slack import energy_j, with_slack
+from planners.motion.timing import time_optimal, timed_trajectory
 
-URDF = Path(__file__).parents[1] / "urdf"
-ARMS = {
+RESULTS: Final = Path(__file__).parent / "results" / "motion.json"
+URDF: Final = Path(__file__).parents[1] / "urdf"
+ARMS: Final = {
     "kuka_kr6_r900": (1.0, [0.0, -1.57, 1.57, 0.0, 0.9, 0.0]),
     "ur10e": (1.4, [0.0, -1.57, 1.57, -1.57, -1.57, 0.0]),
 }
+BOXES: Final = 10
 
 
 def at(x: float, y: float, z: float, *, down: bool = False) -> Array:
@@ -41,19 +56,126 @@ def at(x: float, y: float, z: float, *, down: bool = False) -> Array:
     return transform
 
 
-def median_ms(run: Callable[[], object], repeats: int) -> float:
-    times = []
-    for _ in range(repeats):
+def milliseconds(seconds: list[float]) -> dict[str, float]:
+    median, p99 = np.quantile(np.array(seconds) * 1e3, (0.5, 0.99))
+    return {"median_ms": round(float(median), 2), "p99_ms": round(float(p99), 2)}
+
+
+def arm(name: str) -> Robot:
+    return Robot.from_urdf(
+        URDF / f"{name}.urdf.xacro", transform_flange_tool=at(0.0, 0.0, 0.15), tool_mass_kg=1.0
+    )
+
+
+class Waypoints:
+    """A quintic spline through joint positions: the path that time parametrisation is given."""
+
+    def __init__(self, q: Array) -> None:
+        self.length = float(len(q) - 1)
+        self._spline = make_interp_spline(np.arange(len(q)), q, k=5)
+
+    def evaluate(self, s: Array) -> tuple[Array, Array, Array]:
+        """q, dq/ds and d2q/ds2, each (k, n), at s (k,)."""
+        return self._spline(s), self._spline(s, 1), self._spline(s, 2)
+
+    def third(self, s: Array) -> Array:
+        """d3q/ds3 (k, n) at s (k,)."""
+        return np.asarray(self._spline(s, 3))
+
+
+def topp3_s(robot: Robot, path: Waypoints, count: int) -> tuple[float, float]:
+    """Duration of copp-py's TOPP3 on `count` stations, and what it takes to compute, s."""
+    start = time.perf_counter()
+    s = np.linspace(0.0, path.length, count)
+    q, slope, bend = path.evaluate(s)
+    solver = copp_py.Robot(robot.dof, capacity=count)
+    solver.append_s(s)
+    solver.set_q(q, slope, bend, 0, dddq=path.third(s))
+    for add, limit in (
+        (solver.add_velocity_limits, robot.velocity),
+        (solver.add_acceleration_limits, robot.acceleration),
+    ):
+        rows = np.tile(limit, (count, 1))
+        add(rows, -rows, start_idx_s=0, length=count)
+    topp2 = copp_py.solver.topp2_ra
+    reference = np.asarray(
+        topp2.solve(
+            topp2.Problem(solver.constraints, idx_s_interval=(0, count - 1), a_boundary=(0.0, 0.0)),
+            topp2.Options(),
+        )
+    )
+    rows = np.tile(robot.jerk, (count, 1))
+    solver.add_jerk_limits(rows, -rows, start_idx_s=0, length=count)
+    topp3 = copp_py.solver.topp3_socp
+    for _ in range(3):  # its jerk limits are linearised around the profile before
+        problem = topp3.Problem(solver.constraints, reference, num_stationary_max=1)
+        profile = topp3.solve(problem, topp3.Options())
+        reference = np.asarray(profile.a)
+    duration, _ = copp_py.interpolation.s_to_t_topp3(s, profile)
+    return float(duration), time.perf_counter() - start
+
+
+def used(robot: Robot, trajectory: Trajectory) -> dict[str, float]:
+    """Largest shares of the limits at 1 kHz."""
+    state = trajectory.sample(np.arange(0.0, trajectory.duration_s, 0.001))
+    return {
+        "velocity": float(np.max(np.abs(state.velocities) / robot.velocity)),
+        "acceleration": float(np.max(np.abs(state.accelerations) / robot.acceleration)),
+        "jerk": float(np.max(np.abs(state.jerks) / robot.jerk)),
+    }
+
+
+def timing(name: str, repeats: int) -> dict[str, Any]:
+    robot, rng = arm(name), np.random.default_rng(1)
+    home = np.array(ARMS[name][1])
+    optimal, limited, ratios, shares2, shares3 = [], [], [], [], []
+    for k in range(repeats):
+        path = Waypoints(
+            home + np.vstack([np.zeros(6), rng.uniform(-0.35, 0.35, (9, 6)).cumsum(0)])
+        )
         start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times) * 1e3
+        profile = time_optimal(robot, path, stations=200)
+        optimal.append(time.perf_counter() - start)
+        shares2.append(max(profile.used(robot, path)))
+        start = time.perf_counter()
+        trajectory = timed_trajectory(robot, path)
+        limited.append(time.perf_counter() - start)
+        shares3.append(used(robot, trajectory))
+        if k < 12:
+            try:
+                ratios.append(trajectory.duration_s / topp3_s(robot, path, 200)[0])
+            except copp_py.CoppError:
+                continue
+    return {
+        "paths": repeats,
+        "time_optimal": milliseconds(optimal),
+        "time_optimal_largest_share_of_speed_or_acceleration": round(max(shares2), 5),
+        "jerk_limited": milliseconds(limited),
+        "jerk_limited_largest_share": {
+            key: round(max(share[key] for share in shares3), 5) for key in shares3[0]
+        },
+        "duration_over_topp3": [round(float(x), 3) for x in np.quantile(ratios, (0.0, 0.5, 1.0))],
+        "topp3_compared": len(ratios),
+    }
+
+
+def boxes(scale: float, rng: np.random.Generator) -> list[Body]:
+    """A table and random boxes on it that leave the pick and place poses free."""
+    found = [Body("table", Box((1.2 * scale, 1.6 * scale, 0.04)), at(0.3, 0.0, -0.03))]
+    while len(found) < BOXES:
+        x, y = rng.uniform(0.2, 0.7) * scale, rng.uniform(-0.6, 0.6) * scale
+        near = min(np.hypot(x - 0.4 * scale, y - side * 0.4 * scale) for side in (1, -1))
+        if near < 0.2 * scale or np.hypot(x, y) < 0.3:
+            continue
+        height = rng.uniform(0.05, 0.25)
+        found.append(Body(f"box {len(found)}", Box((0.08, 0.08, height)), at(x, y, height / 2)))
+    return found
 
 
 def program(scale: float, home: Array) -> list[Item]:
     pick, place = (at(0.4 * scale, s * 0.4 * scale, 0.01, down=True) for s in (1, -1))
     above = at(0.0, 0.0, 0.1)
-    way: list[Item] = [
+    return [
         Move("ptp", PoseTarget(above @ pick)),
         Move("lin", PoseTarget(pick), tcp_speed_m_s=0.25),
         Dwell(0.3),
@@ -64,42 +186,78 @@ def program(scale: float, home: Array) -> list[Item]:
         Dwell(0.3),
         Detach(),
         Move("lin", PoseTarget(above @ place)),
+        Move("ptp", JointTarget(home)),
     ]
-    inspect = at(0.45 * scale, 0.0, 0.4, down=True)
-    return [*way, Move("ptp", PoseTarget(inspect)), Move("ptp", PoseTarget(above @ place)),
-            Move("ptp", PoseTarget(inspect)), Move("ptp", JointTarget(home))]  # fmt: skip
 
 
-def measure(name: str) -> None:
+def cycles(name: str, count: int) -> tuple[dict[str, Any], list[Trajectory]]:
     scale, joints = ARMS[name]
-    home = np.array(joints)
-    robot = Robot.from_urdf(
-        URDF / f"{name}.urdf.xacro", transform_flange_tool=at(0.0, 0.0, 0.15), tool_mass_kg=1.0
-    )
-    table = Body("table", Box((1.2 * scale, 1.6 * scale, 0.04)), at(0.3, 0.0, -0.03))
-    post = Body("post", Box((0.1, 0.1, 0.8)), at(0.52 * scale, 0.22 * scale, 0.4))
+    robot, home = arm(name), np.array(joints)
     gripper = Body("gripper", Cylinder(0.035, 0.11), at(0.0, 0.0, 0.06))
-    q = np.random.default_rng(0).uniform(robot.lower, robot.upper, (1000, 6))
-    poses = robot.forward(q)
-    batch = median_ms(lambda: robot.inverse_all(poses, q), 5)
-    print(f"{name}: all branches of one pose {batch:.1f} µs (batch of 1000)")
-    items = program(scale, home)
-    moves = sum(isinstance(item, Move) for item in items)
-    for title, obstacles in (("open", [table]), ("with a post in the way", [table, post])):
+    wall, cpu, planned, refused = [], [], 0, []
+    last: list[Trajectory] = []
+    for seed in range(count):
+        obstacles = boxes(scale, np.random.default_rng(seed))
         scene = CollisionScene(robot, obstacles=obstacles, tool=[gripper])
-        path = home + np.linspace(0.0, 0.3, 200)[:, None]
-        checked = median_ms(lambda path=path, s=scene: s.first_collision(path), 20)
-        cycle = plan_cycle(robot, scene, items, q_start=home)
-        planned = median_ms(lambda s=scene: plan_cycle(robot, s, items, q_start=home), 5)
-        trajectory = max((m.trajectory for m in cycle.motions), key=lambda t: t.duration_s)
-        verified = median_ms(lambda t=trajectory, s=scene: verify_trajectory(robot, s, t), 5)
-        print(
-            f"  {title}: 200 samples checked {checked:.1f} ms; {moves} moves planned"
-            f" {planned:.0f} ms (cycle {cycle.duration_s:.2f} s); its longest motion verified"
-            f" {verified:.1f} ms"
-        )
+        start, start_cpu = time.perf_counter(), time.thread_time()
+        try:
+            cycle = plan_cycle(robot, scene, program(scale, home), q_start=home)
+        except PlanningError as error:
+            refused.append(f"{seed}: {error}")
+            continue
+        finally:
+            wall.append(time.perf_counter() - start)
+            cpu.append(time.thread_time() - start_cpu)
+        if seed % 20 == 0:
+            planned += all(
+                verify_trajectory(robot, None, m.trajectory) == [] for m in cycle.motions
+            )
+        last = [m.trajectory for m in cycle.motions]
+    return {
+        "cycles": count,
+        "planned": count - len(refused),
+        "refused": refused[:5],
+        "wall": milliseconds(wall),
+        "cpu": milliseconds(cpu),
+    }, last
+
+
+def slack(name: str, motions: list[Trajectory]) -> dict[str, float]:
+    robot = arm(name)
+    taken = sum(m.duration_s for m in motions)
+    before = sum(energy_j(robot, m) for m in motions)
+    after = sum(energy_j(robot, m) for m in with_slack(robot, motions, 0.2 * taken))
+    return {"motion_s": round(taken, 3), "saved_at_20_percent": round(1.0 - after / before, 3)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a hundredth of the counts")
+    quick = parser.parse_args().quick
+    kinematics.warm_up()
+    motion.warm_up()
+    results: dict[str, Any] = {
+        "machine": {"cpus": os.cpu_count(), "python": platform.python_version(),
+                    "load": [round(x, 1) for x in os.getloadavg()]},
+    }  # fmt: skip
+    moves: list[tuple[Robot, Trajectory]] = []
+    for name in ARMS:
+        planned, motions = cycles(name, 10 if quick else 1000)
+        robot = arm(name)
+        moves += [(robot, m) for m in motions]
+        results[name] = {
+            "timing": timing(name, 10 if quick else 100),
+            "pick_and_place": planned,
+            "energy_slack": slack(name, motions),
+        }
+        print(name, json.dumps(results[name], indent=2))
+    results["stop_and_resume"] = stops(moves, 100 if quick else 10_000, seed=0)
+    print("stop and resume", json.dumps(results["stop_and_resume"], indent=2))
+    results["two_arms"] = two_arms(10_000 if quick else 1_000_000, seed=0)
+    print("two arms", json.dumps(results["two_arms"], indent=2))
+    if not quick:
+        RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    for arm_name in ARMS:
-        measure(arm_name)
+    main()

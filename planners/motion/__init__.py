@@ -3,8 +3,15 @@
 from planners.kinematics.shapes import PartShape
 from planners.motion.cycle import Cycle, PlannedMotion, plan_cycle
 from planners.motion.errors import MotionError, PlanningError
+from planners.motion.governor import Forecast, Governor, SpliceError, joined
 from planners.motion.items import Attach, Blend, Detach, Dwell, Item, JointTarget, Move, PoseTarget
+from planners.motion.shared_space import SharedSpace, SharedSpaceError, Timetable
+from planners.motion.slack import energy_j, with_slack
 from planners.motion.slow_spots import SlowSpot
+from planners.motion.speed_requests import SpeedRequests
+from planners.motion.stretch import verified
+from planners.motion.swept import Visit, visits
+from planners.motion.track import JointLimits, Track
 from planners.motion.trajectory import Trajectory, TrajectoryPoint
 from planners.motion.verify import TrajectoryViolation, verify_trajectory
 from planners.motion.warm import warm_up
@@ -15,7 +22,10 @@ __all__ = [
     "Cycle",
     "Detach",
     "Dwell",
+    "Forecast",
+    "Governor",
     "Item",
+    "JointLimits",
     "JointTarget",
     "MotionError",
     "Move",
@@ -23,11 +33,23 @@ __all__ = [
     "PlannedMotion",
     "PlanningError",
     "PoseTarget",
+    "SharedSpace",
+    "SharedSpaceError",
     "SlowSpot",
+    "SpeedRequests",
+    "SpliceError",
+    "Timetable",
+    "Track",
     "Trajectory",
     "TrajectoryPoint",
     "TrajectoryViolation",
+    "Visit",
+    "energy_j",
+    "joined",
     "plan_cycle",
+    "verified",
     "verify_trajectory",
+    "visits",
     "warm_up",
+    "with_slack",
 ]

@@ -49,7 +49,7 @@ _BETWEEN: Final = 2e-4
 """Share of the limits, per unit of s', that is kept for what happens between stations."""
 
 _MEET_TOLERANCE: Final = 1e-6
-_PUSHES: Final = (1.0, 0.6, 0.3, 0.1)
+_PUSHES: Final = (1.0, 0.5, 0.2, 0.07, 0.02)
 _LINEAR: Final = 0
 _GENTLE: Final = 1
 """Shapes of a ramp: s' falls as 1 - f, or as (1 - f)^2, whose s'' vanishes at its end too."""
@@ -70,8 +70,8 @@ _RAMPS: Final = (
 
 _TRIES: Final = tuple((push, *ramp) for push in _PUSHES for ramp in _RAMPS)
 _AT_ONCE: Final = tuple(
-    len(_RAMPS) * push + ramp for push in (0, 2, 3, 1) for ramp in range(len(_RAMPS))
-)[:18]
+    len(_RAMPS) * push + ramp for push in (0, 2, 4, 3, 1) for ramp in range(len(_RAMPS))
+)[:24]
 _BOLDER_EVERY: Final = 3
 _TRIES_PER_CYCLE: Final = 2
 """What is tried in the first cycle after another speed is asked for, and in each later one."""
@@ -106,42 +106,6 @@ class Forecast:
     duration_s: float
     path_time_s: float
     positions: Array
-
-
-class SpeedRequests:
-    """Who asks for which path speed; the lowest one counts.
-
-    Override, feed hold, interlocks, a protective field and the schedule's slack each have a name
-    and say what they want, independently of each other.
-    """
-
-    def __init__(self) -> None:
-        self._asked: dict[str, float] = {}
-
-    def ask(self, who: str, speed: float) -> None:
-        """`who` wants at most this share of the planned speed, 0 (stand) to 1.
-
-        Raises:
-            ValueError: it is no share; NaN from a broken sensor is none either.
-        """
-        if not 0.0 <= speed <= 1.0:
-            raise ValueError(f"{who} asks for path speed {speed}; it is a share, 0 to 1")
-        self._asked[who] = speed
-
-    def drop(self, who: str) -> None:
-        """`who` has no wish any more."""
-        self._asked.pop(who, None)
-
-    @property
-    def target(self) -> float:
-        """What the governor is asked for: the lowest wish, 1 without any."""
-        return min(self._asked.values(), default=1.0)
-
-    @property
-    def lowest(self) -> str | None:
-        """Who holds the motion back; None if nobody does."""
-        who = min(self._asked, key=self._asked.__getitem__, default=None)
-        return who if who is not None and self._asked[who] < 1.0 else None
 
 
 class SpliceError(MotionError):
@@ -198,7 +162,8 @@ class Governor:
         """One cycle: positions, velocities and accelerations (n,) at its end.
 
         Args:
-            dt: length of the cycle, s.
+            dt: length of the cycle, s. In one that is longer than the track's `cycle_s` the speed
+                goes on as it was going to.
             target: path speed that is asked for, 0 (stand) to 1 (as planned).
         """
         s, u = self.speed, self.speed_rate
@@ -206,7 +171,9 @@ class Governor:
             target = 1.0 if target > 1.0 else 0.0
         if target != self._target:
             self._target, self._try, self._fresh = target, 0, True
-        if self._left > 0.0 or s != target:
+        if dt > self.track.cycle_s + _TINY:
+            self._follow(dt)
+        elif self._left > 0.0 or s != target:
             end = s + u * self._left / (_POWER[self._shape] + 1.0)
             if abs(end - target) > _STILL:
                 changed = self._change(dt, target, 1.0 if target > end else -1.0)
@@ -226,7 +193,7 @@ class Governor:
         s = self.speed
         return q[0], q[1] * s, q[2] * (s * s) + q[1] * self.speed_rate
 
-    def forecast_stop(self, dt: float = 0.002) -> Forecast:
+    def forecast_stop(self, dt: float = 0.001) -> Forecast:
         """Where a stop that is asked for now ends. Takes milliseconds: not for each cycle."""
         twin = Governor.__new__(Governor)
         twin.__dict__.update(self.__dict__)
@@ -448,4 +415,4 @@ def joined(old: Track, at_s: float, new: Track) -> Track:
     k = max(int(np.searchsorted(old.times, at_s - 1e-12)), 1)
     times = np.concatenate([old.times[:k], at_s + new.times])
     coefficients = np.concatenate([old.coefficients[:k], new.coefficients])
-    return Track(times, coefficients, new.limits)
+    return Track(times, coefficients, new.limits, cycle_s=new.cycle_s)

@@ -16,11 +16,15 @@ from planners.kinematics.robot import Robot
 from planners.motion.errors import MotionError
 from planners.motion.trajectory import Trajectory
 
-ACCURACY: Final = 0.003
+ACCURACY: Final = 0.005
 """The duration is within this share of the best for the points that are given."""
 
-_MARGIN: Final = 0.999
-"""Share of the limits that is used: quintics between points differ a little from the spline."""
+_SPEED_MARGIN: Final = 0.999
+_MARGIN: Final = 0.99
+"""Share of the limits that is used: the governor needs a little room to begin to slow down."""
+
+_MOVING_TORQUE: Final = 1.02
+"""Torques of the motion count this much: between points they change with the arm's pose."""
 
 _SWING: Final = 0.3
 _SWING_AT_REST: Final = 0.02
@@ -28,7 +32,7 @@ _SWING_AT_REST: Final = 0.02
 
 _COLD: Final = 0.3
 _WARM: Final = 0.03
-_CORRECTIONS: Final = 2
+_CORRECTIONS: Final = 1
 _FLAT: Final = 1e-9
 _FEWEST: Final = 12
 _CLOSE_ENOUGH: Final = 1.001
@@ -68,7 +72,7 @@ def retimed(
         raise ValueError("only equally spaced points, 12 or more, are retimed")
     rows, free = _rows(robot, trajectory, h, speed, torques=torques)
     cap = 1.0 / np.maximum(
-        ((trajectory.velocities / (speed * _MARGIN * robot.velocity)) ** 2).max(axis=1),
+        ((trajectory.velocities / (speed * _SPEED_MARGIN * robot.velocity)) ** 2).max(axis=1),
         1.0 / _MOST_SPEED,
     )
     if highest_rate is not None:
@@ -147,10 +151,11 @@ def _rows(
         [zero, 0 * swing],
     )
     if torques:
-        effort = _MARGIN * robot.effort
+        effort = _SPEED_MARGIN * robot.effort
         still = joint_torques(robot, q, zero, zero)
-        along.append((joint_torques(robot, q, v, a) - still) / effort)
-        across.append((joint_torques(robot, q, zero, v) - still) / 2 / effort)
+        share = _MOVING_TORQUE / effort
+        along.append((joint_torques(robot, q, v, a) - still) * share)
+        across.append((joint_torques(robot, q, zero, v) - still) / 2 * share)
         free.append(still / effort)
     rows = np.stack([np.hstack(along), np.hstack(across)], axis=-1)
     return np.ascontiguousarray(rows), np.ascontiguousarray(np.hstack(free))

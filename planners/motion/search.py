@@ -6,6 +6,7 @@ RRT-Connect (Kuffner and LaValle, ICRA 2000) in joint space scaled by the joints
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
@@ -40,17 +41,30 @@ def detour(
     Raises:
         MotionError: none was found.
     """
+    blocking: Counter[tuple[str, str]] = Counter()
 
     def free(a: Array, b: Array) -> bool:
         samples = line_samples(scene, a, b, attached)
         # A blocked line mostly shows at a few samples; only a free one needs them all.
         for q in (samples[::_GLANCE], samples):
-            if scene.first_collision(q, attached, touching) is not None:
+            hit = scene.first_collision(q, attached, touching)
+            if hit is not None:
+                blocking[hit.body_a, hit.body_b] += 1
                 return False
         return True
 
     rng = np.random.default_rng(seed)
-    corners = _shortened(_connect(scene, q_start, q_end, free, rng), free, rng)
+    way = _connect(scene, q_start, q_end, free, rng)
+    if way is None:
+        pair, count = blocking.most_common(1)[0]
+        raise MotionError(
+            "no_path",
+            f"no way around found among {_NODES} positions; of {blocking.total()} tries"
+            f" {count} were stopped by {pair[0]!r} and {pair[1]!r}",
+            bodies=pair,
+            q=q_start,
+        )
+    corners = _shortened(way, free, rng)
     for spacing in _SPACINGS_RAD:
         path = SplinePath(corners, spacing)
         q = curve_samples(scene, path, attached)
@@ -79,7 +93,7 @@ class _Tree:
 
 def _connect(
     scene: CollisionScene, q_start: Array, q_end: Array, free: Free, rng: np.random.Generator
-) -> list[Array]:
+) -> list[Array] | None:
     robot = scene.robot
     # Sampling every turn of a joint that turns twice would only lead astray.
     low = np.maximum(robot.lower, np.minimum(q_start, q_end) - np.pi)
@@ -100,7 +114,7 @@ def _connect(
                 way = here.branch(new)[::-1] + there.branch(met)[1:]
                 return way if forward else way[::-1]
         here, there, forward = there, here, not forward
-    raise MotionError("no_path", f"no way around found among {_NODES} positions")
+    return None
 
 
 def _extend(velocity: Array, tree: _Tree, goal: Array, free: Free) -> int | None:

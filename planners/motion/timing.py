@@ -9,6 +9,7 @@ frequency-domain specifications", 2012). `retime` makes the shortest motion with
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -25,9 +26,12 @@ _SPACING_S: Final = 0.008
 _SPEED_MARGIN: Final = 0.998
 """Share of a path speed that is used at the points; between them it swings a little."""
 
+_INTERVALS: Final = 1.01
+"""What accelerations swing between stations."""
+
 _UNLIMITED: Final = 1e6
 _FEWEST: Final = 24
-_MOST: Final = 400
+_MOST: Final = 200
 
 
 def timed_trajectory(
@@ -65,6 +69,64 @@ def tool_rates(robot: Robot, trajectory: Trajectory, tcp_speed_m_s: float | Arra
 def _rates(robot: Robot, q: Array, slope: Array, tcp_speed_m_s: float | Array) -> Array:
     tool = np.linalg.norm((robot.jacobian(q)[:, :3] @ slope[..., None])[..., 0], axis=1)
     return np.asarray(np.minimum(tcp_speed_m_s / np.maximum(tool, 1e-9), _UNLIMITED))
+
+
+@dataclass(frozen=True, eq=False)
+class PathSpeed:
+    """Speed along a path without regard to jerk: s(t), its acceleration constant in between.
+
+    Attributes:
+        s: (k,) stations. speed: (k,) ds/dt there. times: (k,) when each is passed, s.
+    """
+
+    s: Array
+    speed: Array
+    times: Array
+
+    @property
+    def duration_s(self) -> float:
+        """From the first station to the last."""
+        return float(self.times[-1])
+
+    def sample(self, t: Array) -> tuple[Array, Array, Array]:
+        """s, ds/dt and d2s/dt2 at times (k,)."""
+        k = np.clip(np.searchsorted(self.times, t, side="right") - 1, 0, len(self.s) - 2)
+        acceleration = (self.speed[k + 1] - self.speed[k]) / (self.times[k + 1] - self.times[k])
+        x = t - self.times[k]
+        speed = self.speed[k] + x * acceleration
+        return self.s[k] + x * (self.speed[k] + x * acceleration / 2), speed, acceleration
+
+    def used(self, robot: Robot, path: JointPath, rate_hz: float = 1000.0) -> tuple[float, float]:
+        """Largest shares of the velocity and acceleration limits at a sampling rate."""
+        s, speed, acceleration = self.sample(np.arange(0.0, self.duration_s, 1.0 / rate_hz))
+        _, slope, bend = path.evaluate(s)
+        v = slope * speed[:, None]
+        a = bend * speed[:, None] ** 2 + slope * acceleration[:, None]
+        return (
+            float(np.max(np.abs(v) / robot.velocity)),
+            float(np.max(np.abs(a) / robot.acceleration)),
+        )
+
+
+def time_optimal(robot: Robot, path: JointPath, *, stations: int = 200) -> PathSpeed:
+    """The fastest motion along a path within velocity and acceleration limits, from rest to rest.
+
+    Between stations the limits hold too: what the optimum at the stations exceeds them by in the
+    intervals, it is slowed by as a whole.
+    """
+    s = np.linspace(0.0, path.length, stations)
+    q, slope, bend = path.evaluate(s)
+    squared = _squared_speeds(robot, s, slope, bend, q, 1.0, None)
+    speed = np.sqrt(squared)
+    steps = 2 * np.diff(s) / (speed[1:] + speed[:-1])
+    acceleration = (np.diff(speed) / steps)[:, None]
+    worst = 1.0
+    # Both ends of each interval with its own acceleration; between them all is nearly linear.
+    for side in (slice(None, -1), slice(1, None)):
+        a = bend[side] * squared[side, None] + slope[side] * acceleration
+        worst = max(worst, float(np.max(np.abs(a) / robot.acceleration)))
+    factor = np.sqrt(worst * _INTERVALS)
+    return PathSpeed(s, speed / factor, np.concatenate([[0.0], np.cumsum(steps)]) * factor)
 
 
 class _Profile:
@@ -112,6 +174,18 @@ def _fastest(
     speed: float,
     highest: Array | None,
 ) -> _Profile:
+    return _Profile(s, _squared_speeds(robot, s, slope, bend, q, speed, highest))
+
+
+def _squared_speeds(
+    robot: Robot,
+    s: Array,
+    slope: Array,
+    bend: Array,
+    q: Array,
+    speed: float,
+    highest: Array | None,
+) -> Array:
     import copp_py
 
     solver = copp_py.Robot(robot.dof, capacity=len(s))
@@ -133,7 +207,7 @@ def _fastest(
         raise MotionError("singularity", f"no speed profile fits the path: {error}") from error
     # A station at rest inside the path would take for ever; the solver leaves none but the ends.
     squared[1:-1] = np.maximum(squared[1:-1], 1e-12)
-    return _Profile(s, squared)
+    return squared
 
 
 def _sampled(robot: Robot, path: JointPath, profile: _Profile, width: float) -> Trajectory:

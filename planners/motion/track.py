@@ -42,14 +42,23 @@ class Track:
         times: (k + 1,) s, where pieces meet; the first is 0.
         coefficients: (k, 6, n) ascending powers of the seconds since the piece began, rad.
         limits: of the joints. Where the trajectory itself is above one, its own peak counts.
+        cycle_s: longest cycle in which a governor changes the speed on this track.
     """
 
-    def __init__(self, times: Array, coefficients: Array, limits: JointLimits) -> None:
+    def __init__(
+        self,
+        times: Array,
+        coefficients: Array,
+        limits: JointLimits,
+        *,
+        cycle_s: float = 0.001,
+    ) -> None:
         self.times = np.asarray(times, dtype=float)
         self.coefficients = np.ascontiguousarray(coefficients, dtype=float)
         self.duration_s = float(self.times[-1])
         self.dof = self.coefficients.shape[2]
         self.limits = limits
+        self.cycle_s = cycle_s
         self._knots: list[float] = self.times.tolist()
         self._pieces = list(self.coefficients)
         self._basis = np.zeros((4, 6))
@@ -60,10 +69,11 @@ class Track:
         self.jerk = np.maximum(limits.jerk, _peak(high[2], low[2]) * _SLACK)
         self.rows = len(high[0])
         self.slowing, self.quickening = _levels(high, low, self.acceleration, self.jerk)
-        first = [np.maximum(h, _later(h, 1)) for h in high]
-        last = [np.minimum(w, _later(w, 1)) for w in low]
+        doublings = max(int(np.ceil(np.log2(cycle_s / CELL_S))), 0)
+        first = [_windowed(h, doublings) for h in high]
+        last = [-_windowed(-w, doublings) for w in low]
         self.near = np.stack([first[0], last[0], first[1], last[1], first[2], last[2]], axis=-1)
-        """Per cell and joint: largest and smallest q', q'', q''' in this cell and the next."""
+        """Per cell and joint: largest and smallest q', q'', q''' until the end of a cycle."""
         fast = np.maximum(np.abs(high[0]), np.abs(low[0])) / self.jerk
         near, far = (1.0 / _windowed(fast, w).max(axis=1).clip(1e-9) for w in (2, 6))
         self.rate_near: list[float] = near.tolist()
@@ -72,10 +82,10 @@ class Track:
         """How fast s' may change if nothing else uses the jerk: next, and for 64 ms; 1/s^2."""
 
     @classmethod
-    def of(cls, robot: Robot, trajectory: Trajectory) -> Track:
+    def of(cls, robot: Robot, trajectory: Trajectory, *, cycle_s: float = 0.001) -> Track:
         """The track of a planned motion, within the limits of its arm."""
         limits = JointLimits(robot.velocity, robot.acceleration, robot.jerk)
-        return cls(trajectory.times, trajectory.coefficients, limits)
+        return cls(trajectory.times, trajectory.coefficients, limits, cycle_s=cycle_s)
 
     def evaluate(self, tau: float) -> Array:
         """q, q', q'' and q''' (4, n) at path time `tau`; the ends are held."""

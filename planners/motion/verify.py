@@ -200,8 +200,13 @@ def _resampled(t: Trajectory) -> tuple[Array, Array, Array, Array, Array]:
 
 def _bezier(control: Array, x: Array) -> Array:
     degree = len(control) - 1
-    weights = [c * x**i * (1 - x) ** (degree - i) for i, c in enumerate(_BINOMIALS[degree])]
-    value: Array = np.einsum("ikj,ikj->kj", np.stack(weights) + 0.0 * control, control)
+    rising, falling = [np.ones_like(x)], [np.ones_like(x)]
+    for _ in range(degree):
+        rising.append(rising[-1] * x)
+        falling.append(falling[-1] * (1 - x))
+    value: Array = np.zeros_like(control[0])
+    for i, count in enumerate(_BINOMIALS[degree]):
+        value += count * rising[i] * falling[degree - i] * control[i]
     return value
 
 

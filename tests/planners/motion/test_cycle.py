@@ -182,6 +182,8 @@ def test_a_closed_room_has_no_way_out():
         plan_cycle(arm(name), here, [Move("ptp", target, label="out")], q_start=start)
     assert caught.value.reason in {"no_path", "collision"}
     assert caught.value.bodies is not None
+    if caught.value.reason == "no_path":
+        assert "were stopped by" in str(caught.value)
 
 
 def test_a_part_may_leave_the_table_but_not_go_through_it():

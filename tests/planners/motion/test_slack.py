@@ -8,7 +8,6 @@ from planners.motion.slack import energy_j, with_slack
 from tests.planners.arms import ARMS, HOME, arm, scene
 from tests.planners.motion.programs import pick_and_place
 
-
 SAVED = {"kuka_kr6_r900": 0.1, "ur10e": 0.05}
 """The UR10e's drives mostly hold its long arm up, which takes longer when it moves slower."""
 
