@@ -35,7 +35,7 @@ def scheduled(problem, plan, weights=None):
     ("name", "reader", "optimum", "iterations"),
     [
         ("ft06", read_jsp, 55, 20_000),
-        ("ft10", read_jsp, 930, 600_000),
+        ("ft10", read_jsp, 930, 1_500_000),
         ("la16", read_jsp, 945, 600_000),
         ("mfjs05", read_fjsp, 514, 100_000),
         ("mk01", read_fjsp, 40, 200_000),
@@ -59,7 +59,7 @@ def test_every_plan_keeps_every_rule_and_states_its_value(features):
         told = []
         tuning = Tuning(patience=200, children=2, trial=20)
         found = search(
-            problem, iterations=1_500, seed=seed, on_improvement=told.append, tuning=tuning
+            problem, iterations=20_000, seed=seed, on_improvement=told.append, tuning=tuning
         )
         assert found.restarts > 0
         assert told[-1] is found.plan
@@ -98,7 +98,7 @@ def test_the_plan_of_a_tiny_problem_is_the_best_of_all_plans(weighted):
         features = {"dag": True, "setups": True, "transport": True, "weighted": weighted}
         problem = random_problem(rng, jobs=2, operations=3, cells=2, **features)
         best = min(plan.value for plan in every_plan(problem))
-        found = search(problem, iterations=4_000, seed=seed, tuning=Tuning(patience=300))
+        found = search(problem, iterations=20_000, seed=seed, tuning=Tuning(patience=300))
         assert found.plan.value == pytest.approx(best)
 
 
@@ -106,7 +106,7 @@ def test_the_same_seed_gives_the_same_plan_with_any_number_of_threads():
     problem = from_problem(read_fjsp(DATA / "mk02.txt"))
     tuning = Tuning(patience=700)
     first, second = (
-        search(problem, iterations=5_000, seed=7, workers=2, tuning=tuning) for _ in range(2)
+        search(problem, iterations=20_000, seed=7, workers=2, tuning=tuning) for _ in range(2)
     )
     assert first.steps == second.steps
     assert first.restarts == second.restarts > 0
