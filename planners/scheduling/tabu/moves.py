@@ -15,6 +15,7 @@ import numpy as np
 from planners.scheduling.tabu.arrays import (
     CELL,
     DUR,
+    FIXED,
     HAS_SETUP,
     HAS_TRANSPORT,
     HEAD,
@@ -80,7 +81,7 @@ def trace_from(given: Given, state: State, last: int) -> int:
         length += 1
         cell, head = rows[u, CELL], rows[u, HEAD]
         before_on_cell = rows[u, MP]
-        if before_on_cell >= 0 and after(given, rows, cell, before_on_cell, u) != head:
+        if before_on_cell == FIXED or after(given, rows, cell, before_on_cell, u) != head:
             before_on_cell = NONE
         before_in_job = NONE
         jp = rows[u, JP]

@@ -64,14 +64,19 @@ class _Search:
         self.best_value = np.inf
         self.lock = threading.Lock()
 
-    def begin(self, worker: Worker, number: int, start: GraphPlan | None) -> None:
+    def begin(
+        self, number: int, start: GraphPlan | None, out_of_time: Callable[[Worker], bool]
+    ) -> None:
+        worker = self.crew[number]
         if start is not None and number % 2 == 0:
             worker.start(
                 np.lexsort((start.start, ~self.problem.fixed)).astype(np.int32),
                 _alternatives_on(self.given, start),
             )
         else:
-            worker.start_well(300 * number)
+            worker.start_well(
+                300 * number, lambda: self.publish(worker), lambda: out_of_time(worker)
+            )
 
     def publish(self, worker: Worker) -> None:
         """Tell of a worker's best plan if nobody had a better one."""
@@ -95,7 +100,7 @@ class _Search:
     def until(self, deadline: float, number: int, start: GraphPlan | None) -> None:
         """One thread's work, against the clock."""
         worker = self.crew[number]
-        self.begin(worker, number, start)
+        self.begin(number, start, lambda _: self.is_done or time.monotonic() >= deadline)
         self.publish(worker)
         burst = FIRST_BURST
         while not self.is_done:
@@ -116,10 +121,10 @@ class _Search:
     def rounds(self, iterations: int, start: GraphPlan | None) -> None:
         """All threads' work in rounds, the same for the same seed on any machine."""
         for number, worker in enumerate(self.crew):
-            self.begin(worker, number, start)
+            self.begin(number, start, lambda w: self.is_done or w.steps >= iterations)
             self.publish(worker)
         with ThreadPoolExecutor(len(self.crew)) as threads:
-            left = iterations
+            left = iterations - max(worker.steps for worker in self.crew)
             while left > 0 and not self.is_done:
                 steps = min(ROUND, left)
                 left -= steps

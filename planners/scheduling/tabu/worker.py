@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,7 @@ from planners.scheduling.tabu.construct import greedy
 from planners.scheduling.tabu.elite import Elite, ElitePool
 from planners.scheduling.tabu.moves import random_below
 from planners.scheduling.tabu.relinking import between
+from planners.scheduling.tabu.sampling import Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Tuning:
         tenure: Steps for which two operations keep their new order, at least.
         tenure_moved: Steps for which an operation may not return to a cell, at least.
         tenure_stay: Steps for which an operation may not change its cell again, at least.
-        sample: Critical operations looked at in a step; 0: all.
+        sample: Critical operations looked at in a step; 0: all; None: learnt (sampling.py).
         candidates: Candidates valued exactly in a step (weighted objective only); 0: by size.
         elite: Plans that are kept for restarts.
         children: Plans tried at a restart, of which the best is searched on.
@@ -51,7 +53,7 @@ class Tuning:
     tenure: int = 9
     tenure_moved: int = 15
     tenure_stay: int = 6
-    sample: int = 0
+    sample: int | None = None
     candidates: int = 0
     elite: int = 8
     children: int = 1
@@ -71,8 +73,11 @@ def _candidates(given: Given) -> int:
     return max(5, min(MOST_CANDIDATES, n // 30))
 
 
-THRIFTS = (0, 1, 2, 4)
+THRIFTS = (0, 1, 2, 4, 8, 16, 32)
 """Which of them makes the best plan depends on how much the cells differ in speed."""
+
+TRIALS = ((14, 300), (4, 1_500))
+"""How many first plans are searched on, and for how many steps each."""
 
 
 class Worker:
@@ -100,7 +105,8 @@ class Worker:
         numbers[TENURE] = tuning.tenure
         numbers[TENURE_MOVED] = tuning.tenure_moved
         numbers[TENURE_STAY] = tuning.tenure_stay
-        numbers[SAMPLE] = tuning.sample
+        self._sampling = Sampling(n)
+        numbers[SAMPLE] = self._sampling.first() if tuning.sample is None else tuning.sample
         numbers[CANDIDATES] = min(tuning.candidates or _candidates(given), MOST_CANDIDATES)
 
     @property
@@ -161,20 +167,45 @@ class Worker:
             return kernel.run(self._given, self._state, steps, patience, end) == steps
         return weighted.run(self._given, self._state, steps, patience, target) == steps
 
-    def start_well(self, disturb: int) -> None:
-        """Begin from the best of some dispatched plans."""
-        found: Elite | None = None
-        for thrift in THRIFTS:
-            for eager in (False, True):
+    def start_well(
+        self, disturb: int, tell: Callable[[], None], out_of_time: Callable[[], bool]
+    ) -> None:
+        """Begin from the most promising of many dispatched plans, found by successive halving.
+
+        A plan with little work in it may end late at first, yet leave the search more room.
+        ``tell`` is called whenever there is a plan, ``out_of_time`` before any more work.
+        """
+        found: list[Elite] = []
+        for eager in (False, True):
+            for thrift in THRIFTS:
+                if found and out_of_time():
+                    break
                 self.start_greedily(disturb, thrift, eager=eager)
-                if found is None or self.best_value < found.value:
-                    found = self.best
-        assert found is not None
-        self.start(found.order, found.alternatives)
+                tell()
+                self.search(TRIALS[0][1], 0.0)
+                tell()
+                found.append(self.best)
+        for kept, steps in TRIALS[1:]:
+            found = sorted(found, key=lambda elite: elite.value)[:kept]
+            for i, plan in enumerate(found):
+                if out_of_time():
+                    break
+                self.start(plan.order, plan.alternatives)
+                self.search(steps, 0.0)
+                tell()
+                found[i] = self.best
+        best = min(found, key=lambda elite: elite.value)
+        self.start(best.order, best.alternatives)
 
     def restart(self) -> None:
         """Offer the best plan to the pool, and begin on the way between two of its plans."""
         self._restarts += 1
+        if self._tuning.sample is None:
+            numbers = self._state.numbers
+            self._sampling.record(int(numbers[SAMPLE]), self.best_value)
+            numbers[SAMPLE] = self._sampling.next(
+                lambda limit: random_below(self._state.random, limit)
+            )
         self._pool.offer(self.best)
         plans = self._pool.plans()
         random = self._state.random
