@@ -196,7 +196,7 @@ def solve(
             ),
         )
         if result.proof == "infeasible":
-            raise _too_tight(problem, known, failure)
+            raise _too_tight(problem, known, failure, cpsat.conflicts_of(problem, known))
         if best is None:
             first_feasible_s = time.monotonic() - begin
         best, bound, proven = result.schedule, result.lower_bound, result.proof == "optimal"
@@ -284,7 +284,10 @@ def _from_hint(
 
 
 def _too_tight(
-    problem: SchedulingProblem, known: Bounds, failure: InfeasibleProblem | None
+    problem: SchedulingProblem,
+    known: Bounds,
+    failure: InfeasibleProblem | None,
+    core: tuple[str, ...] | None,
 ) -> InfeasibleProblem:
     """CP-SAT's proof in words: every operation fits alone, but not all of them together."""
     stuck = failure.conflicts[0] if failure is not None else None
@@ -296,6 +299,7 @@ def _too_tight(
     message = (
         "each operation fits into the open windows alone, but not all of them together"
         + (f" ({'; '.join(closing)})" if closing else "")
+        + (f"; these limits exclude each other: {', '.join(core)}" if core else "")
         + (f"; first to find no room: {stuck.message}" if stuck is not None else "")
         + f"; with room, the plan would take at least until {known.makespan_ms} ms"
     )
