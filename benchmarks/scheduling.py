@@ -142,10 +142,10 @@ def main() -> None:
         console.print(f"{name} ...", highlight=False)
         rows.append(measure(name, problem, weights, options.time_limit))
     table = Table(title="makespan, gap to the optimum (batches: to the bound), wall time")
-    for column in ("instance", "best rule", "moves", "CP-SAT", "solve", "status"):
+    for column in ("instance", "best rule", "search", "CP-SAT", "solve", "status"):
         table.add_column(column)
     for row in rows:
-        engines = (cell(row[engine]) for engine in ("rules", "moves", "cp_sat", "solve"))
+        engines = (cell(row[engine]) for engine in ("rules", "search", "cp_sat", "solve"))
         table.add_row(str(row["instance"]), *engines, str(row["status"]))
     Console(width=max(110, console.width)).print(table)
     RESULTS.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ortools.sat.python import cp_model
 
 from planners.scheduling.arrays import steps
@@ -9,6 +11,7 @@ from planners.scheduling.cpsat.setups import Setup
 from planners.scheduling.cpsat.variables import Variables
 from planners.scheduling.crew import skill_sets
 from planners.scheduling.intervals import Intervals
+from planners.scheduling.problem import Alternative
 
 Use = tuple[cp_model.IntervalVar, int]
 
@@ -40,7 +43,7 @@ def add_shared(v: Variables, setups: list[Setup]) -> None:
         names = ", ".join(repr(problem.skills[k].name) for k in people.skills)
         members = set(people.skills)
         wants = [sum(n for k, n in cell.setup_crew if k in members) for cell in problem.cells]
-        uses, facts = _of_work(v, lambda w, m=members: sum(n for k, n in w.crew if k in m))  # type: ignore[misc]
+        uses, facts = _of_work(v, _wanted_of(set(people.skills)))
         uses += _of_setups(setups, wants)
         _cumulative(v, f"operators with skills {names}", people.people, uses, facts, people.off)
     if problem.peak_power_w is not None:
@@ -51,7 +54,14 @@ def add_shared(v: Variables, setups: list[Setup]) -> None:
         _cumulative(v, f"buffer {buffer.name!r}", buffer.places, _waiting_parts(v, b), [], ())
 
 
-def _of_work(v: Variables, amount_of):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _wanted_of(skills: set[int]) -> Callable[[Alternative], int]:
+    """People that a way to run an operation wants with one of some skills."""
+    return lambda way: sum(amount for skill, amount in way.crew if skill in skills)
+
+
+def _of_work(
+    v: Variables, amount_of: Callable[[Alternative], int]
+) -> tuple[list[Use], list[tuple[int, int, int]]]:
     """Uses while operations work. Work with pauses is left to the verifier: the model is wider."""
     uses: list[Use] = []
     facts: list[tuple[int, int, int]] = []
