@@ -14,6 +14,10 @@ until it has handed everything on; then it waits for named peers, for a deadline
     clock.busy()
 
 Whoever answers gives its signal (`clock.signal()`) before it sends the answer and before it waits.
+
+A participant of a cell reads its own cell's time and stops it at once when it is busy. One of the
+whole plant (the scheduler) stops the plant only where the cells meet (`time_page.WINDOW_NS`):
+`busy` returns there, and what it learned of goes into effect there.
 """
 
 from __future__ import annotations
@@ -30,13 +34,19 @@ from drivers.time_page import (
     KIND_CONTROLLER,
     KIND_SIMULATOR,
     TICK_NS,
+    WINDOW_NS,
     TimePage,
+    cell_of,
+    next_window_ns,
 )
 from drivers.wake import Poker
 
 __all__ = ["FOREVER_NS", "TICK_NS", "LockstepClock", "PlantClock", "WallClock", "open_clock"]
 
 _POLL_S: Final = 0.0005
+_MEET_S: Final = 5.0
+"""How long the plant's participants wait for the cells to meet, in wall time, before they act."""
+
 _LIVENESS_PERIOD_S: Final = 0.25
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -52,6 +62,9 @@ class PlantClock(Protocol):
 
     def busy(self) -> None:
         """A decision is pending here: simulated time stands still."""
+
+    def effective_ns(self, at_ns: int) -> int:
+        """From when on the plant's participants may act upon what a cell did at an instant."""
 
     def wait_for(self, peers: Mapping[str, int] | None = None, until_ns: int = FOREVER_NS) -> None:
         """Let time pass up to `until_ns`, or until a peer signals beyond the given count."""
@@ -95,6 +108,10 @@ class WallClock:
     def busy(self) -> None:
         """Nothing to do: real time does not stand still."""
 
+    def effective_ns(self, at_ns: int) -> int:
+        """At once."""
+        return at_ns
+
     def wait_for(self, peers: Mapping[str, int] | None = None, until_ns: int = FOREVER_NS) -> None:
         """Nothing to do: real time passes anyhow."""
 
@@ -124,6 +141,7 @@ class LockstepClock:
     def __init__(self, page: Path, participant: str) -> None:
         self._page = TimePage(page)
         self._slot = self._page.claim(participant, KIND_CONTROLLER)
+        self._cell = cell_of(participant)
         self._poker = Poker(self._page)
         self._lock = threading.Lock()
         self._dead: dict[int, int] = {}
@@ -131,14 +149,16 @@ class LockstepClock:
         self._last_ns = 0
 
     def now_ns(self) -> int:
-        """The tick that every living simulator has reached."""
+        """What the own cell's simulator has reached; for the plant's, what all living ones have."""
         page = self._page
-        simulators = [i for i in range(page.slot_count) if page.kind(i) == KIND_SIMULATOR]
+        simulators = self._simulators()
         now_s = time.monotonic()
         if now_s - self._checked_s >= _LIVENESS_PERIOD_S:
             self._checked_s = now_s
             self._dead = {i: page.pid(i) for i in simulators if not page.alive(i)}
-        reached = [page.reached(i) for i in simulators if self._dead.get(i) != page.pid(i)]
+        living = [i for i in simulators if self._dead.get(i) != page.pid(i)]
+        own = [i for i in living if self._cell and page.cell(i) == self._cell]
+        reached = [page.reached(i) for i in own or living]
         if reached:
             self._last_ns = max(self._last_ns, min(reached))
         return self._last_ns
@@ -148,22 +168,34 @@ class LockstepClock:
         return _EPOCH + timedelta(microseconds=self._page.start_unix_ns / 1000)
 
     def busy(self) -> None:
-        """Time stands still until this participant waits."""
+        """Time stands still until this participant waits; of the plant: where the cells meet."""
+        if not self._cell:
+            self._meet()
         with self._lock:
             self._page.set_busy(self._slot)
 
+    def effective_ns(self, at_ns: int) -> int:
+        """When the window after the one of that instant begins."""
+        return next_window_ns(at_ns)
+
     def wait_for(self, peers: Mapping[str, int] | None = None, until_ns: int = FOREVER_NS) -> None:
-        """Let time pass up to `until_ns`, or until a peer signals beyond the given count."""
+        """Let time pass up to `until_ns`, or until a peer signals beyond the given count.
+
+        For a participant of the plant both take effect when the next window begins.
+        """
         watches = tuple((self._page.slot(name), seq) for name, seq in (peers or {}).items())
         page = self._page
         with self._lock:
             page.set_waiting(self._slot, until_ns, watches)
-        self._poker.poke(i for i in range(page.slot_count) if page.kind(i) == KIND_SIMULATOR)
+        self._poker.poke(
+            i for i in self._simulators() if not self._cell or page.cell(i) == self._cell
+        )
 
     def signal(self) -> None:
         """Whoever waits for this participant is busy from this tick on."""
+        at_ns = self.now_ns()
         with self._lock:
-            self._page.signal(self._slot)
+            self._page.signal(self._slot, at_ns)
 
     def seq(self, peer: str) -> int:
         """How often a peer has signalled."""
@@ -187,6 +219,30 @@ class LockstepClock:
             self._page.release(self._slot)
             self._poker.close()
             self._page.close()
+
+    def _simulators(self) -> list[int]:
+        page = self._page
+        return [i for i in range(page.slot_count) if page.kind(i) == KIND_SIMULATOR]
+
+    def _meet(self) -> None:
+        """Have the cells meet, and wait for it; for nobody while time is held or does not begin."""
+        page = self._page
+        view = page.view(self._slot)
+        if not view.waiting or not page.begun:
+            return
+        meeting_ns = -1
+        until_s = time.monotonic() + _MEET_S
+        while self.now_ns() < meeting_ns or meeting_ns < 0:
+            # Where the cells stop next: nobody may have left that instant, now or in the meantime.
+            latest_ns = max((page.departed(i) for i in self._simulators()), default=0)
+            if latest_ns > meeting_ns:
+                meeting_ns = -(-latest_ns // WINDOW_NS) * WINDOW_NS
+                with self._lock:
+                    until_ns = min(meeting_ns, view.until_ns)
+                    page.set_waiting(self._slot, until_ns, view.watches)
+            if page.held or time.monotonic() > until_s:
+                return
+            time.sleep(_POLL_S)
 
 
 def open_clock(run_dir: Path, participant: str, *, simulated: bool) -> PlantClock:

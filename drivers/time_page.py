@@ -13,6 +13,12 @@ slot's `version` is odd while its owner changes it (a seqlock), so readers need 
 handed out under an exclusive lock of the file. A participant whose process has ended is ignored:
 the physical world does not wait for a dead controller. Whoever takes a slot while nobody else lives
 begins a new run: what a run before has left on the page no longer counts.
+
+A participant called `cell_a/arm` belongs to the cell `cell_a`; one without a slash belongs to the
+plant. Within a cell everything is ordered to the tick. Cells meet every `WINDOW_NS`: what one tells
+another, or the plant, takes effect when the next window begins. Until then the simulators of the
+cells need not wait for each other (a conservative time window with that lookahead; Nicol, "The cost
+of conservative synchronization in parallel discrete event simulations", J. ACM 40, 1993).
 """
 
 from __future__ import annotations
@@ -33,13 +39,17 @@ from drivers.errors import DriverError
 TICK_NS: Final = 20_000_000
 """Length of a tick: decisions take effect on a common 20 ms cycle, as with a PLC."""
 
+WINDOW_NS: Final = 5 * TICK_NS
+"""How often the cells meet: what a cell reports to the plant's scheduler, or is told by it, takes
+effect at the next multiple of this, as over a plant's network."""
+
 FOREVER_NS: Final = 2**63 - 1
 
 MAX_SLOTS: Final = 64
 MAX_WATCHES: Final = 12
 """Enough for a controller that waits for every participant of its cell and the scheduler."""
 
-_MAGIC: Final = 0x32454D4954435230  # "0RCTIME2", little endian
+_MAGIC: Final = 0x33454D4954435230  # "0RCTIME3", little endian
 _HEADER_BYTES: Final = 128
 _SLOT_BYTES: Final = 512
 _PAGE_BYTES: Final = _HEADER_BYTES + MAX_SLOTS * _SLOT_BYTES
@@ -51,7 +61,7 @@ _VIEW_ATTEMPTS: Final = 100
 _H_MAGIC, _H_SLOTS, _H_START, _H_SPEED, _H_EXPECTED, _H_HELD, _H_BEGUN = range(7)
 # slot words; two more for each watch follow, and all end before _NAME_OFFSET
 _S_KIND, _S_PID, _S_BORN, _S_VERSION, _S_WAITING, _S_UNTIL, _S_SEQ = range(7)
-_S_REACHED, _S_DEPARTED, _S_WATCHES = range(7, 10)
+_S_REACHED, _S_DEPARTED, _S_SEQ_WINDOW, _S_SEQ_BEFORE, _S_WATCHES = range(7, 12)
 assert 8 * (_S_WATCHES + 1 + 2 * MAX_WATCHES) <= _NAME_OFFSET
 
 KIND_NAMED: Final = 0
@@ -81,6 +91,21 @@ class SlotView:
     seq: int
     reached_ns: int
     watches: tuple[tuple[int, int], ...]
+
+
+def cell_of(participant: str) -> str:
+    """The cell to which a participant belongs; empty for those of the whole plant."""
+    return participant.rpartition("/")[0]
+
+
+def window_of(at_ns: int) -> int:
+    """Number of the window in which an instant lies; window k begins at k * WINDOW_NS."""
+    return at_ns // WINDOW_NS
+
+
+def next_window_ns(at_ns: int) -> int:
+    """When the window after the one of an instant begins."""
+    return (window_of(at_ns) + 1) * WINDOW_NS
 
 
 def process_birth(pid: int) -> int:
@@ -121,6 +146,7 @@ class TimePage:
         status = os.fstat(self._file)
         self.identity = (status.st_dev, status.st_ino)
         self._names: dict[str, int] = {}
+        self._cells: dict[int, str] = {}
         self._lock = threading.RLock()
 
     def close(self) -> None:
@@ -218,6 +244,13 @@ class TimePage:
         at = _HEADER_BYTES + index * _SLOT_BYTES + _NAME_OFFSET
         return self._map[at : at + _NAME_BYTES].split(b"\0", 1)[0].decode()
 
+    def cell(self, index: int) -> str:
+        """The cell to which a slot's participant belongs; empty for those of the whole plant."""
+        known = self._cells.get(index)
+        if known is None:
+            known = self._cells[index] = cell_of(self.name(index))
+        return known
+
     def claim(self, name: str, kind: int) -> int:
         """Take the slot of that name for this process: busy at first, its signals kept.
 
@@ -252,6 +285,8 @@ class TimePage:
             at = self._at(index)
             self._words[at + _S_KIND] = KIND_NAMED
             self._words[at + _S_REACHED] = self._words[at + _S_DEPARTED] = 0
+            self._words[at + _S_SEQ_BEFORE] = self._words[at + _S_SEQ]
+            self._words[at + _S_SEQ_WINDOW] = 0
 
     def _slots(self) -> range:
         return range(self.slot_count)
@@ -285,15 +320,33 @@ class TimePage:
         words[at + _S_WAITING] = 1
         words[at + _S_VERSION] += 1
 
-    def signal(self, index: int) -> int:
-        """Count one signal of this slot; returns the new count."""
-        at = self._at(index) + _S_SEQ
-        self._words[at] += 1
-        return self._words[at]
+    def signal(self, index: int, at_ns: int) -> int:
+        """Count one signal of this slot, given at an instant; returns the new count."""
+        at, words = self._at(index), self._words
+        window = window_of(at_ns)
+        if window != words[at + _S_SEQ_WINDOW]:
+            words[at + _S_SEQ_BEFORE] = words[at + _S_SEQ]
+            words[at + _S_SEQ_WINDOW] = window
+        words[at + _S_SEQ] += 1
+        return words[at + _S_SEQ]
 
     def seq(self, index: int) -> int:
         """How many signals this slot has given."""
         return self._words[self._at(index) + _S_SEQ]
+
+    def seq_before(self, index: int, window: int) -> int:
+        """How many signals this slot gave before a window began, if that is the present one.
+
+        No simulator is more than one window ahead of another, so the last two windows are enough.
+        """
+        at, words = self._at(index), self._words
+        if words[at + _S_SEQ_WINDOW] >= window:
+            return words[at + _S_SEQ_BEFORE]
+        return words[at + _S_SEQ]
+
+    def seq_window(self, index: int) -> int:
+        """The window in which this slot gave its last signal."""
+        return self._words[self._at(index) + _S_SEQ_WINDOW]
 
     def set_reached(self, index: int, reached_ns: int) -> None:
         """Publish the instant that a simulator has reached."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
@@ -102,9 +102,12 @@ class ArmServer:
         setpoints, self._setpoints = self._setpoints, None
         return setpoints
 
-    def serve(self, time_ns: int, servos: Servos) -> None:
-        """Accept and read; never blocks."""
-        self._accept(time_ns, servos)
+    def serve(self, ready: Collection[int], time_ns: int, servos: Servos) -> None:
+        """Accept and read where one of `filenos` is ready; never blocks."""
+        if self._door.fileno() in ready:
+            self._accept(time_ns, servos)
+        elif self._link is None or self._link.fileno() not in ready:
+            return
         if self._link is None:
             return
         try:

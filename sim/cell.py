@@ -164,7 +164,7 @@ class SimulatedCell:
         self.physics.step_tick(self.arm.take(), self.devices.tables())
         self.devices.advance()
         for bus in self.buses.values():
-            bus.serve()
+            bus.settle()
         self._phase = Phase.STEPPED
         self.spent.ticks += 1
         self.spent.physics_s += time.perf_counter() - began_s
@@ -198,8 +198,7 @@ class SimulatedCell:
         for bus in self.buses.values():
             if bus.fileno() in ready or bus.due_s() == 0.0:
                 bus.serve()
-        if not set(ready).isdisjoint(self.arm.filenos()):
-            self.arm.serve(self.time_ns, self.physics)
+        self.arm.serve(ready, self.time_ns, self.physics)
 
 
 def _limits(physics: CellPhysics) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

@@ -46,7 +46,7 @@ BODIES_PERIOD_S: Final = 0.1
 CLOCK_PERIOD_S: Final = 0.02
 WINDOW_PERIOD_S: Final = 1 / 30
 
-_TURN_S: Final = 0.02
+_TURN_S: Final = 0.05
 """How often ROS gets its turn; what a service call waits at most."""
 
 _PICTURE_S: Final = 60.0

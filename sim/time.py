@@ -1,9 +1,10 @@
 """The simulators' side of the time page: when the next tick may happen, and how fast.
 
-All simulators of a plant step the same ticks. A simulator may step from instant t when every
-simulator has reached t, every expected participant has come, and no controller objects at t. A
-controller that stays busy for longer than the patience is taken for hung, and time goes on without
-it, as it would on the shop floor.
+All simulators of a plant step the same ticks. A simulator may step from instant t when no
+controller of its cell objects at t. Where t begins a window of the plant (`WINDOW_NS`), every
+simulator must also have reached it, every expected participant must have come, and no controller of
+the plant may object. A controller that stays busy for longer than the patience is taken for hung,
+and time goes on without it, as it would on the shop floor.
 """
 
 from __future__ import annotations
@@ -19,13 +20,18 @@ from drivers.time_page import (
     KIND_NAMED,
     KIND_SIMULATOR,
     TICK_NS,
+    WINDOW_NS,
+    SlotView,
     TimePage,
+    window_of,
 )
 from drivers.wake import Bell, Poker
 
 PATIENCE_S: Final = 30.0
 _LIVENESS_PERIOD_S: Final = 0.5
-_CATCH_UP_S: Final = 0.5
+_CATCH_UP_S: Final = 2.0
+"""What is made up for after time stood still, say for a plan; what is longer is left behind."""
+
 _POLL_S: Final = 0.0002
 
 
@@ -40,8 +46,8 @@ class TickGate:
     """One simulator's part in the common ticks.
 
     A tick goes: `may_tick`, then `depart`; step; once `all_departed`, let the devices of the new
-    instant give their signals; `publish`. A simulator departs only by what was so at the instant
-    that it leaves: that is why nobody may signal from the next instant before all have departed.
+    instant give their signals; `publish`. A simulator leaves the beginning of a window only by what
+    was so there: that is why nobody may signal from the next window before all have departed.
     """
 
     page: TimePage
@@ -52,6 +58,7 @@ class TickGate:
     _bell: Bell = field(init=False)
     _poker: Poker = field(init=False)
     _slot: int = -1
+    _cell: str = ""
     _objector: int = -1
     _dead: dict[int, int] = field(default_factory=dict)
     _checked_s: float = -1.0
@@ -66,6 +73,7 @@ class TickGate:
         page = TimePage(path)
         gate = cls(page=page, name=name, patience_s=patience_s)
         gate._slot = page.claim(name, KIND_SIMULATOR)
+        gate._cell = page.cell(gate._slot)
         gate.reached_ns = page.reached(gate._slot)
         gate._bell = Bell(page, gate._slot)
         gate._poker = Poker(page)
@@ -80,24 +88,28 @@ class TickGate:
     def depart(self) -> None:
         """This simulator is on its way to the next tick."""
         self.page.set_departed(self._slot, self.reached_ns + TICK_NS)
-        self._poke_others()
+        if self.reached_ns % WINDOW_NS == 0:
+            self._poke_others()
 
     def all_departed(self) -> bool:
-        """Whether every simulator is on its way to the instant to which this one is."""
+        """Whether all simulators have left the beginning of the window that ends here, if any."""
         page = self.page
-        self._look_for_dead(time.monotonic())
         own_ns = page.departed(self._slot)
+        if own_ns % WINDOW_NS:
+            return True
+        self._look_for_dead(time.monotonic())
         return all(
-            page.departed(index) >= own_ns
-            for index in range(page.slot_count)
-            if page.kind(index) == KIND_SIMULATOR and not self._is_dead(index)
+            page.departed(index) > own_ns - WINDOW_NS
+            for index in self._simulators()
+            if not self._is_dead(index)
         )
 
     def publish(self, reached_ns: int) -> None:
         """Everything up to this instant has happened here, and all signals of it are given."""
         self.reached_ns = reached_ns
         self.page.set_reached(self._slot, reached_ns)
-        self._poke_others()
+        if reached_ns % WINDOW_NS == 0:
+            self._poke_others()
 
     def fileno(self) -> int:
         """For select: readable when somebody has let time pass, or another simulator gone on."""
@@ -117,28 +129,21 @@ class TickGate:
             return False
         now_s = time.monotonic()
         self._look_for_dead(now_s)
+        meeting = self.reached_ns % WINDOW_NS == 0
         # Whoever objected at the last look most likely still does: most looks end here.
-        objector = self._objector
-        if (
-            objector >= 0
-            and page.kind(objector) == KIND_CONTROLLER
-            and not self._is_dead(objector)
-            and not self._allows(objector, now_s)
-        ):
+        if self._objector >= 0 and self._objects(self._objector, now_s, meeting):
             return False
         self._objector = -1
+        if meeting and any(
+            page.reached(index) < self.reached_ns
+            for index in self._simulators()
+            if not self._is_dead(index)
+        ):
+            return False
         present = 0
         for index in range(page.slot_count):
-            kind = page.kind(index)
-            if kind == KIND_NAMED:
-                continue
-            present += 1
-            if self._is_dead(index):
-                continue
-            if kind == KIND_SIMULATOR:
-                if page.reached(index) < self.reached_ns:
-                    return False
-            elif kind == KIND_CONTROLLER and not self._allows(index, now_s):
+            present += page.kind(index) != KIND_NAMED
+            if self._objects(index, now_s, meeting):
                 self._objector = index
                 return False
         if not page.begun and present >= page.expected:
@@ -172,13 +177,12 @@ class TickGate:
             self._poker.close()
             self.page.close()
 
-    def _poke_others(self) -> None:
+    def _simulators(self) -> list[int]:
         page = self.page
-        self._poker.poke(
-            index
-            for index in range(page.slot_count)
-            if index != self._slot and page.kind(index) == KIND_SIMULATOR
-        )
+        return [i for i in range(page.slot_count) if page.kind(i) == KIND_SIMULATOR]
+
+    def _poke_others(self) -> None:
+        self._poker.poke(index for index in self._simulators() if index != self._slot)
 
     def _look_for_dead(self, now_s: float) -> None:
         if now_s - self._checked_s <= _LIVENESS_PERIOD_S:
@@ -195,17 +199,33 @@ class TickGate:
         """Dead at the last look, and not taken over by another process since."""
         return self._dead.get(index) == self.page.pid(index)
 
-    def _allows(self, index: int, now_s: float) -> bool:
-        view = self.page.view(index)
-        quiet = all(self.page.seq(peer) == seq for peer, seq in view.watches)
-        if view.waiting and view.until_ns > self.reached_ns and quiet:
+    def _objects(self, index: int, now_s: float, meeting: bool) -> bool:
+        """Whether a controller keeps this simulator from going on."""
+        page = self.page
+        if page.kind(index) != KIND_CONTROLLER or self._is_dead(index):
+            return False
+        if page.cell(index) != self._cell and not (meeting and not page.cell(index)):
+            return False
+        view = page.view(index)
+        if view.waiting and view.until_ns > self.reached_ns and self._quiet(view, meeting):
             self._blocked.pop(index, None)
-            return True
+            return False
         blocked = self._blocked.get(index)
         if blocked is None or blocked.version != view.version:
             self._blocked[index] = _Blocked(view.version, now_s)
-            return False
+            return True
         if now_s - blocked.since_s <= self.patience_s:
-            return False
-        self.overslept.add(self.page.name(index))
+            return True
+        self.overslept.add(page.name(index))
+        return False
+
+    def _quiet(self, view: SlotView, meeting: bool) -> bool:
+        """Whether none of those that a controller watches has given a signal that counts by now."""
+        page, cell = self.page, self.page.cell(view.index)
+        for peer, seq in view.watches:
+            if cell and page.cell(peer) == cell:
+                if page.seq(peer) > seq:
+                    return False
+            elif meeting and page.seq_before(peer, window_of(self.reached_ns)) > seq:
+                return False
         return True

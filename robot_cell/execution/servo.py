@@ -81,7 +81,9 @@ class Motion:
 class Servo:
     """One arm's loop; `step` is one period and is all that touches arm and page."""
 
-    def __init__(self, driver: ArmDriver, horizon: Horizon, announce: Callable[[], None]) -> None:
+    def __init__(
+        self, driver: ArmDriver, horizon: Horizon, announce: Callable[[int], None]
+    ) -> None:
         self._driver = driver
         self._horizon = horizon
         self._announce = announce
@@ -117,7 +119,7 @@ class Servo:
             self._horizon.finish(
                 motion.order, Outcome.DEVICE_FAULT, measured.time_ns, zero, measured.positions
             )
-            self._announce()
+            self._announce(measured.time_ns)
 
     def step(self, timeout_s: float) -> None:
         """One period: read, judge, write.
@@ -184,7 +186,7 @@ class Servo:
         assert motion is not None
         assert self._hold is not None
         self._horizon.finish(motion.order, outcome, now_ns, positions - self._hold, positions)
-        self._announce()
+        self._announce(now_ns)
 
 
 def run(servo: Servo, beat: Callable[[str], None], stop: Callable[[], bool]) -> None:
@@ -239,9 +241,9 @@ def main() -> None:
     page = TimePage(args.run_dir / "time.page") if args.simulated else None
     slot = page.slot(f"{args.cell}/servo") if page else 0
 
-    def announce() -> None:
+    def announce(at_ns: int) -> None:
         if page is not None:
-            page.signal(slot)
+            page.signal(slot, at_ns)
         os.write(args.event_fd, b"!")
 
     stopped = False

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
 import queue
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future as PoolFuture
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from typing import Any, Final
 
@@ -42,9 +43,20 @@ _WORKING: Final = (
     State.EXECUTE,
     State.COMPLETING,
     State.COMPLETE,
+    State.RESETTING,
 )
 
 Task = Callable[[], None]
+
+
+@dataclass(frozen=True, order=True)
+class _Ended:
+    """The end of an operation, to be acted upon from an instant on: in the order of the plant."""
+
+    effective_ns: int
+    ended_ns: int
+    operation_id: str
+    act: Task = field(compare=False)
 
 
 @dataclass
@@ -52,7 +64,7 @@ class _CellLink:
     """A cell as the scheduler sees it."""
 
     client: ActionClient
-    state: State | None = None
+    said_available: bool = False
     available: bool = False
     running: PlannedOperation | None = None
     signals: int = 0
@@ -67,6 +79,7 @@ class SchedulerNode(PlantNode):
         self.declare_parameter("planning_time_s", 10.0)
         self.declare_parameter("seed", 0)
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._endings: list[_Ended] = []
         self._links: dict[str, _CellLink] = {}
         self._plan = Plan.empty()
         self._revision = 0
@@ -88,9 +101,7 @@ class SchedulerNode(PlantNode):
             self.create_subscription(
                 CellState,
                 f"/{name}/state",
-                lambda message, cell=name: self._tasks.put(
-                    lambda: self._on_state(cell, State(message.state))
-                ),
+                lambda message, cell=name: self._heard(cell, State(message.state)),
                 LATCHED,
             )
         self._intake = Node(
@@ -147,10 +158,20 @@ class SchedulerNode(PlantNode):
             self._let_time_pass(wake_ns)
             if not self._next_tasks(wake_ns):
                 return
+            self._act_on_endings()
             try:
                 wake_ns = self._dispatch()
             except (RobotCellError, NoAnswerError) as error:
                 self.get_logger().error(f"cannot dispatch: {error}")
+            if self._endings:
+                effective_ns = self._endings[0].effective_ns
+                wake_ns = effective_ns if wake_ns is None else min(wake_ns, effective_ns)
+
+    def _act_on_endings(self) -> None:
+        """Act upon the operations whose end takes effect by now, the first to end first."""
+        now_ns = self.clock.now_ns()
+        while self._endings and self._endings[0].effective_ns <= now_ns:
+            heapq.heappop(self._endings).act()
 
     def _let_time_pass(self, wake_ns: int | None) -> None:
         if bool(self.get_parameter("hold_until_batch").value) and not self._batches:
@@ -201,14 +222,17 @@ class SchedulerNode(PlantNode):
 
     # -- dispatch -------------------------------------------------------------------------------
 
-    def _on_state(self, cell: str, state: State) -> None:
-        link = self._links[cell]
-        if state is State.IDLE:
-            link.available = True
-        elif state not in _WORKING:
-            link.available = False
-        if state != link.state:
-            link.state = state
+    def _heard(self, cell: str, state: State) -> None:
+        """A cell has said its state: only what makes it available, or no longer, is of interest."""
+        if state in _WORKING and state is not State.IDLE:
+            return
+        link, available = self._links[cell], state is State.IDLE
+        if link.said_available != available:
+            link.said_available = available
+            self._tasks.put(lambda: self._on_state(cell, available))
+
+    def _on_state(self, cell: str, available: bool) -> None:
+        self._links[cell].available = available
 
     def _dispatch(self) -> int | None:
         """Start what may start; returns the plant time at which time alone lets more start."""
@@ -242,7 +266,7 @@ class SchedulerNode(PlantNode):
             self,
             link.client,
             goal,
-            on_end=lambda result: self._tasks.put(lambda: self._ended(row, result)),
+            on_end=lambda result: self._tasks.put(lambda: self._take_ending(row, result)),
         )
         try:
             await_now(call.answered, f"cell {row.cell}")
@@ -263,6 +287,15 @@ class SchedulerNode(PlantNode):
             self._board.refresh()
             return
         self._board.set_running(row, self.clock.now_ns())
+
+    def _take_ending(self, row: PlannedOperation, result: Any) -> None:
+        ending = _Ended(
+            self.clock.effective_ns(result.ended_ns),
+            result.ended_ns,
+            row.operation_id,
+            lambda: self._ended(row, result),
+        )
+        heapq.heappush(self._endings, ending)
 
     def _ended(self, row: PlannedOperation, result: Any) -> None:
         link = self._links[row.cell]

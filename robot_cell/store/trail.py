@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, and_, insert, literal, or_, select, update
 
 from robot_cell.store import work
 from robot_cell.store.errors import JournalError, UnknownStep, WrongStatus
@@ -15,6 +15,7 @@ from robot_cell.store.tables import commands, events, operations, steps
 MAX_STEP_ID: Final = 2**31 - 1
 """Devices keep a step id in a positive 32-bit number."""
 
+_INTENT: Final = ("operation_id", "attempt", "step_index", "label", "intent_ns")
 _STEP: Final = tuple(steps.c[name] for name in StepRecord.__dataclass_fields__)
 
 
@@ -26,23 +27,23 @@ def step_intent(
     Returns:
         Its id for the device: positive, unique in the plant and never used again.
     """
-    record = work.get(connection, operation_id)
-    if record.status != "running":
+    # One statement: this stands between every two steps of every cell.
+    running = select(
+        operations.c.operation_id,
+        operations.c.attempt,
+        literal(index),
+        literal(label),
+        literal(at_ns),
+    ).where(operations.c.operation_id == operation_id, operations.c.status == "running")
+    step_id = connection.execute(
+        insert(steps).from_select(_INTENT, running).returning(steps.c.step_id)
+    ).scalar_one_or_none()
+    if step_id is None:
+        record = work.get(connection, operation_id)
         raise WrongStatus(operation_id, record.status, "steps belong to running operations")
-    key = connection.execute(
-        insert(steps).values(
-            operation_id=operation_id,
-            attempt=record.attempt,
-            step_index=index,
-            label=label,
-            intent_ns=at_ns,
-        )
-    ).inserted_primary_key
-    assert key is not None
-    step_id = int(key[0])
     if step_id > MAX_STEP_ID:
         raise JournalError("all 2^31 step ids have been used: start a new journal")
-    return step_id
+    return int(step_id)
 
 
 def step_outcome(
@@ -52,20 +53,21 @@ def step_outcome(
 
     The same outcome again changes nothing; `uncertain` may become something certain later.
     """
+    resolves = and_(steps.c.outcome == "uncertain", literal(outcome) != "uncertain")
+    noted = connection.execute(
+        update(steps)
+        .where(steps.c.step_id == step_id, or_(steps.c.outcome.is_(None), resolves))
+        .values(outcome=outcome, outcome_ns=at_ns, message=message)
+    )
+    if noted.rowcount == 1:
+        return
     row = connection.execute(
         select(steps.c.outcome).where(steps.c.step_id == step_id)
     ).one_or_none()
     if row is None:
         raise UnknownStep(f"there is no step {step_id}")
-    if row.outcome == outcome:
-        return
-    if row.outcome not in (None, "uncertain"):
+    if row.outcome != outcome:
         raise WrongStatus(f"step {step_id}", row.outcome, f"it cannot become {outcome}")
-    connection.execute(
-        update(steps)
-        .where(steps.c.step_id == step_id)
-        .values(outcome=outcome, outcome_ns=at_ns, message=message)
-    )
 
 
 def open_steps(connection: Connection, cell: str | None) -> list[StepRecord]:

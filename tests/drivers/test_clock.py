@@ -21,15 +21,19 @@ def simulator(tmp_path):
     return page, page.claim("a/sim", KIND_SIMULATOR)
 
 
-def test_lockstep_time_is_what_all_simulators_have_reached(simulator, tmp_path):
+def test_lockstep_time_is_the_own_cells_and_for_the_plant_what_all_have_reached(
+    simulator, tmp_path
+):
     page, slot = simulator
     other = page.claim("b/sim", KIND_SIMULATOR)
     clock = LockstepClock(tmp_path / "time.page", "a/cell")
+    plants = LockstepClock(tmp_path / "time.page", "scheduler")
     page.set_reached(slot, 3 * TICK_NS)
     page.set_reached(other, 2 * TICK_NS)
-    assert clock.now_ns() == 2 * TICK_NS
-    page.release(other)
     assert clock.now_ns() == 3 * TICK_NS
+    assert plants.now_ns() == 2 * TICK_NS
+    page.release(other)
+    assert plants.now_ns() == 3 * TICK_NS
 
 
 def test_lockstep_time_never_goes_back(simulator, tmp_path):
@@ -111,6 +115,7 @@ def test_wall_time_passes_by_itself():
     clock.wait_for({"x": 0})
     clock.signal()
     assert clock.seq("x") == 0
+    assert clock.effective_ns(5) == 5
     clock.close()
 
 

@@ -60,7 +60,7 @@ def bench(tmp_path):
     horizon = Horizon(tmp_path / "arm.page", DOF, create=True)
     arm = LaggingArm()
     announced: list[int] = []
-    servo = Servo(arm, horizon, lambda: announced.append(horizon.result().order))
+    servo = Servo(arm, horizon, lambda _: announced.append(horizon.result().order))
     servo.connect(1.0)
     return horizon, arm, servo, announced
 

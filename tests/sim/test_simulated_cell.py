@@ -15,7 +15,7 @@ import pytest
 from drivers.clock import LockstepClock
 from drivers.fixtures import FixtureBus, StepState, load_fixture_driver
 from drivers.serial_link import SerialLink
-from drivers.time_page import TICK_NS
+from drivers.time_page import TICK_NS, WINDOW_NS
 
 DEADLINE_S = 30.0
 
@@ -62,13 +62,13 @@ def test_two_cells_step_the_same_ticks(simulate, stream, until):
         apart.append(abs(cells[0].time_ns - cells[1].time_ns))
 
     until(lambda: cells[0].spent.ticks > 100, step)
-    assert max(apart) <= TICK_NS
+    assert max(apart) <= WINDOW_NS
     for streamer in streams:
         assert streamer.error is None
         assert set(np.diff(streamer.times)) == {TICK_NS}
 
 
-def test_a_controller_that_is_busy_stops_both_cells_and_still_talks_to_fixtures(
+def test_a_controller_that_is_busy_stops_its_cell_and_still_talks_to_fixtures(
     simulate, tmp_path, plant
 ):
     cells = [simulate("cell_a", await_arm=False), simulate("cell_b", await_arm=False)]
@@ -83,7 +83,8 @@ def test_a_controller_that_is_busy_stops_both_cells_and_still_talks_to_fixtures(
         sensor = load_fixture_driver("sensor")("outfeed_sensor", bus, 5)
         assert feeder.begin(1, "present", ("housing_s",)).state is StepState.RUNNING
         assert feeder.read()["infeed"] == "absent"
-        assert [cell.time_ns for cell in cells] == [5 * TICK_NS] * 2
+        assert cells[0].time_ns == 5 * TICK_NS
+        assert cells[1].time_ns <= 5 * TICK_NS + WINDOW_NS
         assert clock.sleep_until(5 * TICK_NS + FEED_NS - TICK_NS)
         assert feeder.outcome(1).state is StepState.RUNNING
         assert clock.sleep_until(5 * TICK_NS + FEED_NS)

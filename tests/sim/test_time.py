@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from drivers.time_page import (
     KIND_SIMULATOR,
     MAX_WATCHES,
     TICK_NS,
+    WINDOW_NS,
     TimePage,
     TimePageError,
 )
@@ -108,39 +110,133 @@ def test_all_watches_are_kept_apart_from_the_name(path):
         page.set_waiting(slot, 5, (*watches, (0, 0)))
 
 
-def test_a_simulator_waits_for_the_slower_one(path):
+def run_to(until_ns: int, *gates: TickGate) -> None:
+    """Let these simulators go on, side by side."""
+    while any(gate.reached_ns < until_ns for gate in gates):
+        moving = [gate for gate in gates if gate.reached_ns < until_ns]
+        for gate in moving:
+            assert gate.may_tick()
+            gate.depart()
+        for gate in moving:
+            assert gate.all_departed()
+            gate.publish(gate.reached_ns + TICK_NS)
+
+
+def test_a_simulator_waits_for_the_slower_one_where_the_cells_meet(path):
     a, b = gate_of(path, "a/sim"), gate_of(path, "b/sim")
+    run_to(WINDOW_NS - TICK_NS, a)
     assert a.may_tick()
     a.depart()
-    assert not a.all_departed()
+    assert not a.all_departed(), "b has not left the beginning of the window yet"
+    tick(b)
+    assert a.all_departed()
+    a.publish(WINDOW_NS)
+    assert not a.may_tick(), "b has not reached the end of the window yet"
+    run_to(WINDOW_NS, b)
+    assert a.may_tick()
+    assert b.may_tick()
+
+
+def test_a_cell_stops_neither_at_the_controllers_nor_at_the_ticks_of_another(path):
+    a, b = gate_of(path, "a/sim"), gate_of(path, "b/sim")
+    LockstepClock(path, "a/cell")
+    assert not a.may_tick()
+    run_to(WINDOW_NS - TICK_NS, b)
     assert b.may_tick()
     b.depart()
-    assert a.all_departed()
-    a.publish(TICK_NS)
-    assert not a.may_tick(), "b has not reached the tick yet"
-    b.publish(TICK_NS)
-    assert a.may_tick()
+    assert not b.all_departed(), "but it waits for the other cell where they meet"
 
 
-def test_a_signal_of_the_next_tick_cannot_hold_a_simulator_that_is_still_in_this_one(path):
-    """b must depart from instant 0 by what is so at 0, though a is faster and would signal."""
+def test_the_plants_controllers_hold_all_cells_where_they_meet_and_nowhere_else(path):
     a, b = gate_of(path, "a/sim"), gate_of(path, "b/sim")
-    servo, cell = LockstepClock(path, "a/servo"), LockstepClock(path, "b/cell")
+    scheduler = LockstepClock(path, "scheduler")
+    assert not a.may_tick()
+    scheduler.wait_for(until_ns=TICK_NS)
+    run_to(WINDOW_NS, a, b)
+    assert not a.may_tick()
+    assert not b.may_tick()
+    assert scheduler.now_ns() == WINDOW_NS
+
+
+def test_what_a_cell_tells_the_plant_counts_from_the_next_window_on_for_everybody(path):
+    """However far the cells are apart in the window, both stop at its end and neither before."""
+    a, b = gate_of(path, "a/sim"), gate_of(path, "b/sim")
+    scheduler, cell = LockstepClock(path, "scheduler"), LockstepClock(path, "a/cell")
+    cell.wait_for()
+    scheduler.wait_for({"a/cell": scheduler.seq("a/cell")})
+    cell.signal()  # at 0, where no cell has begun to move
+    assert b.may_tick()
+    run_to(3 * TICK_NS, a)
+    cell.signal()
+    assert b.may_tick(), "b leaves 0 by what was so before 0"
+    run_to(WINDOW_NS, b)
+    assert scheduler.effective_ns(3 * TICK_NS) == scheduler.effective_ns(0) == WINDOW_NS
+    run_to(WINDOW_NS, a)
+    assert not a.may_tick()
+    assert not b.may_tick()
+    # What is told where the cells have met counts at the next meeting only.
+    scheduler.busy()
+    scheduler.wait_for({"a/cell": scheduler.seq("a/cell")})
+    cell.signal()
+    run_to(2 * WINDOW_NS, a, b)
+    assert not a.may_tick()
+    assert not b.may_tick()
+
+
+def test_the_plant_is_busy_only_where_the_cells_have_met(path):
+    a, b = gate_of(path, "a/sim"), gate_of(path, "b/sim")
+    scheduler = LockstepClock(path, "scheduler")
+    scheduler.wait_for()
+    run_to(2 * TICK_NS, a)
+    stopped: list[int] = []
+
+    def stop() -> None:
+        scheduler.busy()
+        stopped.append(scheduler.now_ns())
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    end_s = time.monotonic() + DEADLINE_S
+    while thread.is_alive():
+        assert time.monotonic() < end_s, "the cells never met"
+        for gate in (b, a):
+            if gate.may_tick() and gate.reached_ns <= min(a.reached_ns, b.reached_ns):
+                tick(gate)
+    assert stopped[0] % WINDOW_NS == 0
+    assert a.reached_ns == b.reached_ns == stopped[0]
+    assert not a.may_tick()
+    assert not b.may_tick()
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_the_plant_does_not_wait_for_a_meeting_that_cannot_come(path, held):
+    a = gate_of(path, expected=0 if held else 9)
+    scheduler = LockstepClock(path, "scheduler")
+    scheduler.wait_for()
+    if held:
+        run_to(2 * TICK_NS, a)
+        a.page.held = True
+    scheduler.busy()
+    assert scheduler.now_ns() == a.reached_ns
+
+
+def test_a_signal_of_the_next_window_cannot_hold_a_simulator_that_is_still_in_this_one(path):
+    """b must leave instant 0 by what is so at 0, though a is a window ahead and would signal."""
+    a, b = gate_of(path, "a/sim"), gate_of(path, "b/sim")
+    servo, scheduler = LockstepClock(path, "a/servo"), LockstepClock(path, "scheduler")
     servo.wait_for()
-    cell.wait_for({"a/servo": cell.seq("a/servo")})
+    scheduler.wait_for({"a/servo": scheduler.seq("a/servo")})
+    run_to(WINDOW_NS - TICK_NS, a)
     assert a.may_tick()
     a.depart()
     # a's servo would see the new state and signal now; the gate tells a to keep it back.
     assert not a.all_departed()
-    assert b.may_tick()
-    b.depart()
+    run_to(WINDOW_NS, b)
     assert a.all_departed()
     servo.signal()
-    a.publish(TICK_NS)
-    b.publish(TICK_NS)
+    a.publish(WINDOW_NS)
     assert not a.may_tick()
     assert not b.may_tick()
-    assert cell.now_ns() == TICK_NS
 
 
 def test_a_hung_controller_is_overslept_after_the_patience(path):
@@ -205,7 +301,8 @@ def test_a_simulator_that_comes_late_is_seen_though_its_slot_was_named_before(pa
     b = gate_of(path, "b/sim")
     a.publish(2 * TICK_NS)
     b.publish(TICK_NS)
-    assert clock.now_ns() == TICK_NS
+    assert clock.now_ns() == 2 * TICK_NS
+    assert LockstepClock(path, "scheduler").now_ns() == TICK_NS
 
 
 def test_a_restarted_simulator_goes_on_where_the_plant_is(path):
