@@ -2,8 +2,8 @@
 
     python benchmarks/scheduling.py [--time-limit 2] [--files DIR]
 
-Each engine gets the same problem: the best dispatch rule; moves from there; CP-SAT from there
-without moves; and `solve`, which is all of them. Prints a table and writes
+Each engine gets the same problem: the best dispatch rule; search over orders from there; CP-SAT
+from there without search; and `solve`, which is all of them. Prints a table and writes
 ``benchmarks/results/scheduling.json``. ``--files`` adds the FJS files of another folder.
 """
 
@@ -37,7 +37,7 @@ from planners.scheduling import (
 )
 from planners.scheduling.bounds import bounds
 from planners.scheduling.cpsat import SearchSettings, improve
-from planners.scheduling.local_search import improve_by_moves, usual_moves
+from planners.scheduling.order_search import OrderSearch, SearchLimits
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "tests" / "data" / "scheduling"
@@ -92,8 +92,8 @@ def measure(
 
     rules = note("rules", time.perf_counter(), best_of(problem, weights))
     begin = time.perf_counter()
-    moved = improve_by_moves(problem, rules, weights, moves=usual_moves(operations), seed=0)
-    note("moves", begin, moved)
+    search = OrderSearch(problem, rules, weights)
+    note("search", begin, search.run(SearchLimits(time.monotonic() + limit)))
     begin = time.perf_counter()
     settings = SearchSettings(deadline=time.monotonic() + limit, patience_s=limit)
     found = improve(problem, bounds(problem), rules, weights, settings).schedule
@@ -142,10 +142,10 @@ def main() -> None:
         console.print(f"{name} ...", highlight=False)
         rows.append(measure(name, problem, weights, options.time_limit))
     table = Table(title="makespan, gap to the optimum (batches: to the bound), wall time")
-    for column in ("instance", "best rule", "moves", "CP-SAT", "solve", "status"):
+    for column in ("instance", "best rule", "search", "CP-SAT", "solve", "status"):
         table.add_column(column)
     for row in rows:
-        engines = (cell(row[engine]) for engine in ("rules", "moves", "cp_sat", "solve"))
+        engines = (cell(row[engine]) for engine in ("rules", "search", "cp_sat", "solve"))
         table.add_row(str(row["instance"]), *engines, str(row["status"]))
     Console(width=max(110, console.width)).print(table)
     RESULTS.parent.mkdir(parents=True, exist_ok=True)

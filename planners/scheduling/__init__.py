@@ -11,7 +11,7 @@ from planners.scheduling.errors import (
     NoPlanFoundError,
     ProblemError,
 )
-from planners.scheduling.instances import read_fjsp, read_jsp
+from planners.scheduling.instances import read_fjsp, read_jsp, read_sdst
 from planners.scheduling.problem import (
     FOREVER_MS,
     Alternative,
@@ -59,6 +59,7 @@ __all__ = [
     "best_of",
     "read_fjsp",
     "read_jsp",
+    "read_sdst",
     "solve",
     "verify",
     "warm_up",

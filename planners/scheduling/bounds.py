@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -222,7 +222,8 @@ def _loads(problem: SchedulingProblem, starts: dict[tuple[int, int], int]) -> It
     """The load of each cell by what only it can do, and of all cells together."""
     everything = tuple(range(len(problem.cells)))
     optional = [may_be_left_out(problem, j) for j in range(len(problem.jobs))]
-    groups: Iterable[tuple[int, ...]] = {(c,) for c in everything} | {everything}
+    members: dict[tuple[int, ...], list[tuple[int, int]]] = {(c,): [] for c in everything}
+    members[everything] = []
     frozen = problem.frozen_by_key()
     tails = [
         [
@@ -231,14 +232,13 @@ def _loads(problem: SchedulingProblem, starts: dict[tuple[int, int], int]) -> It
         ]
         for j, job in enumerate(problem.jobs)
     ]
-    for group in sorted(groups):
-        keys = [
-            (j, o)
-            for j, o in problem.operation_keys()
-            if (j, o) not in frozen
-            and o not in optional[j]
-            and all(a.cell in group for a in problem.jobs[j].operations[o].alternatives)
-        ]
+    for j, o in problem.operation_keys():
+        if (j, o) in frozen or o in optional[j]:
+            continue
+        ways = problem.jobs[j].operations[o].alternatives
+        for group in {everything, (ways[0].cell,) if len(ways) == 1 else everything}:
+            members[group].append((j, o))
+    for group, keys in sorted(members.items()):
         if not keys:
             continue
         head = min(starts[key] for key in keys)
@@ -307,8 +307,9 @@ def _least_costs(problem: SchedulingProblem) -> tuple[float, float]:
     price = min(price for _, price in problem.tariff.steps)
     frozen = problem.frozen_by_key()
     energy = labour = 0.0
+    optional = [may_be_left_out(problem, j) for j in range(len(problem.jobs))]
     for j, o in problem.operation_keys():
-        if o in may_be_left_out(problem, j) or (j, o) in frozen:
+        if o in optional[j] or (j, o) in frozen:
             continue
         ways = problem.jobs[j].operations[o].alternatives
         energy += price * min(a.power_w * a.duration_ms for a in ways)
@@ -350,8 +351,9 @@ def _never_enough(problem: SchedulingProblem) -> Iterator[Conflict]:
                     f"job {job.name!r} holds {amount} of resource {problem.resources[r].name!r}, "
                     f"but there are {problem.resources[r].capacity}",
                 )
+        optional = may_be_left_out(problem, j)
         for o, operation in enumerate(job.operations):
-            if (j, o) in frozen or o in may_be_left_out(problem, j):
+            if (j, o) in frozen or o in optional:
                 continue
             lacking = [lacks(way) for way in operation.alternatives]
             if all(lacking):

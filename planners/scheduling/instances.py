@@ -1,8 +1,12 @@
-"""Readers of public benchmark files: flexible job shops (FJS) and job shops (JSP).
+"""Readers of public benchmark files: flexible job shops (FJS, SDST) and job shops (JSP).
 
 FJS (Brandimarte 1993): a line ``jobs machines [mean alternatives]``; then a line per job: the
 number of operations, and per operation the number of alternatives and ``machine duration`` pairs.
 JSP (OR-Library): a line ``jobs machines``; then a line per job of ``machine duration`` pairs.
+SDST (Fattahi et al. with setups, as ai-for-decision-making-tue distributes them): an FJS file with
+machines from 1; then, per machine, a square matrix of setup times with a line per operation of all
+jobs before and a column per operation after. 1000000 stands where an operation cannot run. The
+first operation on a machine needs no setup.
 Empty lines and lines that begin with ``#`` are skipped. Durations become milliseconds one to one.
 """
 
@@ -10,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from planners.scheduling.errors import InstanceError
@@ -70,8 +75,13 @@ def read_fjsp(source: str | Path, *, first_machine: int = 0) -> SchedulingProble
         InstanceError: The file breaks the format; says where.
     """
     lines, jobs, machines = _header(source)
+    rows = list(_job_lines(lines, jobs))
+    return SchedulingProblem(_cells(machines), _flexible_jobs(rows, machines, first_machine))
+
+
+def _flexible_jobs(rows: list[_Line], machines: int, first_machine: int) -> tuple[Job, ...]:
     problem_jobs = []
-    for index, line in enumerate(_job_lines(lines, jobs)):
+    for index, line in enumerate(rows):
         operations = []
         for number in range(line.take("the number of operations", 1)):
             alternatives: list[Alternative] = []
@@ -81,7 +91,44 @@ def read_fjsp(source: str | Path, *, first_machine: int = 0) -> SchedulingProble
             operations.append(Operation(f"{number}", tuple(alternatives), predecessors))
         line.finish("the last operation of the job")
         problem_jobs.append(Job(f"{index}", tuple(operations)))
-    return SchedulingProblem(_cells(machines), tuple(problem_jobs))
+    return tuple(problem_jobs)
+
+
+def read_sdst(source: str | Path, *, first_machine: int = 1) -> SchedulingProblem:
+    """Read a flexible job shop with sequence-dependent setup times.
+
+    Each operation is a setup family of its own. Arguments and errors as in `read_fjsp`.
+    """
+    lines, jobs, machines = _header(source)
+    if len(lines) < 1 + jobs:
+        raise _short(lines, f"the file ends after {len(lines) - 1} of {jobs} jobs")
+    plain = _flexible_jobs(lines[1 : 1 + jobs], machines, first_machine)
+    count = sum(len(job.operations) for job in plain)
+    rows = lines[1 + jobs :]
+    if len(rows) < machines * count:
+        raise _short(
+            lines, f"the file ends after {len(rows)} of {machines} times {count} lines of setups"
+        )
+    if len(rows) > machines * count:
+        raise rows[machines * count].error("unexpected line after the last setups")
+    matrices = []
+    for machine in range(machines):
+        matrix = []
+        for line in rows[machine * count : (machine + 1) * count]:
+            matrix.append(tuple(line.take("a setup time", 0, FOREVER_MS) for _ in range(count)))
+            line.finish(f"{count} setup times")
+        matrices.append(tuple(matrix))
+    numbered = []
+    number = 0
+    for job in plain:
+        operations = []
+        for operation in job.operations:
+            ways = tuple(replace(way, family=number) for way in operation.alternatives)
+            operations.append(replace(operation, alternatives=ways))
+            number += 1
+        numbered.append(replace(job, operations=tuple(operations)))
+    cells = tuple(Cell(f"{machine}", setups=matrices[machine]) for machine in range(machines))
+    return SchedulingProblem(cells, tuple(numbered))
 
 
 def read_jsp(source: str | Path, *, first_machine: int = 0) -> SchedulingProblem:
@@ -139,9 +186,14 @@ def _header(source: str | Path) -> tuple[list[_Line], int, int]:
 def _job_lines(lines: list[_Line], jobs: int) -> Iterator[_Line]:
     rows = lines[1:]
     if len(rows) < jobs:
-        last = lines[-1]
-        last.position = len(last.tokens)
-        raise last.error(f"the file ends after {len(rows)} of {jobs} jobs")
+        raise _short(lines, f"the file ends after {len(rows)} of {jobs} jobs")
     if len(rows) > jobs:
         raise rows[jobs].error(f"unexpected line after the last of {jobs} jobs")
     yield from rows
+
+
+def _short(lines: list[_Line], what: str) -> InstanceError:
+    """The error of a file that ends too early."""
+    last = lines[-1]
+    last.position = len(last.tokens)
+    return last.error(what)

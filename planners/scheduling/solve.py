@@ -18,6 +18,8 @@ from planners.scheduling.verify import verify
 PATIENCE_SHARE = 0.4
 """Share of the time limit without improvement after which the search ends."""
 MIN_PATIENCE_S = 0.4
+RULES_SHARE = 0.15
+"""Share of the time limit after which no further dispatch rule is tried."""
 SEARCH_SHARE = 0.85
 """Share of the time limit that the search takes before CP-SAT goes on from its plan."""
 SEARCH_PATIENCE = 20
@@ -155,8 +157,15 @@ def solve(
     def out_of_time() -> bool:
         return stop() or time.monotonic() > deadline
 
-    best, failure = _first_plan(problem, weights, hint, out_of_time)
-    first_feasible_s = time.monotonic() - begin
+    first: list[float] = []
+
+    def rules_done() -> bool:
+        return out_of_time() or time.monotonic() - begin > RULES_SHARE * time_limit_s
+
+    best, failure = _first_plan(
+        problem, weights, hint, rules_done, lambda: first.append(time.monotonic() - begin)
+    )
+    first_feasible_s = first[0] if first else time.monotonic() - begin
     if best is not None:
         tell(best)
         best = _searched(
@@ -196,7 +205,7 @@ def solve(
             ),
         )
         if result.proof == "infeasible":
-            raise _too_tight(problem, known, failure)
+            raise _too_tight(problem, known, failure, cpsat.conflicts_of(problem, known))
         if best is None:
             first_feasible_s = time.monotonic() - begin
         best, bound, proven = result.schedule, result.lower_bound, result.proof == "optimal"
@@ -254,12 +263,13 @@ def _first_plan(
     weights: ObjectiveWeights,
     hint: Schedule | None,
     out_of_time: Callable[[], bool],
+    on_first: Callable[[], None],
 ) -> tuple[Schedule | None, InfeasibleProblem | None]:
     """The best plan that takes no search, or why dispatching failed."""
     best: Schedule | None = None
     failure: InfeasibleProblem | None = None
     try:
-        best = best_of(problem, weights, out_of_time=out_of_time)
+        best = best_of(problem, weights, out_of_time=out_of_time, on_first=on_first)
     except InfeasibleProblem as error:
         failure = error
     if hint is not None:
@@ -284,7 +294,10 @@ def _from_hint(
 
 
 def _too_tight(
-    problem: SchedulingProblem, known: Bounds, failure: InfeasibleProblem | None
+    problem: SchedulingProblem,
+    known: Bounds,
+    failure: InfeasibleProblem | None,
+    core: tuple[str, ...] | None,
 ) -> InfeasibleProblem:
     """CP-SAT's proof in words: every operation fits alone, but not all of them together."""
     stuck = failure.conflicts[0] if failure is not None else None
@@ -296,6 +309,7 @@ def _too_tight(
     message = (
         "each operation fits into the open windows alone, but not all of them together"
         + (f" ({'; '.join(closing)})" if closing else "")
+        + (f"; these limits exclude each other: {', '.join(core)}" if core else "")
         + (f"; first to find no room: {stuck.message}" if stuck is not None else "")
         + f"; with room, the plan would take at least until {known.makespan_ms} ms"
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from planners.scheduling.problem import Resource
 from planners.scheduling.verify_plan import Placed, PlanUnderTest, Violation, ViolationKind
 
 
@@ -63,6 +64,17 @@ def _report(
         yield Violation.at(plan.problem, kind, use.by.assignment, message, t)
 
 
+def _always(amount: int) -> Callable[[int], int]:
+    return lambda _at_ms: amount
+
+
+def _present(resource: Resource) -> Callable[[int], int]:
+    """How many units of a resource are there at a time."""
+    return lambda at_ms: (
+        0 if any(start <= at_ms < end for start, end in resource.unavailable) else resource.capacity
+    )
+
+
 def _buffers(plan: PlanUnderTest) -> Iterator[Violation]:
     """A part stays on its cell as long as nobody needs it, then in the buffer until fetched."""
     problem = plan.problem
@@ -90,7 +102,7 @@ def _buffers(plan: PlanUnderTest) -> Iterator[Violation]:
         places = problem.buffers[k].places
         kind: ViolationKind = "buffer" if places else "blocking"
         what = f"needs a place in buffer {problem.buffers[k].name!r}"
-        yield from _report(plan, kind, what, uses, lambda _t, n=places: n, set())  # type: ignore[misc]
+        yield from _report(plan, kind, what, uses, _always(places), set())
 
 
 def _resources(plan: PlanUnderTest) -> Iterator[Violation]:
@@ -112,14 +124,9 @@ def _resources(plan: PlanUnderTest) -> Iterator[Violation]:
         for r, amount in problem.jobs[j].holds:
             uses[r].append(Use(start, end, amount, by))
     for r, resource in enumerate(problem.resources):
-
-        def there(t: int, resource=resource) -> int:  # type: ignore[no-untyped-def]  # noqa: ANN001
-            off = any(start <= t < end for start, end in resource.unavailable)
-            return 0 if off else int(resource.capacity)
-
         changes = {t for interval in resource.unavailable for t in interval}
         what = f"needs resource {resource.name!r}"
-        yield from _report(plan, "resource", what, uses[r], there, changes)
+        yield from _report(plan, "resource", what, uses[r], _present(resource), changes)
 
 
 def _crew(plan: PlanUnderTest) -> Iterator[Violation]:
@@ -194,4 +201,4 @@ def _peak(plan: PlanUnderTest) -> Iterator[Violation]:
         setup_power = problem.cells[a.cell].setup_power_w
         uses.append(Use(a.start_ms - p.setup_ms, a.start_ms, setup_power, p))
     uses = [use for use in uses if use.amount]
-    yield from _report(plan, "peak", "power (W)", uses, lambda _t: limit, set())
+    yield from _report(plan, "peak", "power (W)", uses, _always(limit), set())

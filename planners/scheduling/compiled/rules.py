@@ -31,7 +31,7 @@ from planners.scheduling.compiled.decode import DONE, NO_MEMORY, try_place
 from planners.scheduling.compiled.jit import compiled
 from planners.scheduling.compiled.placement import earliest, place_frozen
 from planners.scheduling.compiled.profiles import NEVER
-from planners.scheduling.compiled.state import EVENTS, FULL, State, gather_before, reset
+from planners.scheduling.compiled.state import EVENTS, FULL, PLACED, State, gather_before, reset
 
 SPT, MWKR, ECT, FIFO, EDD, ATC, ATCS = 0, 1, 2, 3, 4, 5, 6
 
@@ -56,6 +56,8 @@ class Waiting(NamedTuple):
     """Per cell."""
     missing: Ints
     """Per operation: predecessors that are not done."""
+    known: Ints
+    """How many operations were placed when it was last asked what it would get."""
     heap: Ints
     stack: Ints
     blocked: Ints
@@ -118,6 +120,9 @@ def _unlist(w: Waiting, i: int) -> None:
 @compiled
 def _refresh(p: ProblemArrays, s: State, w: Waiting, i: int) -> None:
     """Find out anew what an operation would get, and list it with that cell."""
+    if w.known[i] == s.flags[PLACED]:
+        return
+    w.known[i] = s.flags[PLACED]
     count = gather_before(p, s, i)
     ready = p.job[p.op[i, JOB], RELEASE]
     for k in range(count):
@@ -280,6 +285,7 @@ def dispatch(
     place_frozen(p, s)
     w.first[:] = -1
     w.cell[:] = -1
+    w.known[:] = -1
     n = p.op.shape[0] - 1
     size, blocked = 0, 0
     for i in range(n):

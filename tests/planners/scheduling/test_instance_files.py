@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from planners.scheduling import InstanceError, read_fjsp, read_jsp
+from planners.scheduling import (
+    InstanceError,
+    ObjectiveWeights,
+    read_fjsp,
+    read_jsp,
+    read_sdst,
+    solve,
+    verify,
+)
 
 DATA = Path(__file__).parents[2] / "data" / "scheduling"
 
@@ -86,3 +94,36 @@ def test_an_error_names_the_file(tmp_path):
 def test_a_duration_beyond_the_end_of_time_is_refused_with_its_place():
     with pytest.raises(InstanceError, match="line 2, column 7"):
         read_fjsp("1 1\n1 1 0 999999999999999\n")
+
+
+def test_sdst_counts():
+    problem = read_sdst(DATA / "Fattahi_setup_03.fjs")
+    assert (len(problem.jobs), len(problem.cells)) == (3, 2)
+    assert [len(cell.setups) for cell in problem.cells] == [6, 6]
+    assert problem.cells[0].setups[0] == (15, 7, 9, 1000000, 8, 7)
+    way = problem.jobs[1].operations[1].alternatives[0]
+    assert (way.cell, way.duration_ms, way.family) == (1, 73, 3)
+
+
+def test_sdst_is_solved_to_its_optimum():
+    """541 is what the literature of these files gives; the proof is ours."""
+    problem = read_sdst(DATA / "Fattahi_setup_10.fjs")
+    schedule = solve(problem, time_limit_s=60, weights=ObjectiveWeights(left_shift=False))
+    assert verify(problem, schedule) == []
+    assert (schedule.objective.makespan_ms, schedule.status) == (541, "optimal")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "what"),
+    [
+        ("1 1\n1 1 1 5\n", 2, 8, "the file ends after 0 of 1 times 1 lines of setups"),
+        ("1 1\n1 1 1 5\nx\n", 3, 1, "must be a whole number"),
+        ("1 1\n1 1 1 5\n0 0\n", 3, 3, "unexpected '0' after 1 setup times"),
+        ("1 1\n1 1 1 5\n0\n0\n", 4, 1, "unexpected line"),
+        ("2 1\n1 1 1 5\n", 2, 8, "the file ends after 1 of 2 jobs"),
+    ],
+)
+def test_a_malformed_sdst_file_is_refused_with_its_place(text, line, column, what):
+    with pytest.raises(InstanceError, match=what) as raised:
+        read_sdst(text)
+    assert (raised.value.line, raised.value.column) == (line, column)

@@ -136,7 +136,7 @@ def test_a_cancel_returns_the_best_plan_so_far_at_once():
     cancelled_at: list[float] = []
 
     def first_news(progress):
-        if progress.engine == "cp-sat":
+        if not progress.engine.startswith("dispatch") and not cancelled_at:
             cancelled_at.append(time.monotonic())
             asked.set()
 
@@ -168,7 +168,7 @@ def test_progress_only_gets_better_and_bounds_hold():
 
 def test_an_error_in_a_listener_reaches_the_caller():
     def fail(progress):
-        if progress.engine == "cp-sat":
+        if not progress.engine.startswith("dispatch"):
             raise RuntimeError("listener")
 
     with pytest.raises(RuntimeError, match="listener"):

@@ -1,7 +1,4 @@
-"""CP-SAT search: improves a plan until proof, deadline, loss of patience or a request to stop.
-
-Importing this module imports OR-Tools, which takes most of a second; `solve` does so on demand.
-"""
+"""CP-SAT search: improves a plan until proof, deadline, loss of patience or a request to stop."""
 
 from __future__ import annotations
 
@@ -14,11 +11,17 @@ from typing import Literal
 from ortools.sat.python import cp_model
 
 from planners.scheduling.bounds import Bounds
-from planners.scheduling.cpsat_model import JobShopModel
+from planners.scheduling.cpsat.model import PlantModel
+from planners.scheduling.dispatch import follow
+from planners.scheduling.errors import InfeasibleProblem
 from planners.scheduling.problem import SchedulingProblem
 from planners.scheduling.schedule import ObjectiveWeights, Schedule
 from planners.scheduling.tidy import tidied, units_in_order
+from planners.scheduling.verify import verify
 
+MAX_OPERATIONS = 1500
+"""Above this the model takes longer to build than it could ever pay back."""
+PROOF_TOLERANCE = 1e-9
 WATCH_S = 0.02
 """How often the deadline, the patience and the request to stop are looked at."""
 
@@ -54,7 +57,7 @@ class _Improvements(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]  #
 
     def __init__(
         self,
-        shop: JobShopModel,
+        shop: PlantModel,
         weights: ObjectiveWeights,
         incumbent: Schedule | None,
         tell: Callable[[Schedule, float], None],
@@ -67,9 +70,22 @@ class _Improvements(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]  #
         self.last_improvement = time.monotonic()
         self.error: BaseException | None = None
 
+    def _plan(self) -> Schedule | None:
+        """The plan of the present solution; repaired if the model is wider than the problem."""
+        problem, weights = self.shop.problem, self.weights
+        plan = tidied(problem, self.shop.read(self), weights, "cp-sat")
+        if self.shop.variables.exact or not verify(problem, plan):
+            return plan
+        try:
+            return tidied(problem, follow(problem, plan), weights, "cp-sat")
+        except InfeasibleProblem:
+            return None
+
     def on_solution_callback(self) -> None:
         try:
-            plan = tidied(self.shop.problem, self.shop.read(self), self.weights, "cp-sat")
+            plan = self._plan()
+            if plan is None:
+                return
             if self.best is None or plan.objective.rank < self.best.objective.rank:
                 if self.best is None or plan.objective.value < self.best.objective.value:
                     self.last_improvement = time.monotonic()
@@ -88,10 +104,12 @@ def improve(
     settings: SearchSettings,
 ) -> SearchResult:
     """Search for a plan that is better than the incumbent."""
-    shop = JobShopModel(problem, known, weights)
+    floor = known.value(problem, weights)
+    if sum(len(job.operations) for job in problem.jobs) > MAX_OPERATIONS:
+        return SearchResult(incumbent, floor, "none")
+    shop = PlantModel(problem, known, weights)
     if incumbent is not None:
         shop.hint(units_in_order(problem, incumbent.assignments))
-    floor = known.value(problem, weights)
     improvements = _Improvements(shop, weights, incumbent, settings.on_improvement)
     solver = _solver(settings)
     status = _run(solver, shop, improvements, settings)
@@ -103,11 +121,12 @@ def improve(
     if best is None:
         return SearchResult(None, floor, "none")
     bound = floor
-    if status in (cp_model.OPTIMAL, cp_model.FEASIBLE) and shop.exact:
+    if status in (cp_model.OPTIMAL, cp_model.FEASIBLE, cp_model.UNKNOWN):
         bound = max(floor, solver.best_objective_bound / shop.scale)
     bound = min(bound, best.objective.value)
+    closed = bound >= best.objective.value * (1 - PROOF_TOLERANCE)
     proof: Literal["optimal", "none"] = (
-        "optimal" if status == cp_model.OPTIMAL and shop.exact else "none"
+        "optimal" if closed or (status == cp_model.OPTIMAL and shop.exact) else "none"
     )
     return SearchResult(best, bound, proof)
 
@@ -125,7 +144,7 @@ def _solver(settings: SearchSettings) -> cp_model.CpSolver:
 
 def _run(
     solver: cp_model.CpSolver,
-    shop: JobShopModel,
+    shop: PlantModel,
     improvements: _Improvements,
     settings: SearchSettings,
 ) -> int:

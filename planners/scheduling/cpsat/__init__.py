@@ -1,0 +1,9 @@
+"""CP-SAT: the full model, for bounds, proofs and what local search leaves.
+
+Importing this package imports OR-Tools, which takes most of a second; `solve` does so on demand.
+"""
+
+from planners.scheduling.cpsat.conflicts import conflicts_of
+from planners.scheduling.cpsat.search import SearchResult, SearchSettings, improve
+
+__all__ = ["SearchResult", "SearchSettings", "conflicts_of", "improve"]
