@@ -111,7 +111,7 @@ class Horizon:
         return int(words[0])
 
     def stop(self) -> None:
-        """Void every order so far: the one that runs stops on its path, one not begun never will."""
+        """Void every order so far: one that runs stops on its path, one not begun never does."""
         self._words[1] = self._words[0]
 
     def measured(self) -> Measured | None:
