@@ -38,8 +38,10 @@ class Tuning:
     Attributes:
         patience: Steps without gain before a restart; 0: 50 per operation, 5,000 to 30,000.
         tenure: Steps for which two operations keep their new order, at least.
-        tenure_moved: Steps for which an operation may not return to a cell, at least.
-        tenure_stay: Steps for which an operation may not change its cell again, at least.
+        tenure_moved: Steps for which an operation may not return to a cell, at least; None:
+            by size.
+        tenure_stay: Steps for which an operation may not change its cell again, at least;
+            None: by size.
         sample: Critical operations looked at in a step; 0: all; None: learnt (sampling.py).
         candidates: Candidates valued exactly in a step (weighted objective only); 0: by size.
         elite: Plans that are kept for restarts.
@@ -51,8 +53,8 @@ class Tuning:
 
     patience: int = 0
     tenure: int = 9
-    tenure_moved: int = 15
-    tenure_stay: int = 6
+    tenure_moved: int | None = None
+    tenure_stay: int | None = None
     sample: int | None = None
     candidates: int = 0
     elite: int = 8
@@ -72,6 +74,12 @@ def _candidates(given: Given) -> int:
     n = len(given.alt_ptr) - 1
     return max(5, min(MOST_CANDIDATES, n // 30))
 
+
+SMALL = 100
+"""Below this number of operations, long tenures leave too few moves (36: 937 instead of 934)."""
+
+SHORT_TENURES = (8, 2)
+LONG_TENURES = (15, 6)
 
 THRIFTS = (0, 1, 2, 4, 8, 16, 32)
 """Which of them makes the best plan depends on how much the cells differ in speed."""
@@ -103,8 +111,9 @@ class Worker:
         self._restarts = 0
         numbers = self._state.numbers
         numbers[TENURE] = tuning.tenure
-        numbers[TENURE_MOVED] = tuning.tenure_moved
-        numbers[TENURE_STAY] = tuning.tenure_stay
+        moved, stay = SHORT_TENURES if n < SMALL else LONG_TENURES
+        numbers[TENURE_MOVED] = moved if tuning.tenure_moved is None else tuning.tenure_moved
+        numbers[TENURE_STAY] = stay if tuning.tenure_stay is None else tuning.tenure_stay
         self._sampling = Sampling(n)
         numbers[SAMPLE] = self._sampling.first() if tuning.sample is None else tuning.sample
         numbers[CANDIDATES] = min(tuning.candidates or _candidates(given), MOST_CANDIDATES)
