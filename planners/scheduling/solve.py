@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+
+import numpy as np
 
 from planners.scheduling.bounds import Bounds, bounds
 from planners.scheduling.dispatch import best_of, follow
 from planners.scheduling.errors import Conflict, InfeasibleProblem, NoPlanFoundError
 from planners.scheduling.problem import SchedulingProblem
-from planners.scheduling.schedule import Objective, ObjectiveWeights, Schedule
+from planners.scheduling.schedule import Objective, ObjectiveWeights, Schedule, evaluate
 from planners.scheduling.tidy import tidied
 from planners.scheduling.verify import verify
 
@@ -30,6 +31,8 @@ SMALL_SEARCH_S = 0.8
 """Search time at that size; it falls with the square of the size."""
 DETERMINISTIC_SHARE = 0.1
 """CP-SAT's deterministic seconds per unit of effort: about ten times as many pass on the clock."""
+STEPS_PER_EFFORT = 20_000
+"""Steps of each thread of the tabu search per unit of effort."""
 MARGIN_S = 0.1
 """CP-SAT may take as long to stop once it is told to."""
 MIN_SEARCH_S = 0.05
@@ -73,13 +76,6 @@ class Task:
     on_improvement: Callable[[Schedule], None]
 
 
-class Search(Protocol):
-    """A local search: from a plan to that plan or a better one."""
-
-    def __call__(self, task: Task, incumbent: Schedule) -> Schedule:
-        """Search as the task says."""
-
-
 def search_orders(task: Task, incumbent: Schedule) -> Schedule:
     """Local search on decoded orders (`order_search`): any problem."""
     from planners.scheduling.order_search import OrderSearch, SearchLimits, usual_trials
@@ -97,14 +93,58 @@ def search_orders(task: Task, incumbent: Schedule) -> Schedule:
     return search.run(limits, task.on_improvement)
 
 
-def search_for(problem: SchedulingProblem) -> Search:
-    """The local search that suits a problem.
+def search_graph(task: Task, incumbent: Schedule) -> Schedule:
+    """Tabu search on the disjunctive graph (`tabu`): problems in which nothing couples cells.
 
-    A problem whose cells nothing couples is a disjunctive graph (`is_graph_problem`), which a
-    kernel that works on critical paths searches far faster than one that decodes.
+    Raises:
+        UnsupportedByGraph: The graph cannot express the problem.
     """
-    del problem  # every problem is searched by orders until there is such a kernel
-    return search_orders
+    from planners.scheduling import tabu
+
+    problem = task.problem
+    graph = tabu.from_problem(problem, task.weights)
+
+    def schedule_of(plan: tabu.GraphPlan) -> Schedule:
+        assignments = tabu.to_assignments(problem, plan)
+        objective = evaluate(problem, assignments, task.weights)
+        return Schedule(assignments, "feasible", "tabu", objective)
+
+    def out_of_time() -> bool:
+        return task.should_stop() or time.monotonic() >= task.deadline
+
+    by_key = {(a.job, a.operation): a for a in incumbent.assignments}
+    in_place = [by_key[key] for key in problem.operation_keys()]
+    start = tabu.plan_from(
+        graph, np.array([a.cell for a in in_place]), np.array([a.start_ms for a in in_place])
+    )
+    steps = None if task.effort is None else round(STEPS_PER_EFFORT * task.effort)
+    found = tabu.search(
+        graph,
+        start,
+        deadline=task.deadline if steps is None else None,
+        iterations=steps,
+        seed=task.seed,
+        workers=task.workers,
+        target=task.floor,
+        should_stop=out_of_time,
+        on_improvement=lambda plan: task.on_improvement(schedule_of(plan)),
+    )
+    better = schedule_of(found.plan)
+    return better if better.objective.rank < incumbent.objective.rank else incumbent
+
+
+def search(task: Task, incumbent: Schedule) -> Schedule:
+    """The local search that suits the problem.
+
+    A problem whose cells nothing couples is a disjunctive graph, which a kernel that works on
+    critical paths searches far faster than one that decodes.
+    """
+    from planners.scheduling.tabu import UnsupportedByGraph
+
+    try:
+        return search_graph(task, incumbent)
+    except UnsupportedByGraph:
+        return search_orders(task, incumbent)
 
 
 def solve(
@@ -249,7 +289,7 @@ def _searched(
     if effort is not None:
         until = deadline
     task = Task(problem, weights, until, effort, workers, seed, floor, stop, tell)
-    better = search_for(problem)(task, plan)
+    better = search(task, plan)
     if better is plan:
         return plan
     tidy = tidied(problem, better.assignments, weights, better.engine)

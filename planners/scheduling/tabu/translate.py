@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 
 from planners.scheduling.problem import Assignment, SchedulingProblem
@@ -28,10 +31,11 @@ def from_problem(
     """The problem as a disjunctive graph; operations in the order of `operation_keys`.
 
     Raises:
-        UnsupportedByGraph: A cell closes after it has opened, or work is frozen behind a gap
-            that a plan would have to use.
+        UnsupportedByGraph: A cell closes after it has opened, work is frozen behind a gap that a
+            plan would have to use, or cells are coupled by more than jobs and transport.
     """
     weights = weights or ObjectiveWeights()
+    _check_uncoupled(problem, weights)
     keys = list(problem.operation_keys())
     index = {key: v for v, key in enumerate(keys)}
     alt_ptr, pred_ptr = [0], [0]
@@ -67,8 +71,76 @@ def from_problem(
         fixed_cell=fixed[0],
         fixed_start=fixed[1],
         fixed_duration=fixed[2],
-        terms=Terms(weights.makespan, weights.tardiness if dated else 0.0),
+        transport=np.array(problem.transport_ms, dtype=np.int64),
+        **_setups(problem),
+        **_published(problem, index),
+        terms=Terms(
+            weights.makespan,
+            weights.tardiness if dated else 0.0,
+            weights.setup,
+            weights.moved if problem.published else 0.0,
+            weights.shifted if problem.published else 0.0,
+        ),
     )
+
+
+def _check_uncoupled(problem: SchedulingProblem, weights: ObjectiveWeights) -> None:
+    calendars = tuple(replace(cell, unavailable=()) for cell in problem.cells)
+    if not replace(problem, cells=calendars, frozen=(), published=()).is_graph_problem:
+        raise UnsupportedByGraph(
+            "coupling",
+            "people, shared resources, buffers, power or optional work couple the cells; "
+            "the disjunctive graph knows none of them",
+        )
+    if problem.published and weights.resequenced:
+        raise UnsupportedByGraph(
+            "resequenced", "the graph search cannot weigh how many neighbours changed places"
+        )
+
+
+def _setups(problem: SchedulingProblem) -> dict[str, np.typing.NDArray[np.int64]]:
+    """Families of the operations and the cells' setup matrices, padded to one size."""
+    size = max((len(cell.setups) for cell in problem.cells), default=0)
+    if size == 0:
+        return {}
+    family: list[int] = []
+    for j, o in problem.operation_keys():
+        families = {way.family for way in problem.jobs[j].operations[o].alternatives}
+        if len(families) > 1:
+            raise UnsupportedByGraph(
+                "family",
+                f"operation {problem.jobs[j].operations[o].name!r} has other setup families on "
+                f"other cells; in the graph an operation has one",
+                job=problem.jobs[j].name,
+            )
+        family.extend(families)
+    setup = np.zeros((len(problem.cells), size, size), dtype=np.int64)
+    first = np.zeros((len(problem.cells), size), dtype=np.int64)
+    for c, cell in enumerate(problem.cells):
+        count = len(cell.setups)
+        if count:
+            setup[c, :count, :count] = cell.setups
+            if cell.initial_family is not None:
+                first[c, :count] = cell.setups[cell.initial_family]
+    return {
+        "family": np.array(family),
+        "setup": setup,
+        "setup_row": np.arange(len(problem.cells)),
+        "first_setup": first,
+    }
+
+
+def _published(
+    problem: SchedulingProblem, index: Mapping[tuple[int, int], int]
+) -> dict[str, np.typing.NDArray[np.int64]]:
+    if not problem.published:
+        return {}
+    cell = np.full(len(index), UNPUBLISHED, dtype=np.int64)
+    start = np.zeros(len(index), dtype=np.int64)
+    for a in problem.published:
+        cell[index[(a.job, a.operation)]] = a.cell
+        start[index[(a.job, a.operation)]] = a.start_ms
+    return {"published_cell": cell, "published_start": start}
 
 
 def _opens(problem: SchedulingProblem, cell: int) -> int:
