@@ -163,7 +163,7 @@ def _header(source: str | Path) -> tuple[list[_Line], int, int]:
     if isinstance(source, str) and "\n" in source:
         name, text = "text", source
     else:
-        name, text = str(source), Path(source).read_text(encoding="utf-8", errors="replace")
+        name, text = str(source), Path(source).read_text(encoding="utf-8-sig", errors="replace")
     lines = [
         _Line(name, number, content)
         for number, content in enumerate(text.splitlines(), start=1)
