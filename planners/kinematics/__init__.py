@@ -10,7 +10,7 @@ from planners.kinematics.errors import (
     KinematicsError,
     UnreachablePoseError,
 )
-from planners.kinematics.payload import Payload
+from planners.kinematics.payload import Payload, Tool
 from planners.kinematics.robot import Robot
 from planners.kinematics.shapes import (
     Body,
@@ -46,6 +46,7 @@ __all__ = [
     "Payload",
     "Robot",
     "Sphere",
+    "Tool",
     "TorqueLoad",
     "UnreachablePoseError",
     "expand_xacro",

@@ -127,11 +127,10 @@ def _model(robot: Robot, payload: Payload | None) -> tuple[Any, Any]:
     model = pinocchio_model(robot.description)
     tool_in_link = robot.description.transform_last_tool0 @ robot.transform_flange_tool
     placement = pinocchio.SE3(tool_in_link)
-    tool = pinocchio.Inertia(robot.tool_mass_kg, np.zeros(3), np.zeros((3, 3)))
-    model.appendBodyToJoint(robot.dof, tool, placement)
-    if payload is not None:
-        load = pinocchio.Inertia(payload.mass_kg, payload.centre_m, payload.inertia_kg_m2)
-        model.appendBodyToJoint(robot.dof, load, placement)
+    for load in (robot.tool_load, payload):
+        if load is not None:
+            body = pinocchio.Inertia(load.mass_kg, load.centre_m, load.inertia_kg_m2)
+            model.appendBodyToJoint(robot.dof, body, placement)
     down_world = np.array([0.0, 0.0, -GRAVITY_M_S2])
     model.gravity.linear = robot.transform_world_base[:3, :3].T @ down_world
     return model, model.createData()

@@ -1,4 +1,4 @@
-"""What the tool carries: a mass that loads the joints."""
+"""What hangs on the flange: the tool with its centre point, and what it carries."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from planners.arrays import Array
+from planners.kinematics.shapes import checked_transform
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,3 +38,20 @@ class Payload:
         inertia.setflags(write=False)
         object.__setattr__(self, "centre_m", centre)
         object.__setattr__(self, "inertia_kg_m2", inertia)
+
+
+@dataclass(frozen=True, eq=False)
+class Tool:
+    """What is bolted to the flange.
+
+    Attributes:
+        transform_flange_tool: (4, 4) the tool centre point in the flange's frame.
+        load: its mass, in the frame of the tool centre point.
+    """
+
+    transform_flange_tool: Array = field(default_factory=lambda: np.eye(4))
+    load: Payload = field(default_factory=lambda: Payload(0.0))
+
+    def __post_init__(self) -> None:
+        tool = checked_transform(self.transform_flange_tool, "transform_flange_tool")
+        object.__setattr__(self, "transform_flange_tool", tool)

@@ -20,6 +20,7 @@ from planners.kinematics.arm_description import ArmDescription, read_arm
 from planners.kinematics.arm_model import ArmModel, arm_model
 from planners.kinematics.errors import UnreachablePoseError
 from planners.kinematics.layout import BRANCHES
+from planners.kinematics.payload import Payload, Tool
 from planners.kinematics.shapes import checked_transform
 from planners.kinematics.solutions import BRANCH_LABELS, LIMIT_SLACK_RAD, InverseSolutions
 
@@ -39,7 +40,7 @@ class Robot:
         lower, upper: (6,) position limits, rad.
         velocity: (6,) rad/s. acceleration: (6,) rad/s^2. jerk: (6,) rad/s^3. effort: (6,) N m.
         transform_flange_tool: (4, 4) the tool centre point in `tool0` (flange, z outwards).
-        tool_mass_kg: mass of the tool, acting at the tool centre point (joint torques).
+        tool_load: mass of the tool, in the frame of its centre point (joint torques).
         transform_world_base: (4, 4) where the arm stands; gives gravity its direction.
         description: the arm as its URDF tells it.
         model: its joints as a chain, and the closed form that fits it.
@@ -54,7 +55,7 @@ class Robot:
     jerk: Array
     effort: Array
     transform_flange_tool: Array
-    tool_mass_kg: float
+    tool_load: Payload
     transform_world_base: Array
     description: ArmDescription
     model: ArmModel = field(repr=False)
@@ -66,6 +67,7 @@ class Robot:
         cls,
         path: str | Path,
         *,
+        tool: Tool | None = None,
         transform_flange_tool: Array | None = None,
         tool_mass_kg: float = 0.0,
         transform_world_base: Array | None = None,
@@ -76,6 +78,7 @@ class Robot:
 
         Args:
             path: the file; what is needed in it is in docs/motion.md.
+            tool: what is bolted to the flange; or, for short, the next two:
             transform_flange_tool: (4, 4) the tool centre point in the flange's frame.
             tool_mass_kg: mass of the tool, acting at the tool centre point.
             transform_world_base: (4, 4) where the arm stands.
@@ -84,30 +87,36 @@ class Robot:
 
         Raises:
             ArmDescriptionError: the file is no arm of six or seven revolute joints.
-            ValueError: a transform is not rigid, or the tool's mass is negative.
+            ValueError: a transform is not rigid, a mass is negative, or the tool is given twice.
         """
         arm = read_arm(path, prefix, tip)
-        if not 0.0 <= tool_mass_kg < np.inf:
-            raise ValueError(f"tool_mass_kg must not be negative: {tool_mass_kg}")
+        if tool is None:
+            here = np.eye(4) if transform_flange_tool is None else transform_flange_tool
+            tool = Tool(here, Payload(tool_mass_kg))
+        elif transform_flange_tool is not None or tool_mass_kg != 0.0:
+            raise ValueError("give tool, or transform_flange_tool and tool_mass_kg, not both")
         limits = {
             key: _frozen([getattr(joint, key) for joint in arm.joints])
             for key in ("lower", "upper", "velocity", "acceleration", "jerk", "effort")
         }
-        tool = np.eye(4) if transform_flange_tool is None else transform_flange_tool
         base = np.eye(4) if transform_world_base is None else transform_world_base
-        tool = checked_transform(tool, "transform_flange_tool")
         return cls(
             name=arm.name,
             joint_names=tuple(joint.name for joint in arm.joints),
             **limits,
-            transform_flange_tool=tool,
-            tool_mass_kg=tool_mass_kg,
+            transform_flange_tool=tool.transform_flange_tool,
+            tool_load=tool.load,
             transform_world_base=checked_transform(base, "transform_world_base"),
             description=arm,
-            model=arm_model(arm, tool),
+            model=arm_model(arm, tool.transform_flange_tool),
             _limits=np.stack([limits["lower"], limits["upper"]]),
             _zero=np.zeros((1, len(arm.joints))),
         )
+
+    @property
+    def tool_mass_kg(self) -> float:
+        """Mass of the tool."""
+        return self.tool_load.mass_kg
 
     @property
     def dof(self) -> int:

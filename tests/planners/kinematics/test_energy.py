@@ -7,6 +7,7 @@ import pytest
 from planners.kinematics import (
     Payload,
     Robot,
+    Tool,
     expand_xacro,
     joint_torques,
     motion_energy,
@@ -106,6 +107,19 @@ def test_a_payload_loads_the_joints_as_in_mujoco():
         data.qpos[:], data.qvel[:], data.qacc[:] = q[k], v[k], a[k]
         mujoco.mj_inverse(model, data)
         np.testing.assert_allclose(ours[k], data.qfrc_inverse, atol=1e-6)
+
+
+def test_a_tool_loads_the_joints_as_a_payload_at_its_centre_does():
+    path, place = URDF / "ur10e.urdf.xacro", at(0.0, 0.05, 0.1)
+    load = Payload(2.0, np.array([0.0, 0.01, -0.04]), np.diag([0.01, 0.02, 0.01]))
+    with_tool = Robot.from_urdf(path, tool=Tool(place, load))
+    bare = Robot.from_urdf(path, transform_flange_tool=place)
+    np.testing.assert_allclose(with_tool.forward(Q), bare.forward(Q))
+    states = [np.random.default_rng(k).uniform(-2.0, 2.0, (5, 6)) for k in range(3)]
+    carried = joint_torques(bare, *states, payload=load)
+    np.testing.assert_allclose(joint_torques(with_tool, *states), carried, atol=1e-9)
+    with pytest.raises(ValueError, match="not both"):
+        Robot.from_urdf(path, tool=Tool(place, load), tool_mass_kg=1.0)
 
 
 def test_the_worst_torque_is_named():

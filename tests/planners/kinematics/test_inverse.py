@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.kinematics_arms import SEVEN_AXES, SIX_AXES, calibrated, nominal
 from benchmarks.kinematics_poses import anywhere, near_singular
-from planners.kinematics import Robot, UnreachablePoseError
+from planners.kinematics import Robot, UnreachablePoseError, expand_xacro
 from tests.planners.arms import URDF, at
 from tests.planners.kinematics.brute_force import SAME_RAD, BruteForce
 from tests.planners.kinematics.test_inverse_oracles import all_known
@@ -209,6 +209,33 @@ def test_seven_axes_swing_the_elbow_without_moving_the_tool():
         q = new
     with pytest.raises(ValueError, match="elbow is not free"):
         nominal("ur10e").elbow_angle(np.zeros(6))
+
+
+def test_an_arm_of_no_family_is_solved_numerically_and_says_so(tmp_path):
+    """Axis 6 passes axis 5, and that passes axis 4: no closed form."""
+    urdf = expand_xacro(URDF / "kuka_kr6_r900.urdf.xacro")
+    for straight, offset in (("0.080 0 0", "0.080 0.03 0.06"), ("0.420 0 0", "0.420 0.05 0.08")):
+        assert urdf.count(f'<origin xyz="{straight}"/>') == 1
+        urdf = urdf.replace(f'<origin xyz="{straight}"/>', f'<origin xyz="{offset}"/>')
+    path = tmp_path / "arm.urdf"
+    path.write_text(urdf)
+    robot = Robot.from_urdf(path)
+    assert robot.solver.startswith("numeric")
+    q = anywhere(robot, 300)
+    poses = robot.forward(q)
+    found = robot.inverse(poses)
+    assert found.within_limits.any(axis=1).all()
+    assert max(worst_errors(robot, poses, found.q, found.valid)) < TOLERANCE
+    brute = BruteForce(robot)
+    known = [
+        all_known(one.q[one.valid], np.array([s]), SAME_RAD)
+        for pose in poses[:10]
+        for one in [robot.inverse(pose)]
+        for s in brute.solutions(pose)
+    ]
+    assert np.mean(known) > 0.9
+    for row, pose in zip(q[:50], poses[:50], strict=True):
+        np.testing.assert_allclose(robot.inverse_nearest(pose, row), row, atol=1e-6)
 
 
 def test_out_of_reach_in_a_batch_is_only_not_valid():
