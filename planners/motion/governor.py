@@ -408,11 +408,3 @@ class Governor:
         weights[:, 1, 4] = change
         np.matmul(weights, rows, out=found)
         return bool(found.max() <= 1.0 + _ROUNDING - _BETWEEN * abs(u))
-
-
-def joined(old: Track, at_s: float, new: Track) -> Track:
-    """The old track up to `at_s`, then the new one: made outside the loop, spliced inside it."""
-    k = max(int(np.searchsorted(old.times, at_s - 1e-12)), 1)
-    times = np.concatenate([old.times[:k], at_s + new.times])
-    coefficients = np.concatenate([old.coefficients[:k], new.coefficients])
-    return Track(times, coefficients, new.limits, cycle_s=new.cycle_s)

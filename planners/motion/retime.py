@@ -20,8 +20,10 @@ ACCURACY: Final = 0.005
 """The duration is within this share of the best for the points that are given."""
 
 _SPEED_MARGIN: Final = 0.999
+"""Share of the speed and torque limits that is used: quintics differ a little from the spline."""
+
 _MARGIN: Final = 0.99
-"""Share of the limits that is used: the governor needs a little room to begin to slow down."""
+"""Share of acceleration and jerk: the governor needs a little room to begin to slow down."""
 
 _MOVING_TORQUE: Final = 1.02
 """Torques of the motion count this much: between points they change with the arm's pose."""

@@ -143,6 +143,14 @@ class Track:
         return high, low
 
 
+def joined(old: Track, at_s: float, new: Track) -> Track:
+    """The old track up to `at_s`, then the new one: made outside the loop, spliced inside it."""
+    k = max(int(np.searchsorted(old.times, at_s - 1e-12)), 1)
+    times = np.concatenate([old.times[:k], at_s + new.times])
+    coefficients = np.concatenate([old.coefficients[:k], new.coefficients])
+    return Track(times, coefficients, new.limits, cycle_s=new.cycle_s)
+
+
 def _decay(high: list[Array], low: list[Array], jerk: Array) -> Array:
     """Per cell the 3 q'' / q' of the joint that uses most of its jerk, 1/s; 0 where it brakes.
 

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planners.motion import Trajectory
-from planners.motion.governor import Governor, SpliceError, joined
+from planners.motion.governor import Governor, SpliceError
 from planners.motion.speed_requests import SpeedRequests
 from planners.motion.straight import straight_trajectory
-from planners.motion.track import JointLimits, Track
+from planners.motion.track import JointLimits, Track, joined
 from tests.planners.arms import HOME, arm
 from tests.planners.motion.programs import sampled
 from tests.planners.motion.stops import DT_S, deviation, run, shares, some_trajectory
