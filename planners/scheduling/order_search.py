@@ -26,7 +26,7 @@ from planners.scheduling.schedule import ObjectiveWeights, Schedule, evaluate
 
 WARM_UP_TRIALS = 60
 """Trials, all of them accepted when better, that tell how much a change usually costs."""
-HOT, COLD = 0.5, 0.002
+HOT, COLD = 0.1, 0.001
 """First and last temperature in units of the usual (geometric mean) cost of a change."""
 ROUND_S = 0.05
 ROUNDS = 100
