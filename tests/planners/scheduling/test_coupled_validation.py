@@ -18,7 +18,6 @@ from planners.scheduling import (
     SchedulingProblem,
     Skill,
     Tariff,
-    warm_up,
 )
 
 MILL = Operation("mill", (Alternative(0, 10),))
@@ -124,7 +123,3 @@ def test_the_cells_of_a_plain_job_shop_are_not_coupled():
     assert plain.is_graph_problem
     limited = (Cell("left", output_buffer=0), Cell("right"))
     assert not SchedulingProblem(limited, plain.jobs, buffers=(Buffer("b", 1),)).is_graph_problem
-
-
-def test_everything_can_be_compiled_ahead():
-    warm_up()
