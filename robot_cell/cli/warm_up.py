@@ -37,6 +37,7 @@ def warm_up(
 
     models = [load_plant(path) for path in plants or []]
     workers = os.cpu_count() or 1
+    out().print(f"compiling {', '.join(COMPILED)}: a minute or two, once")
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         for ended in as_completed([pool.submit(_compile, package) for package in COMPILED]):
             package, took_s = ended.result()
