@@ -5,7 +5,7 @@
 
 ``DIR`` has an ``index.csv`` with columns ``instance,kind,file,ub`` (and what else it likes). Each
 plan is checked by `verify`. ``cp-sat`` is CP-SAT alone from the best dispatched plan; ``pyjobshop``
-needs ``pip install pyjobshop``. Writes ``benchmarks/results/public_instances.json`` after each file.
+needs ``pip install pyjobshop``. Writes ``benchmarks/results/public_instances.json``.
 """
 
 from __future__ import annotations

@@ -17,6 +17,9 @@ class Benchmark(str, Enum):
     first_run = "first-run"
     scheduling = "scheduling"
     motion = "motion"
+    kinematics = "kinematics"
+    coupled = "coupled"
+    public_instances = "public-instances"
 
 
 class BenchmarkMissingError(RobotCellError):
