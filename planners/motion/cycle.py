@@ -27,7 +27,7 @@ WAY_BACK: Final = "way back to the start"
 """Label of the motion that closes a cycle whose last move does not end at the start."""
 
 _ROUTES: Final = 12
-_EFFORTS: Final = (60, MOST_NODES)
+_EFFORTS: Final = (60, 300, MOST_NODES)
 """Positions tried in a search for a way around: another branch is often free, and soon found."""
 
 Plan: TypeAlias = Trajectory | Chain | None
