@@ -7,7 +7,7 @@ made is struck out of the graph and the shortest path is sought again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -19,6 +19,7 @@ from planners.motion.branches import Edge, Key, Leg, cheapest_route
 from planners.motion.errors import MotionError, PlanningError
 from planners.motion.items import Attach, Detach, Dwell, Item, JointTarget, Move
 from planners.motion.planned import Chain, planned_alone, planned_chain
+from planners.motion.search import MOST_NODES
 from planners.motion.slow_spots import SlowSpot, slow_spots
 from planners.motion.trajectory import Trajectory
 
@@ -26,6 +27,8 @@ WAY_BACK: Final = "way back to the start"
 """Label of the motion that closes a cycle whose last move does not end at the start."""
 
 _ROUTES: Final = 12
+_EFFORTS: Final = (60, 300, MOST_NODES)
+"""Positions tried in a search for a way around: another branch is often free, and soon found."""
 
 Plan: TypeAlias = Trajectory | Chain | None
 
@@ -90,8 +93,48 @@ def plan_cycle(
         legs.append(Leg(len(items), Move("ptp", start, label=WAY_BACK), legs[-1].attached_after))
     planned: dict[tuple[Key, ...], Plan] = {}
     failures: dict[Key, MotionError] = {}
+    for nodes in _EFFORTS:
+        try:
+            found = _planned_route(robot, scene, legs, start.q, planned, failures, seed, nodes)
+        except PlanningError:
+            # Nowhere to go without the motions struck out: search longer for a way around those.
+            if nodes == _EFFORTS[-1] or not _unsought(failures):
+                raise
+            found = None
+        if found is not None:
+            return _cycle(robot, items, legs, *found, planned)
+        if not _unsought(failures):
+            break
+        if nodes != _EFFORTS[-1]:
+            for key in _unsought(failures):
+                del failures[key]
+    first = min(failures)
+    leg = legs[first[0]]
+    raise PlanningError(leg.item_index, leg.move.label, failures[first])
+
+
+def _unsought(failures: Mapping[Key, MotionError]) -> list[Key]:
+    """The motions for which a longer search might find a way around."""
+    return [key for key, error in failures.items() if error.reason == "no_path"]
+
+
+def _planned_route(
+    robot: Robot,
+    scene: CollisionScene,
+    legs: Sequence[Leg],
+    q_start: Array,
+    planned: dict[tuple[Key, ...], Plan],
+    failures: dict[Key, MotionError],
+    seed: int,
+    nodes: int,
+) -> tuple[tuple[Edge, ...], list[tuple[int, ...]]] | None:
+    """The shortest route whose motions can all be planned; None after too many tries.
+
+    Raises:
+        PlanningError: no route is left.
+    """
     for _ in range(_ROUTES):
-        route = cheapest_route(robot, scene, legs, start.q, failures)
+        route = cheapest_route(robot, scene, legs, q_start, failures)
         groups = _groups(legs, route)
         failed = False
         for group in groups:
@@ -99,16 +142,14 @@ def plan_cycle(
             if key in planned:
                 continue
             try:
-                planned[key] = _plan(robot, scene, legs, route, group, planned, seed)
+                planned[key] = _plan(robot, scene, legs, route, group, planned, seed, nodes)
             except _FailedError as failure:
                 failures[failure.key] = failure.cause
                 failed = True
                 break
         if not failed:
-            return _cycle(robot, items, legs, route, groups, planned)
-    first = min(failures)
-    leg = legs[first[0]]
-    raise PlanningError(leg.item_index, leg.move.label, failures[first])
+            return route, groups
+    return None
 
 
 class _FailedError(Exception):
@@ -147,6 +188,7 @@ def _plan(
     group: tuple[int, ...],
     planned: dict[tuple[Key, ...], Plan],
     seed: int,
+    nodes: int,
 ) -> Plan:
     """One motion's trajectory, or a chain's; None where its motions are planned one by one."""
     alone: list[Trajectory] = []
@@ -155,7 +197,7 @@ def _plan(
         if key not in planned:
             try:
                 planned[key] = planned_alone(
-                    robot, scene, legs[number], route[number], seed + number
+                    robot, scene, legs[number], route[number], seed + number, nodes
                 )
             except MotionError as error:
                 raise _FailedError(key[0], error) from error

@@ -36,14 +36,14 @@ class Chain:
 
 
 def planned_alone(
-    robot: Robot, scene: CollisionScene, leg: Leg, edge: Edge, seed: int
+    robot: Robot, scene: CollisionScene, leg: Leg, edge: Edge, seed: int, nodes: int
 ) -> Trajectory:
     """The verified trajectory of one motion, from rest to rest.
 
     Raises:
         MotionError: it cannot be made.
     """
-    path = free_path(scene, leg, edge, seed)
+    path = free_path(scene, leg, edge, seed, nodes)
     move = leg.move
     if path is None:
         trajectory = straight_trajectory(robot, edge.q_start, edge.q_end, move.speed)
@@ -99,7 +99,9 @@ def planned_chain(
     return None
 
 
-def free_path(scene: CollisionScene, leg: Leg, edge: Edge, seed: int) -> JointPath | None:
+def free_path(
+    scene: CollisionScene, leg: Leg, edge: Edge, seed: int, nodes: int
+) -> JointPath | None:
     """The collision-free curve of one motion; None if it is straight in joint space.
 
     Raises:
@@ -115,7 +117,7 @@ def free_path(scene: CollisionScene, leg: Leg, edge: Edge, seed: int) -> JointPa
     if blocked is None:
         return None
     try:
-        return detour(scene, edge.q_start, edge.q_end, attached, touching, seed)
+        return detour(scene, edge.q_start, edge.q_end, attached, touching, seed, nodes)
     except MotionError as error:
         bodies = (blocked.body_a, blocked.body_b)
         raise MotionError(

@@ -22,7 +22,7 @@ from planners.motion.paths import SplinePath
 Free: TypeAlias = Callable[[Array, Array], bool]
 
 _STEP_S: Final = 0.15
-_NODES: Final = 1500
+MOST_NODES: Final = 1500
 _SHORTCUTS: Final = 60
 _GLANCE: Final = 12
 _SPACINGS_RAD: Final = (1.5, 1.0, 0.7, 0.5, 0.35, 0.25, 0.15, 0.08)
@@ -35,6 +35,7 @@ def detour(
     attached: PartShape | None,
     touching: dict[str, float],
     seed: int,
+    nodes: int = MOST_NODES,
 ) -> SplinePath:
     """A smooth collision-free path from `q_start` to `q_end`, both free.
 
@@ -54,12 +55,12 @@ def detour(
         return True
 
     rng = np.random.default_rng(seed)
-    way = _connect(scene, q_start, q_end, free, rng)
+    way = _connect(scene, q_start, q_end, free, rng, nodes)
     if way is None:
         pair, count = blocking.most_common(1)[0]
         raise MotionError(
             "no_path",
-            f"no way around found among {_NODES} positions; of {blocking.total()} tries"
+            f"no way around found among {nodes} positions; of {blocking.total()} tries"
             f" {count} were stopped by {pair[0]!r} and {pair[1]!r}",
             bodies=pair,
             q=q_start,
@@ -92,7 +93,12 @@ class _Tree:
 
 
 def _connect(
-    scene: CollisionScene, q_start: Array, q_end: Array, free: Free, rng: np.random.Generator
+    scene: CollisionScene,
+    q_start: Array,
+    q_end: Array,
+    free: Free,
+    rng: np.random.Generator,
+    nodes: int,
 ) -> list[Array] | None:
     robot = scene.robot
     # Sampling every turn of a joint that turns twice would only lead astray.
@@ -100,7 +106,7 @@ def _connect(
     high = np.minimum(robot.upper, np.maximum(q_start, q_end) + np.pi)
     here, there = _Tree(q_start), _Tree(q_end)
     forward = True
-    while len(here.parent) + len(there.parent) < _NODES:
+    while len(here.parent) + len(there.parent) < nodes:
         new = _extend(robot.velocity, here, rng.uniform(low, high), free)
         if new is not None:
             goal, met = here.q[new], None
