@@ -48,10 +48,11 @@ class PathCollision:
 
 @dataclass(frozen=True, eq=False)
 class _Checks:
-    """Pairs of a scene with their exact distances."""
+    """Pairs of a scene with their exact distances, and how far from each joint a body can be."""
 
     pairs: Pairs
     exact: ExactDistance
+    reach: Array
 
 
 class CollisionScene:
@@ -96,11 +97,10 @@ class CollisionScene:
             solid(b.name, robot.dof, b.shape, flange @ b.transform) for b in self.tool
         )
         self._world = tuple(solid(b.name, WORLD, b.shape, b.transform) for b in self.obstacles)
-        self._reach = self._joint_reach(None)
         moving = self._arm + self._tool
         self.allowed: AllowedCollisions = allowed_collisions(robot, moving, margin_m)
         self._bare = self._checks(
-            indexed(robot, moving + self._world, self._without_part(), margin_m)
+            indexed(robot, moving + self._world, self._without_part(), margin_m), None
         )
         self._with_part: dict[tuple[tuple[float, float, float], bytes], _Checks] = {}
 
@@ -184,8 +184,7 @@ class CollisionScene:
 
     def displacement(self, q: Array, attached: PartShape | None = None) -> Array:
         """How far (m) any point of arm, tool or part moves at most between neighbours: (n - 1,)."""
-        reach = self._reach if attached is None else self._joint_reach(attached)
-        moved: Array = np.abs(np.diff(q, axis=0)) @ reach
+        moved: Array = np.abs(np.diff(q, axis=0)) @ self._checked(attached, {}).reach
         return moved
 
     def _first(
@@ -225,16 +224,15 @@ class CollisionScene:
         a, b = pairs.pairs[k].tolist()
         return pairs.solids[a].body, pairs.solids[b].body
 
-    @staticmethod
-    def _checks(pairs: Pairs) -> _Checks:
-        return _Checks(pairs, ExactDistance(pairs))
+    def _checks(self, pairs: Pairs, attached: PartShape | None) -> _Checks:
+        return _Checks(pairs, ExactDistance(pairs), self._joint_reach(attached))
 
     def _checked(self, attached: PartShape | None, touching: Mapping[str, float]) -> _Checks:
         if attached is None:
             return self._bare
         key = (attached.size_m, attached.transform_tool_part.tobytes())
         if key not in self._with_part:
-            self._with_part[key] = self._checks(self._with(attached))
+            self._with_part[key] = self._checks(self._with(attached), attached)
         checks = self._with_part[key]
         if not touching:
             return checks

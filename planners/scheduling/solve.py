@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from planners.scheduling.bounds import Bounds, bounds
 from planners.scheduling.dispatch import best_of, follow
 from planners.scheduling.errors import Conflict, InfeasibleProblem, NoPlanFoundError
@@ -99,6 +97,8 @@ def search_graph(task: Task, incumbent: Schedule) -> Schedule:
     Raises:
         UnsupportedByGraph: The graph cannot express the problem.
     """
+    import numpy as np
+
     from planners.scheduling import tabu
 
     problem = task.problem
