@@ -37,6 +37,9 @@ from robot_cell.orders.status import job_views
 from robot_cell.store import open_journal
 
 _POLL_S: Final = 0.002
+_CELLS_S: Final = 5.0
+"""How long the first batch waits for cells that have not said that they are ready, wall time."""
+
 _WORKING: Final = (
     State.IDLE,
     State.STARTING,
@@ -61,13 +64,25 @@ class _Ended:
 
 @dataclass
 class _CellLink:
-    """A cell as the scheduler sees it."""
+    """A cell as the scheduler sees it.
+
+    Attributes:
+        heard: the state that it said last; a working cell may be idle before it has said so.
+        said: how often it has said one.
+        doubted: `said` when it was found out to be wrong; from the next word on it is believed.
+    """
 
     client: ActionClient
-    said_available: bool = False
-    available: bool = False
+    heard: State | None = None
+    said: int = 0
+    doubted: int = 0
     running: PlannedOperation | None = None
     signals: int = 0
+
+    @property
+    def available(self) -> bool:
+        """Whether it would take work, as far as is known, once it has none."""
+        return self.heard in _WORKING and self.said > self.doubted
 
 
 class SchedulerNode(PlantNode):
@@ -223,16 +238,12 @@ class SchedulerNode(PlantNode):
     # -- dispatch -------------------------------------------------------------------------------
 
     def _heard(self, cell: str, state: State) -> None:
-        """A cell has said its state: only what makes it available, or no longer, is of interest."""
-        if state in _WORKING and state is not State.IDLE:
-            return
-        link, available = self._links[cell], state is State.IDLE
-        if link.said_available != available:
-            link.said_available = available
-            self._tasks.put(lambda: self._on_state(cell, available))
-
-    def _on_state(self, cell: str, available: bool) -> None:
-        self._links[cell].available = available
+        """A cell has said its state: an idle one may be given work."""
+        link = self._links[cell]
+        link.heard = state
+        link.said += 1
+        if state is State.IDLE and link.running is None:
+            self._tasks.put(lambda: None)
 
     def _dispatch(self) -> int | None:
         """Start what may start; returns the plant time at which time alone lets more start."""
@@ -262,6 +273,7 @@ class SchedulerNode(PlantNode):
         )
         link.signals = self.clock.seq(f"{row.cell}/cell")
         link.running = row
+        said = link.said
         call = GoalCall(
             self,
             link.client,
@@ -274,14 +286,14 @@ class SchedulerNode(PlantNode):
             # It may have taken the work all the same: the lease stands until a person looks.
             self.get_logger().error(str(error))
             return
-        self._answered(row, call.accepted)
+        self._answered(row, call.accepted, said)
 
-    def _answered(self, row: PlannedOperation, accepted: bool) -> None:
-        """A cell has taken a leased operation, or not."""
+    def _answered(self, row: PlannedOperation, accepted: bool, said: int) -> None:
+        """A cell has taken a leased operation, or not; it had said so much when it was asked."""
         link = self._links[row.cell]
         if not accepted:
             link.running = None
-            link.available = False
+            link.doubted = said
             reason = f"{row.cell} did not take it"
             self._journal.requeue(row.operation_id, reason, self.clock.now_ns())
             self._board.refresh()
@@ -306,7 +318,6 @@ class SchedulerNode(PlantNode):
             self.get_logger().error(
                 f"{row.operation_id} on {row.cell} {result.status}: {result.message}"
             )
-            link.available = False
             self._board.refresh()
         self._publish()
 
@@ -335,7 +346,20 @@ class SchedulerNode(PlantNode):
         self._board.refresh()
         if accepted.new_ids:
             self._replan()
+        if not self._batches:
+            self._await_cells()
         self._batches += 1
+
+    def _await_cells(self) -> None:
+        """Before the first batch: hear of every cell, so that all begin at the same instant.
+
+        Whoever submits may have heard that the cells are ready before this node has.
+        """
+        until_s = time.monotonic() + _CELLS_S
+        while time.monotonic() < until_s:
+            if all(link.available for link in self._links.values()):
+                return
+            time.sleep(_POLL_S)
 
     def _replan(self) -> None:
         """Plan everything that is not begun, check it, store it, publish it."""
