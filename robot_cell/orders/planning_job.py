@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from planners.scheduling import warm_up
 from robot_cell.model import PlannedOperation, Plant
 from robot_cell.orders.planning import plan_orders
 from robot_cell.programs import CycleLibrary, ProgramKey
@@ -39,9 +40,10 @@ class Plan:
 
 
 def prepare(plant: Plant) -> None:
-    """Load the large libraries and plan every program of the plant that is not on disk."""
+    """Load large libraries and compiled code; plan every program that is not on disk."""
     import ortools.sat.python.cp_model  # noqa: F401 - loaded here so that the first plan is quick
 
+    warm_up()
     library = CycleLibrary(plant)
     for key in library.missing(keys_of(plant, plant.products)):
         library.plan_here(key)
