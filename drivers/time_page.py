@@ -344,10 +344,6 @@ class TimePage:
             return words[at + _S_SEQ_BEFORE]
         return words[at + _S_SEQ]
 
-    def seq_window(self, index: int) -> int:
-        """The window in which this slot gave its last signal."""
-        return self._words[self._at(index) + _S_SEQ_WINDOW]
-
     def set_reached(self, index: int, reached_ns: int) -> None:
         """Publish the instant that a simulator has reached."""
         self._words[self._at(index) + _S_REACHED] = reached_ns

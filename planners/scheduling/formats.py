@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from planners.scheduling.errors import InstanceError
 from planners.scheduling.instances import read_fjsp, read_jsp, read_sdst
 from planners.scheduling.problem import SchedulingProblem
 
@@ -112,6 +111,3 @@ def _first_machine(rows: _Rows, form: Format) -> int:
     if machines in used:
         return 1
     return 0 if form is Format.jsp else 1
-
-
-__all__ = ["Format", "Instance", "InstanceError", "read_instance"]
