@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -26,7 +26,7 @@ from planners.scheduling import (
     verify,
 )
 from robot_cell.errors import RobotCellError
-from robot_cell.model import JobOrder, PlannedOperation, Plant
+from robot_cell.model import JobOrder, PlannedOperation, Plant, Product
 from robot_cell.orders.horizon import closed_cells, sufficient_end_ms, windows
 from robot_cell.store import OperationRecord
 
@@ -89,6 +89,7 @@ def planning_problem(
     now_ns: int,
     start: datetime,
     horizon_ms: int = 0,
+    lost: Collection[str] = (),
 ) -> tuple[SchedulingProblem, Keys]:
     """State what is open as a scheduling problem whose time 0 is the plant's.
 
@@ -96,7 +97,8 @@ def planning_problem(
     running operations are frozen: running ones from their start to their expected end, leased ones
     as planned, later if that has passed. A unit with an operation that failed, was cancelled or is
     uncertain waits for a person: of it only what is leased or running is in the problem. Calendars
-    are known as far as the work surely needs them, and at least up to `horizon_ms`.
+    are known as far as the work surely needs them, and at least up to `horizon_ms`. Work that only
+    `lost` cells can do, and what follows it, is left out: it waits until they are back.
 
     Raises:
         PlanningError: an operation fits into no open time of its cells, or a cell's calendar leaves
@@ -104,7 +106,7 @@ def planning_problem(
     """
     now_ms = -(-now_ns // _NS_PER_MS)
     by_id = {order.order_id: order for order in orders}
-    builder = _Builder(plant, durations, start, now_ms)
+    builder = _Builder(plant, durations, start, now_ms, lost)
     rank = {order_id: index for index, order_id in enumerate(by_id)}
     ordered = sorted(
         (record for record in operations if record.order_id in rank),
@@ -149,6 +151,7 @@ def plan_orders(
     seed: int = 0,
     effort: float | None = None,
     weights: ObjectiveWeights | None = None,
+    lost: Collection[str] = (),
 ) -> Plan:
     """Plan everything that is open, and let nothing out that the verifier does not pass.
 
@@ -169,6 +172,7 @@ def plan_orders(
             now_ns=now_ns,
             start=start,
             horizon_ms=horizon_ms,
+            lost=lost,
         )
         try:
             schedule = solve(
@@ -194,8 +198,16 @@ def plan_orders(
 class _Builder:
     """Collects jobs and frozen assignments while going through the work units."""
 
-    def __init__(self, plant: Plant, durations: Duration, start: datetime, now_ms: int) -> None:
+    def __init__(
+        self,
+        plant: Plant,
+        durations: Duration,
+        start: datetime,
+        now_ms: int,
+        lost: Collection[str],
+    ) -> None:
         self._plant, self._durations, self._start, self._now_ms = plant, durations, start, now_ms
+        self._lost = frozenset(lost)
         self._cells = {name: index for index, name in enumerate(plant.cells)}
         self._jobs: list[Job] = []
         self._operations: list[tuple[OperationRecord, ...]] = []
@@ -208,7 +220,7 @@ class _Builder:
         product = self._plant.products[order.product]
         blocked = any(r.status in ("failed", "cancelled", "uncertain") for r in records)
         wanted = {"leased", "running"} if blocked else {"planned", "leased", "running"}
-        kept = [r for r in records if r.status in wanted]
+        kept = self._doable(product, [r for r in records if r.status in wanted])
         if not kept:
             return
         place = {record.position: index for index, record in enumerate(kept)}
@@ -228,6 +240,7 @@ class _Builder:
                                 self._cells[cell], self._ms_of(cell, program, order.product)
                             )
                             for cell, program in runs.items()
+                            if cell not in self._lost or record.status != "planned"
                         ),
                         predecessors=tuple(
                             place[p] for p in product.predecessors(record.position) if p in place
@@ -244,6 +257,18 @@ class _Builder:
         )
         self._operations.append(tuple(kept))
         self._programs.append(programs)
+
+    def _doable(self, product: Product, records: list[OperationRecord]) -> list[OperationRecord]:
+        """Without what only lost cells can do, and what comes after that."""
+        waiting: set[int] = set()
+        for record in records:  # in the order of the recipe, in which nothing precedes itself
+            place = record.position
+            if record.status == "planned" and (
+                self._lost.issuperset(product.operations[place].programs)
+                or waiting.intersection(product.predecessors(place))
+            ):
+                waiting.add(place)
+        return [record for record in records if record.position not in waiting]
 
     def _ms(self, instant: datetime, *, up: bool = False) -> int:
         microseconds = (instant - self._start) // timedelta(microseconds=1)

@@ -6,6 +6,7 @@ goes in and comes out is plain data.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -57,8 +58,9 @@ def make_plan(
     *,
     time_limit_s: float,
     seed: int,
+    lost: Collection[str] = (),
 ) -> Plan:
-    """Plan all work of the journal that has not begun.
+    """Plan all work of the journal that has not begun, without cells that are lost.
 
     Raises:
         RobotCellError: there is no plan; the message says what is in the way.
@@ -83,5 +85,6 @@ def make_plan(
         time_limit_s=time_limit_s,
         seed=seed,
         effort=EFFORT,
+        lost=lost,
     )
     return Plan(plan.rows, plan.schedule.engine)
