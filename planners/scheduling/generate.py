@@ -225,7 +225,7 @@ def flexible_job_shop(
     """
     rng = random.Random(seed)
     cells = max(alternatives[1], operations // 50)
-    jobs = []
+    jobs: list[Job] = []
     left = operations
     while left:
         count = min(per_job, left)

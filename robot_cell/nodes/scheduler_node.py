@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable
-from concurrent.futures import Future as PoolFuture
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
-from multiprocessing import get_context
 from typing import Any, Final
 
 import rclpy
@@ -17,6 +13,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from robot_cell_interfaces.msg import CellState, Schedule
 from robot_cell_interfaces.srv import CancelJob, GetJobs, GetSchedule, SubmitBatch
+from std_srvs.srv import SetBool
 
 from robot_cell.errors import RobotCellError
 from robot_cell.execution.presence import Presence
@@ -24,13 +21,13 @@ from robot_cell.model.packml import State
 from robot_cell.nodes import messages
 from robot_cell.nodes.base import LATCHED, PlantNode, spin
 from robot_cell.nodes.leases import Leases, Task
+from robot_cell.nodes.plan_keeper import PlanKeeper
 from robot_cell.nodes.waiting import NoAnswerError
 from robot_cell.orders.board import Board
 from robot_cell.orders.cell_loss import Interrupted, settle
 from robot_cell.orders.dispatching import decide
 from robot_cell.orders.intake import orders_from_json
-from robot_cell.orders.plan_change import compare
-from robot_cell.orders.planning_job import Plan, make_plan, prepare
+from robot_cell.orders.planning_process import PlanningProcess
 from robot_cell.orders.problems import BatchError
 from robot_cell.orders.status import job_views
 from robot_cell.store import open_journal
@@ -49,23 +46,35 @@ class SchedulerNode(PlantNode):
         self.declare_parameter("planning_time_s", 10.0)
         self.declare_parameter("seed", 0)
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
-        self._plan = Plan.empty()
-        self._revision = 0
         self._batches = 0
-        self._pool: ProcessPoolExecutor | None = None
+        self._planning: PlanningProcess | None = None
         self._closing = False
         self._ending = threading.Event()
 
     def configure(self) -> None:
         """Open the journal, the links to the cells and the doors."""
-        self._pool = ProcessPoolExecutor(1, mp_context=get_context("forkserver"))
-        self._prepared: PoolFuture[None] = self._pool.submit(prepare, self.plant)
+        planning = PlanningProcess(
+            self.plant,
+            time_limit_s=float(self.get_parameter("planning_time_s").value),
+            seed=int(self.get_parameter("seed").value),
+        )
+        self._planning = planning
         self._journal_path = self.run_dir / "journal.db"
         self._journal = open_journal(self._journal_path)
         self._board = Board(self.plant, self._journal)
         self._presence = Presence(self.run_dir, self.plant.cells)
         self._schedules = self.create_publisher(Schedule, "/schedule", LATCHED)
         self._leases = Leases(self, self._journal, self._board, self._tasks.put, self._publish)
+        self._keeper = PlanKeeper(
+            self,
+            self._journal,
+            self._journal_path,
+            self._board,
+            planning,
+            self._tasks.put,
+            self._leases.lost,
+            self._publish,
+        )
         for name in self.plant.cells:
             self.create_subscription(
                 CellState,
@@ -78,6 +87,9 @@ class SchedulerNode(PlantNode):
         )
         self._intake.create_service(SubmitBatch, "/submit_batch", self._decided(self._submit))
         self._intake.create_service(CancelJob, "/cancel_job", self._decided(self._cancel))
+        self._intake.create_service(
+            SetBool, "/decide_draft", self._decided(self._keeper.decide_draft)
+        )
         self.create_service(GetJobs, "/get_jobs", self._get_jobs)
         self.create_service(GetSchedule, "/get_schedule", self._get_schedule)
         self.start_thread(self._serve, "decisions")
@@ -89,9 +101,8 @@ class SchedulerNode(PlantNode):
         self._closing = True
         self._ending.set()
         self._tasks.put(None)
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(wait=False, cancel_futures=True)
+        if self._planning is not None:
+            self._planning.close()
 
     # -- the one thread that decides ------------------------------------------------------------
 
@@ -134,9 +145,10 @@ class SchedulerNode(PlantNode):
                 wake_ns = self._dispatch()
             except (RobotCellError, NoAnswerError) as error:
                 self.get_logger().error(f"cannot dispatch: {error}")
-            ending_ns = self._leases.next_ending_ns()
-            if ending_ns is not None:
-                wake_ns = ending_ns if wake_ns is None else min(wake_ns, ending_ns)
+            self._keeper.improve_if_due()
+            for due_ns in (self._leases.next_ending_ns(), self._keeper.improve_at_ns):
+                if due_ns is not None:
+                    wake_ns = due_ns if wake_ns is None else min(wake_ns, due_ns)
 
     def _let_time_pass(self, wake_ns: int | None) -> None:
         if bool(self.get_parameter("hold_until_batch").value) and not self._batches:
@@ -173,11 +185,8 @@ class SchedulerNode(PlantNode):
         now_ns = self.clock.now_ns()
         for record in self._journal.operations(status="leased"):
             self._journal.requeue(record.operation_id, "the scheduler was restarted", now_ns)
-        published = self._journal.schedule()
-        if published is not None:
+        if self._keeper.recover():
             self._batches = 1
-            self._revision = published.revision
-            self._plan = Plan(published.rows, published.engine)
         self._board.refresh()
         self._publish()
 
@@ -194,9 +203,11 @@ class SchedulerNode(PlantNode):
     def _dispatch(self) -> int | None:
         """Start what may start; returns the plant time at which time alone lets more start."""
         idle = self._leases.idle()
-        if not idle or not self._plan.rows:
+        if not idle or not self._keeper.plan.rows:
             return None
-        decision = decide(self._plan.rows, self._board.work(self.clock), idle, self.clock.now_ns())
+        decision = decide(
+            self._keeper.plan.rows, self._board.work(self.clock), idle, self.clock.now_ns()
+        )
         for row in decision.start:
             self._leases.give(row)
         if decision.start:
@@ -234,7 +245,8 @@ class SchedulerNode(PlantNode):
         self._journal.event("scheduler", "cell lost", now_ns, data)
         self.get_logger().error(f"{cell} is lost: " + "; ".join(one.message for one in settled))
         self._board.refresh()
-        self._repair(f"{cell} was lost")
+        if self._batches:
+            self._keeper.repair(f"{cell} was lost")
         self.clock.signal()
 
     def _regain(self, cell: str) -> None:
@@ -244,31 +256,15 @@ class SchedulerNode(PlantNode):
         self._leases.regain(cell)
         self._journal.event("scheduler", "cell back", self.clock.now_ns(), {"cell": cell})
         self.get_logger().info(f"{cell} is back")
-        self._repair(f"{cell} is back")
+        if self._batches:
+            self._keeper.repair(f"{cell} is back")
         self.clock.signal()
-
-    def _repair(self, because: str) -> None:
-        """Change the plan after something has happened; the old one holds if there is none."""
-        if not self._batches:
-            return
-        before, began_s = self._plan, time.monotonic()
-        try:
-            self._replan()
-        except RobotCellError as error:
-            self.get_logger().error(f"no plan after {because}: {error}")
-            return
-        change = compare(before.rows, self._plan.rows, self._board.operations.values())
-        data = asdict(change) | {
-            "because": because,
-            "revision": self._revision,
-            "engine": self._plan.engine,
-            "wall_s": round(time.monotonic() - began_s, 3),
-        }
-        self._journal.event("scheduler", "plan repaired", self.clock.now_ns(), data)
 
     def _publish(self) -> None:
         self._schedules.publish(
-            messages.schedule(self._plan, self._board, self._revision, self.clock, self.stamp())
+            messages.schedule(
+                self._keeper.plan, self._board, self._keeper.revision, self.clock, self.stamp()
+            )
         )
 
     # -- services -------------------------------------------------------------------------------
@@ -290,38 +286,10 @@ class SchedulerNode(PlantNode):
         response.message = f"{len(accepted.new_ids)} orders accepted"
         self._board.refresh()
         if accepted.new_ids:
-            self._replan()
+            self._keeper.replan()
         if not self._batches:
             self._leases.await_cells()
         self._batches += 1
-
-    def _replan(self) -> None:
-        """Plan everything that is not begun, check it, store it, publish it."""
-        pool = self._pool
-        if pool is None:
-            return
-        job = pool.submit(
-            make_plan,
-            self.plant,
-            self._journal_path,
-            self.clock.now_ns(),
-            self.clock.start(),
-            time_limit_s=float(self.get_parameter("planning_time_s").value),
-            seed=int(self.get_parameter("seed").value),
-            lost=self._leases.lost(),
-        )
-        started_s = time.monotonic()
-        self._plan = job.result()
-        self._revision = self._journal.publish_schedule(
-            self._plan.rows, at_ns=self.clock.now_ns(), engine=self._plan.engine
-        )
-        self.get_logger().info(
-            f"schedule {self._revision} by {self._plan.engine}: {len(self._plan.rows)} operations, "
-            f"to {self._plan.makespan_ns * 1e-9:.1f} s, "
-            f"made in {time.monotonic() - started_s:.2f} s"
-        )
-        self._board.refresh()
-        self._publish()
 
     def _cancel(self, request: Any, response: Any) -> None:
         cancelled = self._journal.cancel_order(
@@ -331,7 +299,7 @@ class SchedulerNode(PlantNode):
         response.message = f"{len(cancelled)} operations of {request.order_id} cancelled"
         self._board.refresh()
         if cancelled:
-            self._replan()
+            self._keeper.replan()
 
     # Questions are answered by the executor's thread from what the board holds, so that they are
     # answered while a plan is being made.
@@ -352,7 +320,7 @@ class SchedulerNode(PlantNode):
     def _get_schedule(self, request: Any, response: Any) -> Any:
         del request
         response.schedule = messages.schedule(
-            self._plan, self._board, self._revision, self.clock, self.stamp()
+            self._keeper.plan, self._board, self._keeper.revision, self.clock, self.stamp()
         )
         return response
 
