@@ -28,6 +28,7 @@ class PlanChange:
             come after such work.
         open: operations of the new plan.
         end_before_s, end_after_s: plant time at which the last operation ends, in both plans.
+        orders_later_s: how much later orders end, on average over those in both plans.
     """
 
     moved: tuple[Moved, ...]
@@ -35,6 +36,7 @@ class PlanChange:
     open: int
     end_before_s: float
     end_after_s: float
+    orders_later_s: float
 
 
 def compare(
@@ -59,4 +61,19 @@ def compare(
         open=len(after),
         end_before_s=max((row.end_ns for row in before), default=0) * 1e-9,
         end_after_s=max((row.end_ns for row in after), default=0) * 1e-9,
+        orders_later_s=_later_s(_order_ends(before), _order_ends(after)),
     )
+
+
+def _order_ends(rows: Sequence[PlannedOperation]) -> dict[str, int]:
+    ends: dict[str, int] = {}
+    for row in rows:
+        ends[row.order_id] = max(ends.get(row.order_id, 0), row.end_ns)
+    return ends
+
+
+def _later_s(before: dict[str, int], after: dict[str, int]) -> float:
+    both = before.keys() & after.keys()
+    if not both:
+        return 0.0
+    return round(sum(after[one] - before[one] for one in both) / len(both) * 1e-9, 3)

@@ -12,7 +12,9 @@ LOST: Final = "cell lost"
 BACK: Final = "cell back"
 REPAIRED: Final = "plan repaired"
 IMPROVED: Final = "plan improved"
+DRAFTED: Final = "plan drafted"
 _NAMED_AT_MOST: Final = 6
+_WORTH_TELLING_S: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Happening:
 
     Attributes:
         at_s: plant seconds after the start.
-        what: `cell lost`, `cell back`, `plan repaired` or `plan improved`.
+        what: `cell lost`, `cell back`, `plan repaired`, `plan improved` or `plan drafted`.
         text: a sentence for people.
         data: the same as values.
     """
@@ -34,7 +36,9 @@ class Happening:
 
 def happenings(events: Iterable[EventRecord]) -> list[Happening]:
     """What happened, oldest first; other events are left out."""
-    known = {LOST: _lost, BACK: _back, REPAIRED: _repaired, IMPROVED: _improved}
+    known = {
+        LOST: _lost, BACK: _back, REPAIRED: _repaired, IMPROVED: _improved, DRAFTED: _drafted,
+    }  # fmt: skip
     return [
         Happening(round(event.at_ns * 1e-9, 3), event.what, known[event.what](event.data),
                   event.data)
@@ -79,6 +83,10 @@ def _improved(data: Any) -> str:
     return f"plan {data['revision']}, better than the repaired one: {_change(data)}"
 
 
+def _drafted(data: Any) -> str:
+    return f"a better plan than {data['revision']} waits for approval: {_change(data)}"
+
+
 def _change(data: Any) -> str:
     parts = [f"{len(data['moved'])} of {data['open']} operations on another cell"]
     if data["moved"]:
@@ -90,4 +98,9 @@ def _change(data: Any) -> str:
         more = f" and {len(waiting) - _NAMED_AT_MOST} more" if len(waiting) > _NAMED_AT_MOST else ""
         parts.append(f"{len(waiting)} wait for a cell ({named}{more})")
     parts.append(f"end at {data['end_after_s']:.1f} s instead of {data['end_before_s']:.1f} s")
+    later_s = data["orders_later_s"]
+    if abs(later_s) >= _WORTH_TELLING_S:
+        parts.append(
+            f"orders end {abs(later_s):.1f} s {'later' if later_s > 0 else 'earlier'} on average"
+        )
     return "; ".join(parts)

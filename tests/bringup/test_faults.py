@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from pathlib import Path
 
@@ -55,7 +54,11 @@ def test_a_cell_has_one_fault_text() -> None:
         read_faults(["cell_a:off@1s", "cell_a:off@5s"], CELLS)
 
 
-def test_a_cell_goes_off_and_on_and_the_rest_goes_on(programs: Path, tmp_path: Path) -> None:
+def test_a_cell_goes_off_and_on_and_the_rest_goes_on(
+    programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path / "site")
+
     def spec(name: str, *, respawn: bool) -> ProcessSpec:
         arguments = ("--ros-args", "-r", f"__node:={name}")
         return ProcessSpec(name, "testcell", "stay", arguments, respawn=respawn)
@@ -87,8 +90,7 @@ def test_a_cell_goes_off_and_on_and_the_rest_goes_on(programs: Path, tmp_path: P
     finally:
         runner.stop()
         thread.join(20)
-    assert codes == [0]
-    assert signal.SIGKILL  # nothing was restarted by itself, or the limit of 0 had ended the run
+    assert codes == [0]  # nothing was restarted by itself: the limit of 0 would have ended the run
 
 
 def test_a_fault_happens_at_its_instant_and_time_waits_until_it_was_acted_upon(
