@@ -30,9 +30,8 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from drivers.errors import DriverError
 
@@ -78,11 +77,10 @@ class TimePageError(DriverError):
         self.reason = reason
 
 
-@dataclass(frozen=True)
-class SlotView:
+class SlotView(NamedTuple):
     """One consistent reading of a slot."""
 
-    index: int
+    slot: int
     kind: int
     pid: int
     version: int
@@ -371,17 +369,16 @@ class TimePage:
             version = words[at + _S_VERSION]
             waiting = bool(words[at + _S_WAITING])
             until = words[at + _S_UNTIL]
-            count = words[at + _S_WATCHES] if waiting else 0
-            watches = tuple(
-                (words[at + _S_WATCHES + 1 + 2 * i], words[at + _S_WATCHES + 2 + 2 * i])
-                for i in range(count)
-            )
+            first = at + _S_WATCHES + 1
+            last = first + 2 * words[at + _S_WATCHES] if waiting else first
+            watched = words[first:last].tolist()
             if version % 2 == 0 and version == words[at + _S_VERSION]:
                 break
         else:
-            waiting, watches = False, ()
+            waiting, watched = False, []
+        watches = tuple(zip(watched[::2], watched[1::2], strict=True))
         return SlotView(
-            index=index,
+            slot=index,
             kind=words[at + _S_KIND],
             pid=words[at + _S_PID],
             version=version,

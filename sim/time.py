@@ -60,6 +60,9 @@ class TickGate:
     _slot: int = -1
     _cell: str = ""
     _objector: int = -1
+    _known_slots: int = -1
+    _own: list[int] = field(default_factory=list)
+    _of_plant: list[int] = field(default_factory=list)
     _dead: dict[int, int] = field(default_factory=dict)
     _checked_s: float = -1.0
     _blocked: dict[int, _Blocked] = field(default_factory=dict)
@@ -131,7 +134,9 @@ class TickGate:
         self._look_for_dead(now_s)
         meeting = self.reached_ns % WINDOW_NS == 0
         # Whoever objected at the last look most likely still does: most looks end here.
-        if self._objector >= 0 and self._objects(self._objector, now_s, meeting):
+        if self._objector in self._concerned(meeting) and self._objects(
+            self._objector, now_s, meeting
+        ):
             return False
         self._objector = -1
         if meeting and any(
@@ -140,14 +145,13 @@ class TickGate:
             if not self._is_dead(index)
         ):
             return False
-        present = 0
-        for index in range(page.slot_count):
-            present += page.kind(index) != KIND_NAMED
+        for index in self._concerned(meeting):
             if self._objects(index, now_s, meeting):
                 self._objector = index
                 return False
-        if not page.begun and present >= page.expected:
-            page.begun = True
+        if not page.begun:
+            present = sum(page.kind(index) != KIND_NAMED for index in range(page.slot_count))
+            page.begun = present >= page.expected
         return page.begun
 
     def due(self) -> float:
@@ -181,6 +185,17 @@ class TickGate:
         page = self.page
         return [i for i in range(page.slot_count) if page.kind(i) == KIND_SIMULATOR]
 
+    def _concerned(self, meeting: bool) -> list[int]:
+        """Slots of the own cell, and where the cells meet those of the plant."""
+        page = self.page
+        count = page.slot_count
+        if count != self._known_slots:
+            cells = [page.cell(index) for index in range(count)]
+            self._own = [i for i, cell in enumerate(cells) if cell == self._cell]
+            self._of_plant = [i for i, cell in enumerate(cells) if not cell]
+            self._known_slots = count
+        return self._own + self._of_plant if meeting else self._own
+
     def _poke_others(self) -> None:
         self._poker.poke(index for index in self._simulators() if index != self._slot)
 
@@ -204,8 +219,6 @@ class TickGate:
         page = self.page
         if page.kind(index) != KIND_CONTROLLER or self._is_dead(index):
             return False
-        if page.cell(index) != self._cell and not (meeting and not page.cell(index)):
-            return False
         view = page.view(index)
         if view.waiting and view.until_ns > self.reached_ns and self._quiet(view, meeting):
             self._blocked.pop(index, None)
@@ -221,7 +234,7 @@ class TickGate:
 
     def _quiet(self, view: SlotView, meeting: bool) -> bool:
         """Whether none of those that a controller watches has given a signal that counts by now."""
-        page, cell = self.page, self.page.cell(view.index)
+        page, cell = self.page, self.page.cell(view.slot)
         for peer, seq in view.watches:
             if cell and page.cell(peer) == cell:
                 if page.seq(peer) > seq:

@@ -69,7 +69,7 @@ class ArmNode(PlantNode):
         self._horizon = Horizon(path, dof, create=True)
         self._start_servo(dof)
         self._states = self.create_publisher(JointState, "joint_states", 10)
-        self.create_timer(1.0 / JOINT_STATES_HZ, self._publish_state)
+        self.every(1.0 / JOINT_STATES_HZ, self._publish_state)
         self._server = DeferredActionServer(
             self,
             FollowJointTrajectory,

@@ -87,7 +87,7 @@ class CellNode(PlantNode):
         )
         self.create_service(CellCommand, "command", self._on_command)
         self._waiting_for_ports = bool(self.get_parameter("reset_on_start").value)
-        self.create_timer(_READY_POLL_S, self._check_ports)
+        self.every(_READY_POLL_S, self._check_ports)
         self.start_thread(self._serve, "operations")
         self._publish()
         self.clock.wait_for()
