@@ -127,26 +127,34 @@ class PlanKeeper:
         if self._node.plant.planning.approve_drafts:
             self._draft = plan
             self._note("plan drafted", self.plan, plan, "it is better than the repair", began_s)
-            self._node.get_logger().info("a better plan waits for approval: call /decide_draft")
+            self._node.get_logger().info(
+                "a better plan waits for approval (robot-cell draft approve)"
+            )
             return
         before = self.plan
         self._adopt(plan, began_s)
         self._note("plan improved", before, plan, "it is better than the repair", began_s)
 
     def decide_draft(self, request: Any, response: Any) -> None:
-        """A person approves the draft, or does not."""
+        """A person approves the draft, or refuses it."""
+        verdict = request.command.strip().lower()
+        if verdict not in ("approve", "refuse"):
+            response.message = f"{request.command!r} decides nothing; there are: approve, refuse"
+            return
+        now_ns = self._node.clock.now_ns()
+        asked = self._journal.command(request.asked_by, verdict, "draft", now_ns)
         plan, self._draft = self._draft, None
         if plan is None:
             response.message = "there is no draft"
-            return
-        verdict = "approved" if request.data else "refused"
-        self._journal.event("operator", f"draft {verdict}", self._node.clock.now_ns())
-        if request.data:
+        elif verdict == "approve":
             before, began_s = self.plan, time.monotonic()
             self._adopt(plan, began_s)
-            self._note("plan improved", before, plan, "a person approved it", began_s)
-        response.success = True
-        response.message = f"the draft was {verdict}"
+            because = f"{request.asked_by or 'somebody'} approved it"
+            self._note("plan improved", before, plan, because, began_s)
+            response.success, response.message = True, f"plan {self.revision} holds now"
+        else:
+            response.success, response.message = True, f"plan {self.revision} still holds"
+        self._journal.command_outcome(asked, response.message, now_ns)
 
     def _adopt(self, plan: Plan, began_s: float) -> None:
         """Store a verified plan and publish it; drafts for the one before are void."""

@@ -12,8 +12,7 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from robot_cell_interfaces.msg import CellState, Schedule
-from robot_cell_interfaces.srv import CancelJob, GetJobs, GetSchedule, SubmitBatch
-from std_srvs.srv import SetBool
+from robot_cell_interfaces.srv import CancelJob, CellCommand, GetJobs, GetSchedule, SubmitBatch
 
 from robot_cell.errors import RobotCellError
 from robot_cell.execution.presence import Presence
@@ -88,7 +87,7 @@ class SchedulerNode(PlantNode):
         self._intake.create_service(SubmitBatch, "/submit_batch", self._decided(self._submit))
         self._intake.create_service(CancelJob, "/cancel_job", self._decided(self._cancel))
         self._intake.create_service(
-            SetBool, "/decide_draft", self._decided(self._keeper.decide_draft)
+            CellCommand, "/decide_draft", self._decided(self._keeper.decide_draft)
         )
         self.create_service(GetJobs, "/get_jobs", self._get_jobs)
         self.create_service(GetSchedule, "/get_schedule", self._get_schedule)
