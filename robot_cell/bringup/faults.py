@@ -113,6 +113,21 @@ def read_faults(texts: Iterable[str], cells: Collection[str]) -> tuple[Fault, ..
     return tuple(sorted(faults))
 
 
+def refuse_standstill(faults: Iterable[Fault], cells: Collection[str]) -> None:
+    """See that some cell is always on: a plant's time passes in its cells.
+
+    Raises:
+        BadFaultError: at some time all of them are off.
+    """
+    off: set[str] = set()
+    for fault in sorted(faults):
+        (off.add if fault.verb == "off" else off.discard)(fault.cell)
+        if off.issuperset(cells):
+            raise BadFaultError(
+                str(fault), "then every cell would be off, and no simulated time would pass"
+            )
+
+
 class Switch(Protocol):
     """What can end and start the processes of a cell, from another thread."""
 

@@ -87,13 +87,14 @@ def run(
     """Make a batch on a simulated plant, from the file to the report."""
     began_s = command_started_s()
     speed_value, start_value = read_speed(speed), read_start(start)
-    from robot_cell.bringup.faults import BadFaultError, read_faults
+    from robot_cell.bringup.faults import BadFaultError, read_faults, refuse_standstill
     from robot_cell.model.plant_file import load_plant
     from robot_cell.orders import read_batch
 
     model = load_plant(plant)
     try:
         faults = read_faults(fault or (), model.cells)
+        refuse_standstill(faults, model.cells)
     except BadFaultError as error:
         raise typer.BadParameter(str(error), param_hint="--fault") from error
     batch = read_batch(orders, model)

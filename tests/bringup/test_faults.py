@@ -9,7 +9,14 @@ import pytest
 
 from drivers.clock import LockstepClock
 from drivers.time_page import KIND_SIMULATOR, TICK_NS, TimePage
-from robot_cell.bringup.faults import BadFaultError, Fault, FaultInjector, read_fault, read_faults
+from robot_cell.bringup.faults import (
+    BadFaultError,
+    Fault,
+    FaultInjector,
+    read_fault,
+    read_faults,
+    refuse_standstill,
+)
 from robot_cell.bringup.launch_file import ProcessSpec
 from robot_cell.bringup.runner import Runner
 from tests.bringup.test_runner import alive, pids, until
@@ -52,6 +59,14 @@ def test_what_is_no_fault_is_refused_with_what_was_expected(text: str, reason: s
 def test_a_cell_has_one_fault_text() -> None:
     with pytest.raises(BadFaultError, match="cell_a has a fault already"):
         read_faults(["cell_a:off@1s", "cell_a:off@5s"], CELLS)
+
+
+def test_some_cell_is_always_on() -> None:
+    apart = read_faults(["cell_a:off@10s,on@20s", "cell_b:off@30s"], CELLS)
+    refuse_standstill(apart, CELLS)
+    together = read_faults(["cell_a:off@10s", "cell_b:off@30s"], CELLS)
+    with pytest.raises(BadFaultError, match="every cell would be off"):
+        refuse_standstill(together, CELLS)
 
 
 def test_a_cell_goes_off_and_on_and_the_rest_goes_on(

@@ -45,12 +45,16 @@ class HeldPlan:
         begun: Bools = self.plan.start < now
         return begun
 
-    def frozen(self, now: int, lost: int | None = None) -> Bools:
+    def frozen(
+        self, now: int, lost: int | None = None, ends: npt.NDArray[np.int64] | None = None
+    ) -> Bools:
         """``(n,)`` what no repair may touch: begun, or confirmed with all that precedes it.
 
-        What a lost cell was doing has to be done again, and its confirmations are void.
+        What a lost cell was doing has to be done again, and its confirmations are void. So are
+        those that late work (`ends` that are not as planned) leaves no room for.
         """
         begun = self.begun(now)
+        end = self.plan.end if ends is None else ends
         frozen = begun | self.confirmed
         if lost is not None:
             frozen &= ~((self.plan.cell == lost) & (self.plan.end > now))
@@ -59,7 +63,9 @@ class HeldPlan:
             np.argsort(self.plan.start[frozen & ~begun], kind="stable")
         ].tolist():
             preds = self.problem.pred[self.problem.pred_ptr[v] : self.problem.pred_ptr[v + 1]]
-            frozen[v] = bool(frozen[preds].all())
+            beside = begun & (self.plan.cell == self.plan.cell[v])
+            latest = max(int(end[preds].max(initial=0)), int(end[beside].max(initial=0)))
+            frozen[v] = bool(frozen[preds].all()) and latest <= self.plan.start[v]
         return frozen
 
     def cell_down(self, cell: int, now: int, until: int) -> GraphProblem:
@@ -70,7 +76,7 @@ class HeldPlan:
         """The rest of the work when a running operation will not end before `end`."""
         ends = self.plan.end.copy()
         ends[operation] = max(end, int(ends[operation]))
-        return self._rest(now, self.frozen(now), ends=ends)
+        return self._rest(now, self.frozen(now, ends=ends), ends=ends)
 
     def _rest(
         self,

@@ -180,6 +180,24 @@ def test_confirmed_work_stays_where_it_is() -> None:
         assert better.plan.cell[v] == held.plan.cell[v]
 
 
+def test_late_work_is_gone_round_and_what_was_confirmed_behind_it_is_not() -> None:
+    _, held = shop(2)
+    now = held.plan.makespan // 3
+    late = next(int(v) for v in range(150) if held.plan.start[v] < now < held.plan.end[v])
+    behind = [
+        int(v)
+        for v in np.flatnonzero(held.plan.cell == held.plan.cell[late])
+        if now <= held.plan.start[v] < held.plan.end[late] + 100
+    ]
+    sure = HeldPlan.of(held.problem, held.plan, confirmed=behind)
+    end = int(held.plan.end[late]) + 100
+    rest = sure.operation_late(late, now, end)
+    better = search_on(repair_at_once(rest), steps=300, most_moved=50)
+    assert better.plan.end[late] == end
+    assert broken_rules(rest, better.plan) == []
+    assert not rest.fixed[behind].any()
+
+
 @pytest.mark.parametrize("damage", ["early", "overlap", "other cell", "precedence", "fixed", "end"])
 def test_the_quick_verifier_sees_damage(damage: str) -> None:
     _, held = shop(3)
