@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import Protocol
 
 from planners.errors import PlannerError
 from planners.scheduling import SchedulingProblem, warm_up
@@ -27,17 +27,24 @@ EFFORT = 0.5
 IMPROVE_EFFORT = 0.25
 """The same for a better plan after a repair."""
 
-_stop: list[Event] = []
+
+class Flag(Protocol):
+    """A truth that two processes share."""
+
+    value: bool
+
+
+_stop: list[Flag] = []
 """The process's own: set while a repair waits, so that the search for a better plan ends."""
 
 
-def listen(stop: Event) -> None:
+def listen(stop: Flag) -> None:
     """Initialise a planning process: what tells it that something more urgent waits."""
     _stop[:] = [stop]
 
 
 def _told_to_stop() -> bool:
-    return bool(_stop) and _stop[0].is_set()
+    return bool(_stop) and _stop[0].value
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ What is urgent goes first: a search for a better plan ends at once when a repair
 from __future__ import annotations
 
 from concurrent.futures import Future, ProcessPoolExecutor
+from ctypes import c_bool
 from multiprocessing import get_context
 from typing import Final
 
@@ -27,7 +28,8 @@ class PlanningProcess:
 
     def __init__(self, plant: Plant, *, time_limit_s: float, seed: int) -> None:
         context = get_context("forkserver")
-        self._urgent = context.Event()
+        # A flag without a lock: semaphores would be reported as leaked by a node that is killed.
+        self._urgent = context.RawValue(c_bool, False)
         self._time_limit_s, self._seed = time_limit_s, seed
         self._pool = ProcessPoolExecutor(
             1, mp_context=context, initializer=planning_job.listen, initargs=(self._urgent,)
@@ -40,7 +42,7 @@ class PlanningProcess:
         Raises:
             RobotCellError: there is no plan.
         """
-        self._urgent.set()
+        self._urgent.value = True
         job = self._pool.submit(
             planning_job.make_plan, at, time_limit_s=self._time_limit_s, seed=self._seed
         )
@@ -52,17 +54,17 @@ class PlanningProcess:
         Raises:
             RobotCellError: there is no plan.
         """
-        self._urgent.set()
+        self._urgent.value = True
         return self._pool.submit(planning_job.repair_plan, at).result()
 
     def improve(self, at: Moment) -> Future[Plan | None]:
         """Look for a plan that is worth publishing instead, in the background."""
-        self._urgent.clear()
+        self._urgent.value = False
         return self._pool.submit(
             planning_job.better_plan, at, time_limit_s=IMPROVE_WITHIN_S, seed=self._seed
         )
 
     def close(self) -> None:
         """End the process; what it is doing is not waited for."""
-        self._urgent.set()
+        self._urgent.value = True
         self._pool.shutdown(wait=False, cancel_futures=True)
