@@ -16,6 +16,7 @@ from rclpy.action import CancelResponse, GoalResponse
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
+from drivers.clock import FOREVER_NS
 from planners.kinematics.arm_description import read_arm
 from robot_cell.execution.horizon import Horizon, Outcome, Result
 from robot_cell.execution.trajectory_goal import (
@@ -78,6 +79,7 @@ class ArmNode(PlantNode):
             accept=self._accept,
             cancel=self._cancel,
         )
+        self.clock.silent_until(FOREVER_NS)  # it talks to its own cell
         self.clock.wait_for()
 
     def release(self) -> None:

@@ -21,6 +21,7 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.task import Future
 
 from drivers.clock import PlantClock, open_clock
 from drivers.errors import DriverError
@@ -42,6 +43,7 @@ SWITCH_INTERVAL_S: Final = 0.0005
 
 _HEARTBEAT_S: Final = 0.25
 _LEAVE_S: Final = 0.4
+_LOOK_S: Final = 0.1
 
 
 class PlantNode(LifecycleNode):
@@ -188,8 +190,9 @@ def spin(make: Callable[[], PlantNode]) -> None:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         gc.freeze()  # what start-up made stays: the collector need not look at it again
         with contextlib.suppress(ExternalShutdownException):
+            never: Future[None] = Future()  # so that the loop turns without Python between events
             while rclpy.ok() and not stop.is_set():
-                executor.spin_once(timeout_sec=0.1)
+                executor.spin_until_future_complete(never, timeout_sec=_LOOK_S)
     except Exception:
         traceback.print_exc()
         code = 1

@@ -6,6 +6,7 @@ Everything here happens in the scheduler's deciding thread, but for `heard`, whi
 from __future__ import annotations
 
 import heapq
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ CELLS_S: Final = 5.0
 """How long the first batch waits for cells that have not said that they are ready, wall time."""
 
 _POLL_S: Final = 0.002
+_LOOK_S: Final = 0.1
 _WORKING: Final = (
     State.IDLE,
     State.STARTING,
@@ -71,9 +73,18 @@ class CellLink:
     lost: bool = False
 
     @property
-    def available(self) -> bool:
+    def willing(self) -> bool:
         """Whether it would take work, as far as is known, once it has none."""
         return not self.lost and self.heard in _WORKING and self.said > self.doubted
+
+    @property
+    def available(self) -> bool:
+        """Whether it is willing, and a goal would arrive.
+
+        The state comes on a topic of its own. A goal that is sent before both ends of its own link
+        know each other is lost without a word.
+        """
+        return self.willing and bool(self.client.server_is_ready())
 
 
 class Leases:
@@ -133,8 +144,12 @@ class Leases:
         return tuple(name for name, link in self.links.items() if link.lost)
 
     def idle(self) -> list[str]:
-        """Cells that would take work now."""
-        return [n for n, link in self.links.items() if link.available and link.running is None]
+        """Cells that would take work now; it is looked again soon for those that goals miss."""
+        free = {name: link for name, link in self.links.items() if link.running is None}
+        idle = [name for name, link in free.items() if link.available]
+        if any(link.willing for name, link in free.items() if name not in idle):
+            threading.Timer(_LOOK_S, self._post, (lambda: None,)).start()
+        return idle
 
     def peers(self) -> dict[str, int]:
         """Whose signal the scheduler waits for: cells that have work, with their counts."""
