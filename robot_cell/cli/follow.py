@@ -145,7 +145,7 @@ class Follower:
                         waiting = waiting_operations(self._happenings)
                         self._console.print(
                             f"{', '.join(sorted(lost))} did not come back; waiting for it: "
-                            f"{', '.join(waiting) or 'nothing'}",
+                            f"{', '.join(waiting) or 'what is left, see the report'}",
                             markup=False,
                         )
                     self._session.keep = True
