@@ -170,7 +170,13 @@ class PlantClient:
 
     def command(self, cell: str, command: str, asked_by: str) -> CommandResult:
         """Give a cell a PackML command."""
-        name = f"/{cell}/command"
+        return self._give(f"/{cell}/command", command, asked_by)
+
+    def decide_draft(self, verdict: str, asked_by: str) -> CommandResult:
+        """Approve or refuse the plan that waits for it: `approve` or `refuse`."""
+        return self._give("/decide_draft", verdict, asked_by)
+
+    def _give(self, name: str, command: str, asked_by: str) -> CommandResult:
         if name not in self._services:
             self._services[name] = self._node.create_client(CellCommand, name)
         answer = self._call(name, CellCommand.Request(command=command, asked_by=asked_by))

@@ -73,7 +73,10 @@ SETUP_TIME = 10
 MOVED_COUNT = 11
 TARGET = 12
 """Where the tails lead to: END_OF_PLAN or a job."""
+MOVED_LIMIT = 13
+"""How many operations may be on another cell than published; makespan only."""
 NUMBERS = 16
+NO_LIMIT = 1 << 40
 END_OF_PLAN = -1
 
 # Numbers in State.values.

@@ -5,10 +5,13 @@ from __future__ import annotations
 from planners.scheduling.tabu.arrays import (
     ALT,
     BEST,
+    CELL,
     HEAD,
     ITERATION,
     LAST_GAIN,
     MAKESPAN,
+    MOVED_COUNT,
+    MOVED_LIMIT,
     MP,
     MS,
     NONE,
@@ -56,7 +59,17 @@ def start_from(given: Given, state: State, order: Int32, alternatives: Int32) ->
     state.numbers[MAKESPAN] = end
     state.numbers[BEST] = end
     state.numbers[LAST_GAIN] = state.numbers[ITERATION]
+    moved = 0
+    for v in range(len(state.rows)):
+        moved += is_moved(given, v, state.rows[v, CELL])
+    state.numbers[MOVED_COUNT] = moved
     keep_best(state)
+
+
+@compiled
+def is_moved(given: Given, v: int, cell: int) -> int:
+    """1 if that cell is another than the published one of v, else 0."""
+    return int(given.published_cell[v] >= 0 and given.published_cell[v] != cell)
 
 
 @compiled
@@ -124,7 +137,13 @@ def _scan_block(given: Given, state: State, i: int, b: int, e: int) -> None:
 @compiled
 def _scan_other_cells(given: Given, state: State, v: int) -> None:
     """Moves of v to its other cells, the best place on each."""
-    rows = state.rows
+    rows, numbers = state.rows, state.numbers
+    if (
+        numbers[MOVED_COUNT] >= numbers[MOVED_LIMIT]
+        and given.published_cell[v] >= 0
+        and not is_moved(given, v, rows[v, CELL])
+    ):
+        return
     closing = closing_path(given, rows, v)
     for a in range(given.alt_ptr[v], given.alt_ptr[v + 1]):
         if a != rows[v, ALT]:
@@ -170,9 +189,11 @@ def _make_move(given: Given, state: State, v: int, a: int, x: int) -> None:
     """Move v, forbid its way back, keep the plan if it is the best so far."""
     rows, numbers = state.rows, state.numbers
     forbid_return(state, v, a, x)
+    was_moved = is_moved(given, v, rows[v, CELL])
     if not apply_move(given, state, v, a, x):
         numbers[STEPS_REFUSED] += 1
         return
+    numbers[MOVED_COUNT] += is_moved(given, v, rows[v, CELL]) - was_moved
     end = makespan(given, rows)
     numbers[MAKESPAN] = end
     if end < numbers[BEST]:

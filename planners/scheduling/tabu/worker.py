@@ -15,6 +15,8 @@ from planners.scheduling.tabu.arrays import (
     ITERATION,
     MAKESPAN_COST,
     MOST_CANDIDATES,
+    MOVED_LIMIT,
+    NO_LIMIT,
     NONE,
     SAMPLE,
     TENURE,
@@ -49,6 +51,8 @@ class Tuning:
         trial: Steps of each of these trials.
         nearest: Least share (per cent) of a child's way from one parent to the other.
         spread: How much more that share may be, by lot.
+        moved_limit: Most operations that may be on another cell than published, for as long as
+            nothing begins anew; None: any number. Makespan only.
     """
 
     patience: int = 0
@@ -62,6 +66,7 @@ class Tuning:
     trial: int = 500
     nearest: int = 10
     spread: int = 41
+    moved_limit: int | None = None
 
 
 def _patience(given: Given) -> int:
@@ -111,6 +116,7 @@ class Worker:
         self._restarts = 0
         numbers = self._state.numbers
         numbers[TENURE] = tuning.tenure
+        numbers[MOVED_LIMIT] = NO_LIMIT if tuning.moved_limit is None else tuning.moved_limit
         moved, stay = SHORT_TENURES if n < SMALL else LONG_TENURES
         numbers[TENURE_MOVED] = moved if tuning.tenure_moved is None else tuning.tenure_moved
         numbers[TENURE_STAY] = stay if tuning.tenure_stay is None else tuning.tenure_stay
