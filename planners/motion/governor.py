@@ -118,6 +118,8 @@ class Governor:
     Args:
         track: where to go. It must start and end at rest.
         speed: path speed to begin with, 0 to 1 (at rest any speed is reached without a jump).
+        prepares: make the track's envelope where it is not there yet. If not, nothing changes
+            where the track is not prepared: its loop calls `Track.prepare_a_bit` ahead of it.
 
     Attributes:
         path_time_s: tau, seconds along the trajectory.
@@ -125,7 +127,7 @@ class Governor:
         speed_rate: d sigma / dt, 1/s.
     """
 
-    def __init__(self, track: Track, speed: float = 1.0) -> None:
+    def __init__(self, track: Track, speed: float = 1.0, *, prepares: bool = True) -> None:
         self.path_time_s = 0.0
         self.speed = min(max(speed, 0.0), 1.0)
         self.speed_rate = 0.0
@@ -135,6 +137,7 @@ class Governor:
         self._try = 0
         self._worked = self._since = 0
         self._fresh = False
+        self._prepares = prepares
         self._use(track)
 
     def _use(self, track: Track) -> None:
@@ -142,8 +145,10 @@ class Governor:
         n = track.dof
         self._limits = list(zip(track.acceleration.tolist(), track.jerk.tolist(), strict=True))
         self._rows = np.empty((_NODES + 1, 5, 2 * n))
-        self._weights = np.zeros((_NODES + 1, 2, 5))
-        self._found = np.empty((_NODES + 1, 2, 2 * n))
+        self._weights = [np.zeros((_NODES + 1, 4, 5)) for _ in range(2)]
+        self._found = np.empty((_NODES + 1, 4, 2 * n))
+        by_sign = self._found.reshape(_NODES + 1, 4, 2, n)
+        self._as_is, self._mirrored = by_sign[:, :2], by_sign[:, 2:, ::-1]
         self._mix = np.zeros((4, 6))
 
     # -- what a servo calls ---------------------------------------------------------------------
@@ -185,6 +190,10 @@ class Governor:
             self.path_time_s += s * dt
         return self.state()
 
+    def steady(self, target: float) -> bool:
+        """Whether the speed is the one that is asked for and stays: cycles need no governing."""
+        return self._left <= 0.0 and self.speed == target
+
     def state(self) -> tuple[Array, Array, Array]:
         """Positions, velocities and accelerations (n,) now, without a step."""
         if self.path_time_s > self.track.duration_s:
@@ -197,6 +206,7 @@ class Governor:
         """Where a stop that is asked for now ends. Takes milliseconds: not for each cycle."""
         twin = Governor.__new__(Governor)
         twin.__dict__.update(self.__dict__)
+        twin._prepares = True
         twin._use(self.track)
         cycles = 0
         while not twin.at_rest:
@@ -232,7 +242,10 @@ class Governor:
         self._use(track)
         self.path_time_s = at_s
         ramp = (self.speed, self.speed_rate, self._left, self._shape, at_s)
-        if self._left > 0.0 and not self._proven(*ramp):
+        waits, self._prepares = self._prepares, True
+        proven = self._left <= 0.0 or self._proven(*ramp)
+        self._prepares = waits
+        if not proven:
             self._use(old)
             self.path_time_s = old_time_s
             raise SpliceError(
@@ -268,7 +281,7 @@ class Governor:
     def _slack(self, dt: float) -> bool:
         """Whether the ramp to the target takes much longer than the jerk limit alone asks."""
         cell = min(int(self.path_time_s / CELL_S), self.track.rows - 1)
-        steep = abs(self.speed_rate) / min(self.track.rate[cell], _LARGEST_RATE)
+        steep = abs(self.speed_rate) / min(self.track.rate.item(cell), _LARGEST_RATE)
         return self._left > 1.1 * steep + 4.0 * dt
 
     def _change(self, dt: float, target: float, way: float, *, land: bool = False) -> bool:
@@ -277,6 +290,8 @@ class Governor:
         False leaves all as it was.
         """
         s, u, tau = self.speed, self.speed_rate, self.path_time_s
+        if not self._there(int(tau / CELL_S)):
+            return False
         backup = -u / self._left * _POWER[self._shape] if self._left > 0.0 else 0.0
         most = way * self._most(dt, way)
         if (most - backup) * way <= 0.0:
@@ -298,9 +313,10 @@ class Governor:
             p = _POWER[shape]
             u1 = u + x * dt
             if shape == _STEADY:
-                steep = share * track.decay[cell] / p
+                steep = share * track.decay.item(cell) / p
             else:
-                rate = min(share * (track.rate_near if near else track.rate)[cell], _LARGEST_RATE)
+                held = (track.rate_near if near else track.rate).item(cell)
+                rate = min(share * held, _LARGEST_RATE)
                 steep = rate * (1.0 - 1.1 * _BETWEEN * abs(u1)) / (p * max(abs(u1), _TINY))
             if steep * _LONGEST_RAMP_S < 1.0:
                 continue
@@ -397,14 +413,28 @@ class Governor:
         if level >= LEVELS:
             return False
         index[1:] = index[:-1]
-        tables = self.track.quickening if u > 0.0 else self.track.slowing
-        rows, weights, found = self._rows, self._weights, self._found
-        tables[level].take(index, axis=0, out=rows, mode="clip")
+        if not self._there(int(index[-1])):
+            return False
+        rows, weights = self._rows, self._weights[int(u > 0.0)]
+        self.track.levels[level].take(index, axis=0, out=rows, mode="clip")
+        # Rows of the weights: acceleration and jerk by the joints as they are, then mirrored. The
+        # speed's rate works on q' mirrored while it falls; its own change the other way round.
         square = speed * speed
-        weights[:, 0, 0] = square
-        weights[:, 0, 1] = rate
-        weights[:, 1, 2] = square * speed
-        weights[:, 1, 3] = speed * rate
-        weights[:, 1, 4] = change
-        np.matmul(weights, rows, out=found)
-        return bool(found.max() <= 1.0 + _ROUNDING - _BETWEEN * abs(u))
+        same, other = (0, 2) if u > 0.0 else (2, 0)
+        weights[:, same, 0] = rate
+        weights[:, 0, 1] = square
+        weights[:, other + 1, 2] = change
+        weights[:, same + 1, 3] = 3.0 * speed * rate
+        weights[:, 1, 4] = square * speed
+        np.matmul(weights, rows, out=self._found)
+        most = (self._as_is + self._mirrored).max()
+        return bool(most <= 1.0 + _ROUNDING - _BETWEEN * abs(u))
+
+    def _there(self, cell: int) -> bool:
+        """Whether the track's envelope reaches that far; it is made if that is this one's task."""
+        track = self.track
+        if track.ready <= cell and track.ready < track.rows:
+            if not self._prepares:
+                return False
+            track.prepare(cell + 1)
+        return True

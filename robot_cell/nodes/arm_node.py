@@ -39,6 +39,7 @@ _CODES: Final = {
     Outcome.PATH_TOLERANCE: GoalCode.PATH_TOLERANCE_VIOLATED,
     Outcome.GOAL_TOLERANCE: GoalCode.GOAL_TOLERANCE_VIOLATED,
     Outcome.DEVICE_FAULT: GoalCode.DEVICE,
+    Outcome.STARVED: GoalCode.STOPPED,
 }
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -63,6 +64,7 @@ class ArmNode(PlantNode):
             upper=np.array([joint.upper for joint in joints]),
             velocity=np.array([joint.velocity for joint in joints]),
             acceleration=np.array([joint.acceleration for joint in joints]),
+            jerk=np.array([joint.jerk for joint in joints]),
         )
         dof = len(self._limits.names)
         path = self.run_dir / "horizons" / f"{self.cell_name}.page"
@@ -191,6 +193,7 @@ class ArmNode(PlantNode):
             signals = self.clock.seq(f"{self.cell_name}/servo")
             order = self._horizon.follow(
                 segments,
+                self._limits.of_changes,
                 path_tolerance=path_tolerance,
                 goal_tolerance=goal_tolerance,
                 stopped_velocity=np.full(len(self._limits.names), STOPPED_RAD_S),
