@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from robot_cell.cli import bench, jobs, plan, run, status, submit, up, warm_up
+from robot_cell.cli import bench, jobs, plan, run, speed, status, submit, up, warm_up
 from robot_cell.cli import check as doctor
 from robot_cell.cli.exit_codes import ExitCode, help_text
 
@@ -44,6 +44,9 @@ for _name, _command in (
     ("job", jobs.job),
     ("cancel", jobs.cancel),
     ("plan", plan.plan),
+    ("hold", speed.hold),
+    ("resume", speed.resume),
+    ("override", speed.override),
     ("status", status.status),
     ("doctor", doctor.doctor),
     ("warm-up", warm_up.warm_up),

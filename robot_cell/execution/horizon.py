@@ -86,8 +86,7 @@ class Horizon:
         self._numbers = memoryview(self._map)[_FLOATS_AT + 8 * 256 : _STATISTICS_AT].cast("d")
         if create:
             self._numbers[0] = 1.0
-        words = (_HEAD_BYTES - _STATISTICS_AT) // 8
-        self.statistics = np.frombuffer(self._map, np.int64, words, _STATISTICS_AT)
+        self.statistics = memoryview(self._map)[_STATISTICS_AT:_HEAD_BYTES].cast("q")
         """What the servo counts of its own loop (`loop_statistics`)."""
         count = MAX_SEGMENTS + 1 + MAX_SEGMENTS * 6 * dof
         body = np.frombuffer(self._map, np.float64, count, _HEAD_BYTES)

@@ -97,6 +97,11 @@ class Motion:
         return self._stopping
 
     @property
+    def changing_speed(self) -> bool:
+        """Whether the governor decides every setpoint."""
+        return self._governing
+
+    @property
     def at_rest(self) -> bool:
         """Whether the setpoints stand still, at the end or on the way."""
         return self.at_path_end or (self.speed == 0.0 and not self._governing)

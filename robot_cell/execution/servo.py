@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
-import gc
 import logging
 import os
 import signal
@@ -30,7 +28,9 @@ from drivers.arms import ArmDriver, ArmError, ArmTimeout, load_arm_driver
 from drivers.time_page import TimePage
 from robot_cell.execution.heartbeat import Heartbeat
 from robot_cell.execution.horizon import Horizon, Outcome
+from robot_cell.execution.loop_statistics import COMPUTE, LATENESS, PERIOD, LoopStatistics
 from robot_cell.execution.motion import Motion
+from robot_cell.execution.real_time import prefer_real_time
 
 Array = NDArray[np.float64]
 
@@ -72,17 +72,26 @@ class Servo:
         announce: Callable[[int], None],
         *,
         in_real_time: bool = False,
+        settings: int = 0,
     ) -> None:
         self._driver = driver
         self._horizon = horizon
         self._announce = announce
         self._in_real_time = in_real_time
+        self._settings = settings
+        self._loop = LoopStatistics(horizon.statistics)
+        self._state_ns = self._due_ns = self._period_ns = 0
         self._order: Order | None = None
         self._hold: Array | None = None
         self._still: Array | None = None
         self._seen_order = horizon.order()
         self._count = 1
         self._step_s = 0.001
+
+    @property
+    def changing_speed(self) -> bool:
+        """Whether a motion's path speed changes now."""
+        return self._order is not None and self._order.motion.changing_speed
 
     def connect(self, timeout_s: float) -> None:
         """Connect to the arm and hold it where it is.
@@ -94,7 +103,10 @@ class Servo:
         self._hold = state.positions.copy()
         self._still = None
         self._count = self._driver.setpoints_per_period
-        self._step_s = self._driver.period_ns * 1e-9 / self._count
+        self._period_ns = self._driver.period_ns
+        self._step_s = self._period_ns * 1e-9 / self._count
+        self._loop.begin(self._period_ns, self._settings)
+        self._state_ns = 0
         self._horizon.set_measured(
             state.time_ns, state.positions, state.velocities, state.positions
         )
@@ -121,6 +133,7 @@ class Servo:
             ArmError: the arm is lost or faulted.
         """
         state = self._driver.read(timeout_s)
+        came_ns = time.monotonic_ns()
         assert self._hold is not None
         setpoint = self._hold
         if self._order is not None:
@@ -140,6 +153,24 @@ class Servo:
         self._driver.write(block)
         if order is not None and self._in_real_time:
             order.motion.prepare_a_bit()
+        self._count_loop(came_ns, time.monotonic_ns())
+
+    def _count_loop(self, came_ns: int, done_ns: int) -> None:
+        loop, period_ns = self._loop, self._period_ns
+        loop.cycle()
+        loop.count(COMPUTE, done_ns - came_ns)
+        if self._state_ns:
+            loop.count(PERIOD, came_ns - self._state_ns)
+        if self._in_real_time:  # in simulation time waits for everybody
+            self._due_ns += period_ns
+            late_ns = came_ns - self._due_ns
+            if late_ns < 0 or self._state_ns == 0:
+                self._due_ns, late_ns = came_ns, 0  # the earliest one sets the deadlines
+            loop.count(LATENESS, late_ns)
+            if late_ns >= period_ns or done_ns - came_ns >= period_ns:
+                loop.overrun()
+                self._due_ns += late_ns // period_ns * period_ns
+        self._state_ns = came_ns
 
     def _take_order(self, now_ns: int, positions: Array) -> None:
         horizon = self._horizon
@@ -227,17 +258,6 @@ def run(servo: Servo, beat: Callable[[str], None], stop: Callable[[], bool]) -> 
             servo.lost()
 
 
-def _prefer_real_time() -> None:
-    """Freeze the garbage collector, lock memory and ask for SCHED_FIFO where that is permitted."""
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mlockall(3)
-    with contextlib.suppress(PermissionError, AttributeError, OSError):
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(20))
-
-
 def main() -> None:
     """Entry point of the servo child."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -271,10 +291,10 @@ def main() -> None:
     horizon = Horizon(args.run_dir / "horizons" / f"{args.cell}.page", args.dof)
     driver = load_arm_driver(args.driver)(args.address)
     heartbeat = Heartbeat(args.run_dir / "heartbeats" / f"{args.cell}.page", "servo", _HEARTBEAT_S)
-    if not args.simulated:
-        _prefer_real_time()
+    settings = 0 if args.simulated else prefer_real_time()
+    servo = Servo(driver, horizon, announce, in_real_time=not args.simulated, settings=settings)
     try:
-        run(Servo(driver, horizon, announce), heartbeat.beat, lambda: stopped)
+        run(servo, heartbeat.beat, lambda: stopped)
     finally:
         with contextlib.suppress(ArmError):
             driver.stop()

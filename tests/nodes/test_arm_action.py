@@ -166,3 +166,25 @@ def test_a_cancelled_goal_stops_on_its_path_and_says_so(arm: Arm) -> None:
     assert arm.positions() == pytest.approx(stopped, abs=1e-4)
     result = arm.follow(JOINTS, [point(0.0, stopped), point(4.0, start)])
     assert result.error_code == GoalCode.SUCCESSFUL, result.error_string
+
+
+def test_a_feed_hold_stops_in_mid_move_and_resume_goes_on_to_the_end(arm: Arm) -> None:
+    start = arm.positions()
+    goal = start + np.array([0.6, 0.1, -0.1, 0.2, -0.2, 0.4])
+    with PlantClient.connect(READY_S) as client:
+        handle = arm.send(JOINTS, [point(0.0, start), point(20.0, goal)])
+        ended = handle.get_result_async()
+        while np.max(np.abs(arm.measured() - start)) < 0.01:
+            pass
+        assert client.hold("cell_a", on=True).success
+        held = arm.positions()
+        assert not ended.done()
+        assert 0.01 < held[0] - start[0] < 0.59
+        along = (held - start) / (goal - start)
+        assert along == pytest.approx(np.full(6, along[0]), abs=0.01)
+        assert client.override("cell_a", 60.0).success
+        assert not client.override("cell_a", 101.0).success
+        assert client.hold("cell_a", on=False).success
+        assert arm.wait(ended).result.error_code == GoalCode.SUCCESSFUL
+        assert arm.positions() == pytest.approx(goal, abs=0.005)
+        assert client.override("cell_a", 100.0).success
