@@ -68,9 +68,8 @@ def _panel(row: dict[str, Any], left: int, targets: dict[str, float]) -> list[st
         )
     if row["rate_hz"] == 1000:
         for share, most in ((0.01, targets["p99"]), (0.001, targets["p999"])):
-            parts.append(
-                f'<circle cx="{x(most):.1f}" cy="{y(share):.1f}" r="4" fill="none" stroke="#1f6feb"/>'
-            )
+            at = f'cx="{x(most):.1f}" cy="{y(share):.1f}"'
+            parts.append(f'<circle {at} r="4" fill="none" stroke="#1f6feb"/>')
     parts.append(
         _text(left + _PLOT_W / 2, _TOP + _PLOT_H + 38, "share of cycles above x", "middle")
     )

@@ -72,6 +72,9 @@ _TRIES: Final = tuple((push, *ramp) for push in _PUSHES for ramp in _RAMPS)
 _AT_ONCE: Final = tuple(
     len(_RAMPS) * push + ramp for push in (0, 2, 4, 3, 1) for ramp in range(len(_RAMPS))
 )[:24]
+_AT_ONCE_IN_A_LOOP: Final = 6
+"""What is tried in the first cycle where time is short; the rest follows in the next ones."""
+
 _BOLDER_EVERY: Final = 3
 _TRIES_PER_CYCLE: Final = 2
 """What is tried in the first cycle after another speed is asked for, and in each later one."""
@@ -299,7 +302,8 @@ class Governor:
         track = self.track
         cell = min(int(tau / CELL_S), track.rows - 1)
         fresh, self._fresh = self._fresh, False
-        tries = len(_AT_ONCE) if fresh else 1 if land else _TRIES_PER_CYCLE
+        most_tries = len(_AT_ONCE) if self._prepares else _AT_ONCE_IN_A_LOOP
+        tries = most_tries if fresh else 1 if land else _TRIES_PER_CYCLE
         first = 0 if land else self._try
         for k in range(tries):
             if fresh:

@@ -22,6 +22,9 @@ Array = NDArray[np.float64]
 AHEAD_S: Final = 0.6
 """Path time that is prepared ahead in real time: the longest stop takes about half of it."""
 
+NEEDED_S: Final = 0.3
+"""Path time that the proof of a ramp looks ahead at most, and a little more."""
+
 _SPARE_S: Final = 0.01
 """Kept free at the end of a horizon, for a stop that begins a little sooner or later."""
 
@@ -155,12 +158,17 @@ class Motion:
         self.path_s, self.speed = governor.path_time_s, governor.speed
         return block
 
-    def prepare_a_bit(self) -> None:
-        """A tenth of a millisecond's work for what may be asked later; called in real time."""
+    def prepare_a_bit(self, *, at_leisure: bool = True) -> None:
+        """A tenth of a millisecond's work for what may be asked later; called in real time.
+
+        Not at leisure (much of the period is gone) it is left for later, unless it is needed soon.
+        """
         track = self._track
         if track is None:
             self._track = self._new_track(self._segments)
-        elif track.ready * CELL_S < self.path_s + AHEAD_S and track.ready < track.rows:
+        elif track.ready < track.rows and track.ready * CELL_S < self.path_s + (
+            AHEAD_S if at_leisure else NEEDED_S
+        ):
             track.prepare_a_bit()
 
     def extend(self, segments: Segments, latest_stop_s: float) -> None:

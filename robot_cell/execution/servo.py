@@ -37,6 +37,7 @@ Array = NDArray[np.float64]
 _READ_S: Final = 0.1
 _RECONNECT_S: Final = 0.5
 _HEARTBEAT_S: Final = 0.2
+_LEISURE_NS: Final = 50_000
 
 _log = logging.getLogger("servo")
 
@@ -152,7 +153,8 @@ class Servo:
         horizon.set_measured(state.time_ns, state.positions, state.velocities, setpoint)
         self._driver.write(block)
         if order is not None and self._in_real_time:
-            order.motion.prepare_a_bit()
+            used_ns = time.monotonic_ns() - came_ns
+            order.motion.prepare_a_bit(at_leisure=used_ns < _LEISURE_NS)
         self._count_loop(came_ns, time.monotonic_ns())
 
     def _count_loop(self, came_ns: int, done_ns: int) -> None:
