@@ -30,10 +30,8 @@ import numpy as np
 
 from planners.arrays import Array
 from planners.motion.errors import MotionError
+from planners.motion.ramps import AT_ONCE, LINEAR, NODES, POWER, RAMPS, SHAPES, STEADY, TRIES
 from planners.motion.track import CELL_S, LEVELS, Track
-
-_NODES: Final = 32
-"""Stations at which a ramp is proven."""
 
 _LARGEST_RATE: Final = 1500.0
 """Largest d2 sigma / dt2 (1/s^2): from full speed to rest in 71 ms where the joints hardly move."""
@@ -49,51 +47,12 @@ _BETWEEN: Final = 2e-4
 """Share of the limits, per unit of s', that is kept for what happens between stations."""
 
 _MEET_TOLERANCE: Final = 1e-6
-_PUSHES: Final = (1.0, 0.5, 0.2, 0.07, 0.02)
-_LINEAR: Final = 0
-_GENTLE: Final = 1
-"""Shapes of a ramp: s' falls as 1 - f, or as (1 - f)^2, whose s'' vanishes at its end too."""
-
-_STEADY: Final = 2
-"""(1 - f)^5: nearly exponential, for where the planned motion itself is at its jerk limit."""
-
-_POWER: Final = (1.0, 2.0, 5.0)
-_RAMPS: Final = (
-    (False, 1.0, _LINEAR),
-    (False, 0.65, _STEADY),
-    (False, 1.0, _GENTLE),
-    (False, 0.5, _LINEAR),
-    (True, 0.5, _GENTLE),
-    (False, 0.4, _GENTLE),
-)
-"""Ramps that are tried: from the rate that holds near here or for a while, times a share."""
-
-_TRIES: Final = tuple((push, *ramp) for push in _PUSHES for ramp in _RAMPS)
-_AT_ONCE: Final = tuple(
-    len(_RAMPS) * push + ramp for push in (0, 2, 4, 3, 1) for ramp in range(len(_RAMPS))
-)[:24]
-_AT_ONCE_IN_A_LOOP: Final = 6
+_AT_ONCE_IN_A_LOOP: Final = 3
 """What is tried in the first cycle where time is short; the rest follows in the next ones."""
 
 _BOLDER_EVERY: Final = 3
 _TRIES_PER_CYCLE: Final = 2
 """What is tried in the first cycle after another speed is asked for, and in each later one."""
-
-_F = np.linspace(0.0, 1.0, _NODES + 1)
-_SHAPES = tuple(
-    np.stack(
-        [
-            np.ones_like(_F),
-            _F,
-            (1.0 - (1.0 - _F) ** (p + 1)) / (p + 1),
-            (_F - (1.0 - (1.0 - _F) ** (p + 2)) / (p + 2)) / (p + 1),
-            (1.0 - _F) ** p,
-            p * (1.0 - _F) ** (p - 1),
-        ]
-    )
-    for p in (1, 2, 5)
-)
-"""Rows: 1, f, and the shape's integral, its double integral, itself, and minus its derivative."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +94,7 @@ class Governor:
         self.speed = min(max(speed, 0.0), 1.0)
         self.speed_rate = 0.0
         self._left = 0.0
-        self._shape = _LINEAR
+        self._shape = LINEAR
         self._target = self.speed
         self._try = 0
         self._worked = self._since = 0
@@ -147,10 +106,10 @@ class Governor:
         self.track = track
         n = track.dof
         self._limits = list(zip(track.acceleration.tolist(), track.jerk.tolist(), strict=True))
-        self._rows = np.empty((_NODES + 1, 5, 2 * n))
-        self._weights = [np.zeros((_NODES + 1, 4, 5)) for _ in range(2)]
-        self._found = np.empty((_NODES + 1, 4, 2 * n))
-        by_sign = self._found.reshape(_NODES + 1, 4, 2, n)
+        self._rows = np.empty((NODES + 1, 5, 2 * n))
+        self._weights = [np.zeros((NODES + 1, 4, 5)) for _ in range(2)]
+        self._found = np.empty((NODES + 1, 4, 2 * n))
+        by_sign = self._found.reshape(NODES + 1, 4, 2, n)
         self._as_is, self._mirrored = by_sign[:, :2], by_sign[:, 2:, ::-1]
         self._mix = np.zeros((4, 6))
 
@@ -182,7 +141,7 @@ class Governor:
         if dt > self.track.cycle_s + _TINY:
             self._follow(dt)
         elif self._left > 0.0 or s != target:
-            end = s + u * self._left / (_POWER[self._shape] + 1.0)
+            end = s + u * self._left / (POWER[self._shape] + 1.0)
             if abs(end - target) > _STILL:
                 changed = self._change(dt, target, 1.0 if target > end else -1.0)
             else:
@@ -263,7 +222,7 @@ class Governor:
         if left <= 0.0:
             self.path_time_s += s * dt
             return
-        p = _POWER[self._shape]
+        p = POWER[self._shape]
         change = u * left / (p + 1.0)
         if dt < left - _TINY:
             rest = 1.0 - dt / left
@@ -295,28 +254,28 @@ class Governor:
         s, u, tau = self.speed, self.speed_rate, self.path_time_s
         if not self._there(int(tau / CELL_S)):
             return False
-        backup = -u / self._left * _POWER[self._shape] if self._left > 0.0 else 0.0
+        backup = -u / self._left * POWER[self._shape] if self._left > 0.0 else 0.0
         most = way * self._most(dt, way)
         if (most - backup) * way <= 0.0:
             return False
         track = self.track
         cell = min(int(tau / CELL_S), track.rows - 1)
         fresh, self._fresh = self._fresh, False
-        most_tries = len(_AT_ONCE) if self._prepares else _AT_ONCE_IN_A_LOOP
-        tries = most_tries if fresh else 1 if land else _TRIES_PER_CYCLE
+        most_tries = len(AT_ONCE) if self._prepares else _AT_ONCE_IN_A_LOOP
+        tries = most_tries if fresh else 1 if land or not self._prepares else _TRIES_PER_CYCLE
         first = 0 if land else self._try
         for k in range(tries):
             if fresh:
-                index = _AT_ONCE[k]
+                index = AT_ONCE[k]
             elif k == 1 and first != self._worked:
                 index = self._worked
             else:
-                index = (first + k) % len(_TRIES)
-            push, near, share, shape = _TRIES[index]
+                index = (first + k) % len(TRIES)
+            push, near, share, shape = TRIES[index]
             x = backup + push * (most - backup)
-            p = _POWER[shape]
+            p = POWER[shape]
             u1 = u + x * dt
-            if shape == _STEADY:
+            if shape == STEADY:
                 steep = share * track.decay.item(cell) / p
             else:
                 held = (track.rate_near if near else track.rate).item(cell)
@@ -339,11 +298,11 @@ class Governor:
                 self._left, self._shape = left, shape
                 self._worked = index
                 self._since += 1
-                bolder = 0 if index < len(_RAMPS) else index - len(_RAMPS)
+                bolder = 0 if index < len(RAMPS) else index - len(RAMPS)
                 self._try = bolder if self._since % _BOLDER_EVERY == 0 else index
                 return True
         if not land:
-            self._try = (self._try + tries) % len(_TRIES)
+            self._try = (self._try + tries) % len(TRIES)
         return False
 
     def _landing(
@@ -400,7 +359,7 @@ class Governor:
         Checked at stations, each with the envelope of the stretches on both sides of it; in between
         the left sides are nearly linear in time, which the tolerance allows for.
         """
-        end = s + u * left / (_POWER[shape] + 1.0)
+        end = s + u * left / (POWER[shape] + 1.0)
         if end < -_STILL or end > 1.0 + _STILL:
             return False
         if u == 0.0:
@@ -410,7 +369,7 @@ class Governor:
         mix[1, 0], mix[1, 1], mix[1, 3] = tau / CELL_S, s * left / CELL_S, u * left * left / CELL_S
         mix[2, 4] = abs(u)
         mix[3, 5] = abs(u) / left
-        speed, at, rate, change = mix @ _SHAPES[shape]
+        speed, at, rate, change = mix @ SHAPES[shape]
         index = at.astype(np.intp)
         widest = int(2.0 * max(at[1] - at[0], at[-1] - at[-2])) + 1
         level = (widest - 1).bit_length()

@@ -34,6 +34,12 @@ _FAR: Final = 6
 """Doublings of a cell over which the rates of change hold: 4 ms and 64 ms."""
 
 _AHEAD: Final = 2**_FAR + 1
+_POWERS: Final = np.array([[0, 1, 2, 3, 4], [0, 0, 1, 2, 3], [0, 0, 0, 1, 2]])
+_FACTORS: Final = np.array(
+    [[1.0, 2.0, 3.0, 4.0, 5.0], [0.0, 2.0, 6.0, 12.0, 20.0], [0.0, 0.0, 6.0, 24.0, 60.0]]
+)
+"""Of the derivatives of c1 x + ... + c5 x^5: powers of x and factors, by order and coefficient."""
+
 _SLACK: Final = 1.0 + 1e-7
 """What rounding may add to a trajectory that is exactly at its limit."""
 
@@ -167,23 +173,26 @@ class Track:
         fine: Array = np.arange(2.0 * first, 2.0 * last + 1.0) * (CELL_S / 2)
         end = len(self.coefficients)
         piece = np.searchsorted(self.times, fine, side="right") - 1
-        values = self._derivatives(np.minimum(piece, end - 1), fine)
-        values[fine >= self.duration_s] = -np.inf
-        tops = np.maximum(np.maximum(values[:-1:2], values[1::2]), values[2::2])
+        np.minimum(piece, end - 1, out=piece)
         # Both sides of each knot, where the third derivative may jump.
-        low, high = np.searchsorted(self.times, [fine[0] - 1e-9, fine[-1] + 1e-9])
-        knots = np.arange(low, high)
-        before, after = knots[knots > 0], knots[knots < end]
-        at: Array = self.times[np.concatenate([before, after])]
-        sides = self._derivatives(np.concatenate([before - 1, after]), at)
-        cell = np.minimum((at / CELL_S).astype(np.intp), self.rows - 1)
-        # A knot on an edge belongs to the cells on both sides of it.
-        edge = np.abs(at / CELL_S - cell) < 1e-9
-        cell = np.concatenate([cell, cell[edge] - 1])
-        sides = np.concatenate([sides, sides[edge]])
-        here = (cell >= first) & (cell < last)
-        np.maximum.at(tops, cell[here] - first, sides[here])
-        tops[np.isneginf(tops)] = 0.0
+        low, high = np.searchsorted(self.times, (fine[0] - 1e-9, fine[-1] + 1e-9)).tolist()
+        left, right = range(max(low, 1), high), range(low, min(high, end))
+        at = np.concatenate([fine, self.times[[*left, *right]]])
+        piece = np.concatenate([piece, [k - 1 for k in left], right]).astype(np.intp)
+        found = self._derivatives(piece, at)
+        values, sides = found[: len(fine)], found[len(fine) :]
+        if fine[-1] >= self.duration_s:
+            values[fine >= self.duration_s] = -np.inf
+        tops = np.maximum(np.maximum(values[:-1:2], values[1::2]), values[2::2])
+        for side, when in zip(sides, at[len(fine) :].tolist(), strict=True):
+            cell = min(int(when / CELL_S), self.rows - 1)
+            # A knot on an edge belongs to the cells on both sides of it.
+            edge = abs(when / CELL_S - cell) < 1e-9
+            for row in (cell, cell - 1) if edge else (cell,):
+                if first <= row < last:
+                    np.maximum(tops[row - first], side, out=tops[row - first])
+        if fine[-1] >= self.duration_s:
+            tops[np.isneginf(tops)] = 0.0
         self._tops[first:last] = tops
         if last == self.rows:
             self._tops[last:] = tops[-1]
@@ -192,13 +201,13 @@ class Track:
     def _derivatives(self, piece: NDArray[np.intp], at: Array) -> Array:
         """q', q'', q''' at instants in pieces (k,), and the same mirrored: (k, 3, 2 n)."""
         n = self.dof
-        x = (at - self.times[piece])[:, None]
-        c = self.coefficients[piece]
-        c1, c2, c3, c4, c5 = (c[:, m] for m in range(1, 6))
+        powers = np.empty((len(at), 5))
+        powers[:, 0] = 1.0
+        np.subtract(at, self.times[piece], out=powers[:, 1])
+        for m in range(2, 5):
+            np.multiply(powers[:, m - 1], powers[:, 1], out=powers[:, m])
         out = np.empty((len(at), 3, 2 * n))
-        out[:, 0, :n] = c1 + x * (2 * c2 + x * (3 * c3 + x * (4 * c4 + x * (5 * c5))))
-        out[:, 1, :n] = 2 * c2 + x * (6 * c3 + x * (12 * c4 + x * (20 * c5)))
-        out[:, 2, :n] = 6 * c3 + x * (24 * c4 + x * (60 * c5))
+        out[:, :, :n] = (powers[:, _POWERS] * _FACTORS) @ self.coefficients[piece, 1:]
         np.negative(out[:, :, :n], out=out[:, :, n:])
         return out
 

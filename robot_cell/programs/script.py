@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from robot_cell.model import Cell, FixtureStep
 from robot_cell.programs.cycle import STEP_OVERHEAD_S, ProgramCycle, arguments, describe
@@ -20,7 +21,9 @@ def save_script(cell: Cell, cycle: ProgramCycle, path: Path) -> None:
     """Write a program from home to home; `path` ends in .npz."""
     from planners.motion import Trajectory
 
-    blocks, commands, labels = [], [], []
+    blocks: list[NDArray[np.float64]] = []
+    commands: list[list[object]] = []
+    labels: list[list[object]] = []
     at_s = 0.0
     here = next(iter(cycle.motions.values())).positions[0]
     steps = cell.programs[cycle.program].steps
@@ -29,7 +32,7 @@ def save_script(cell: Cell, cycle: ProgramCycle, path: Path) -> None:
         if isinstance(step, FixtureStep):
             told = list(arguments(step, cycle.product))
             commands.append([round(at_s + STEP_OVERHEAD_S, 4), step.fixture, step.command, told])
-        done = sum(len(block) for block in blocks)
+        done = sum(block.shape[0] for block in blocks)
         count = round((at_s + takes_s) / STEP_S) - done
         positions = np.repeat(here[None], count, axis=0)
         motion = cycle.motions.get(index)
@@ -38,7 +41,9 @@ def save_script(cell: Cell, cycle: ProgramCycle, path: Path) -> None:
             trajectory = Trajectory(
                 joints, motion.times, motion.positions, motion.velocities, motion.accelerations
             )
-            times = np.arange(1, count + 1) * STEP_S - (takes_s - motion.duration_s)
+            times: NDArray[np.float64] = np.arange(1.0, count + 1) * STEP_S - (
+                takes_s - motion.duration_s
+            )
             positions = trajectory.sample(times).positions
             here = motion.positions[-1]
         blocks.append(positions)
