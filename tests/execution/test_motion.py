@@ -205,12 +205,13 @@ def test_a_horizon_that_is_continued_late_slows_down_and_goes_on(late_blocks: in
         assert len(q) * STEP_S == pytest.approx(segments.duration_s, abs=ROWS * STEP_S)
 
 
-def test_in_real_time_nothing_is_prepared_while_a_setpoint_is_waited_for() -> None:
+@pytest.mark.parametrize("hold", [5, 20, 500])
+def test_in_real_time_nothing_is_prepared_while_a_setpoint_is_waited_for(hold: int) -> None:
     segments, limits = long_motion()
     motion = Motion(segments, limits, STEP_S, in_real_time=True)
     q, k, before = [], 0, -1
     while not motion.at_path_end:
-        q.append(motion.setpoints(1, 0.0 if 500 <= k < 900 else 1.0)[0].copy())
+        q.append(motion.setpoints(1, 0.0 if hold <= k < hold + 400 else 1.0)[0].copy())
         assert motion._track is None or motion._track.ready == before, "made in the loop's time"
         motion.prepare_a_bit()
         before = motion._track.ready
