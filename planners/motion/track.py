@@ -7,6 +7,8 @@ now and then by a loop that has no time for more. A cycle of the governor only l
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -99,6 +101,7 @@ class Track:
         rows, n = int(np.ceil(self.duration_s / CELL_S)) + 1, self.dof
         self.rows = rows
         self.ready = self._filled = 0
+        self._going: Iterator[bool] | None = None
         self._tops = np.empty((rows + _AHEAD, 3, 2 * n))
         self.levels = np.empty((LEVELS, rows, 5, 2 * n))
         self.near = np.empty((rows, n, 6))
@@ -133,20 +136,27 @@ class Track:
 
     def prepare(self, cells: int) -> None:
         """Make the envelope of at least so many cells from the beginning on."""
+        self._going = None
         while self.ready < min(cells, self.rows):
             last = min(self.ready + _BLOCK_CELLS, self.rows)
-            self._fill(last + _AHEAD)
-            self._envelop(self.ready, last)
+            deque(self._fill(last + _AHEAD), 0)
+            deque(self._envelop(self.ready, last), 0)
 
     def prepare_a_bit(self) -> None:
-        """A tenth of a millisecond of the same work, for a loop to do in each cycle."""
-        last = min(self.ready + _BIT_CELLS, self.rows)
-        if self._filled < min(last + _AHEAD, self.rows):
-            self._fill(min(self._filled + _BIT_CELLS, last + _AHEAD))
-        elif self.ready < self.rows:
-            self._envelop(self.ready, last)
+        """Some twenty microseconds of the same work, for a loop to do in each cycle."""
+        if self._going is None:
+            last = min(self.ready + _BIT_CELLS, self.rows)
+            if self._filled < min(last + _AHEAD, self.rows):
+                self._going = self._fill(min(self._filled + _BIT_CELLS, last + _AHEAD))
+            elif self.ready < self.rows:
+                self._going = self._envelop(self.ready, last)
+            else:
+                return
+        if next(self._going, True):
+            self._going = None
 
-    def _envelop(self, first: int, last: int) -> None:
+    def _envelop(self, first: int, last: int) -> Iterator[bool]:
+        """In steps; yields whether it is done."""
         n, count = self.dof, last - first
         part = self._tops[first : last + _AHEAD]
         shares = np.empty((count + 2 ** (LEVELS - 1), 5, 2 * n))
@@ -156,17 +166,22 @@ class Track:
             step = 2 ** (level - 1) if level else 1
             shares = np.maximum(shares[:-step], shares[step:])
             self.levels[level, first:last] = shares[:count]
+        yield False
         near = _windowed(part[: count + 2**self._doublings], self._doublings)
         self.near[first:last, :, 0::2] = near[:, :, :n].swapaxes(1, 2)
         np.negative(near[:, :, n:].swapaxes(1, 2), out=self.near[first:last, :, 1::2])
+        yield False
         fast = (part[:, 0] * self._per[1]).max(axis=1).clip(1e-9)
         self.rate_near[first:last] = 1.0 / _windowed(fast, _NEAR)[:count]
         self.rate[first:last] = 1.0 / _windowed(fast, _FAR)[:count]
         self.decay[first:last] = _decay(part[:count], self.jerk)
         self.ready = last
 
-    def _fill(self, until: int) -> None:
-        """Largest q', q'', q''', mirrored too, in the cells before `until`; past the end 0."""
+    def _fill(self, until: int) -> Iterator[bool]:
+        """Largest q', q'', q''', mirrored too, in the cells before `until`; past the end 0.
+
+        In steps; yields whether it is done.
+        """
         first, last = self._filled, min(until, self.rows)
         if first >= last:
             return
@@ -179,7 +194,9 @@ class Track:
         left, right = range(max(low, 1), high), range(low, min(high, end))
         at = np.concatenate([fine, self.times[[*left, *right]]])
         piece = np.concatenate([piece, [k - 1 for k in left], right]).astype(np.intp)
+        yield False
         found = self._derivatives(piece, at)
+        yield False
         values, sides = found[: len(fine)], found[len(fine) :]
         if fine[-1] >= self.duration_s:
             values[fine >= self.duration_s] = -np.inf

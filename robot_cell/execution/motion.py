@@ -159,13 +159,14 @@ class Motion:
         return block
 
     def prepare_a_bit(self, *, at_leisure: bool = True) -> None:
-        """A tenth of a millisecond's work for what may be asked later; called in real time.
+        """A little work for what may be asked later; called in each period in real time.
 
         Not at leisure (much of the period is gone) it is left for later, unless it is needed soon.
         """
         track = self._track
         if track is None:
-            self._track = self._new_track(self._segments)
+            if at_leisure:
+                self._track = self._new_track(self._segments)
         elif track.ready < track.rows and track.ready * CELL_S < self.path_s + (
             AHEAD_S if at_leisure else NEEDED_S
         ):

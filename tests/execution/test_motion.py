@@ -214,6 +214,7 @@ def test_in_real_time_nothing_is_prepared_while_a_setpoint_is_waited_for(hold: i
         q.append(motion.setpoints(1, 0.0 if hold <= k < hold + 400 else 1.0)[0].copy())
         assert motion._track is None or motion._track.ready == before, "made in the loop's time"
         motion.prepare_a_bit()
+        assert motion._track is not None
         before = motion._track.ready
         k += 1
         assert k < 5000
