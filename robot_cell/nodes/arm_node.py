@@ -21,6 +21,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 
+from drivers.clock import FOREVER_NS
 from planners.kinematics.arm_description import read_arm
 from planners.motion.speed_requests import SpeedRequests
 from robot_cell.execution.horizon import Horizon, Outcome, Result
@@ -97,7 +98,7 @@ class ArmNode(PlantNode):
         self.create_service(SetBool, "arm/hold", self._on_hold)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._states = self.create_publisher(JointState, "joint_states", 10)
-        self.create_timer(1.0 / JOINT_STATES_HZ, self._turn)
+        self.every(1.0 / JOINT_STATES_HZ, self._turn)
         self._server = DeferredActionServer(
             self,
             FollowJointTrajectory,
@@ -106,6 +107,7 @@ class ArmNode(PlantNode):
             accept=self._accept,
             cancel=self._cancel,
         )
+        self.clock.silent_until(FOREVER_NS)  # it talks to its own cell
         self.clock.wait_for()
 
     def release(self) -> None:
@@ -204,15 +206,13 @@ class ArmNode(PlantNode):
     def _tell_that_it_goes_on(self) -> None:
         """Whoever waits for a motion that is slowed or held hears of it once a second."""
         now_ns = self.clock.now_ns()
-        measured = self._horizon.measured()
-        if measured is None or 0 <= now_ns - self._told_ns < FEEDBACK_NS:
+        if 0 <= now_ns - self._told_ns < FEEDBACK_NS:
             return
         self._told_ns = now_ns
         with self._lock:
             goals = list(self._pending.values())
-        error = measured.positions - measured.setpoint
-        for goal in goals:
-            goal.publish_feedback(self._feedback(measured.positions, error))
+        for goal in goals:  # without positions: those come with the end
+            goal.publish_feedback(FollowJointTrajectory.Feedback(joint_names=self._limits.names))
 
     def _loop_message(self) -> Any:
         report = LoopStatistics(self._horizon.statistics).report()
@@ -313,7 +313,7 @@ class ArmNode(PlantNode):
         answer = FollowJointTrajectory.Result(
             error_code=int(_CODES[result.outcome]), error_string=self._describe(result)
         )
-        goal.publish_feedback(self._feedback(result.positions, result.error))
+        goal.publish_feedback(self._feedback(result))
         self.clock.signal()
         if result.outcome is Outcome.DONE:
             goal.succeed()
@@ -338,12 +338,12 @@ class ArmNode(PlantNode):
                 values[index] = np.inf if default else 0.0
         return values
 
-    def _feedback(self, positions: Any, error: Any) -> Any:
+    def _feedback(self, result: Result) -> Any:
         feedback = FollowJointTrajectory.Feedback()
         feedback.joint_names = list(self._limits.names)
-        feedback.actual.positions = positions.tolist()
-        feedback.error.positions = error.tolist()
-        feedback.desired.positions = (positions - error).tolist()
+        feedback.actual.positions = result.positions.tolist()
+        feedback.error.positions = result.error.tolist()
+        feedback.desired.positions = (result.positions - result.error).tolist()
         return feedback
 
     def _describe(self, result: Result) -> str:
