@@ -17,6 +17,7 @@ class Benchmark(str, Enum):
     first_run = "first-run"
     scheduling = "scheduling"
     motion = "motion"
+    loop = "loop"
     kinematics = "kinematics"
     coupled = "coupled"
     public_instances = "public-instances"
