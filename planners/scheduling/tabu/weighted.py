@@ -9,6 +9,8 @@ trial, and the objective is read from the heads.
 
 from __future__ import annotations
 
+from planners.compiled import compiled_into as compiled
+from planners.scheduling.tabu.access import nth, of, put
 from planners.scheduling.tabu.arrays import (
     ALT,
     BEST,
@@ -42,17 +44,12 @@ from planners.scheduling.tabu.arrays import (
     Int32,
     State,
 )
-from planners.scheduling.tabu.compiled import compiled
 from planners.scheduling.tabu.graph import (
     all_tails,
     link,
     load,
-    repair_order,
-    restore_order,
     setup,
     unlink,
-    update_heads,
-    update_tails,
 )
 from planners.scheduling.tabu.kernel import keep_best
 from planners.scheduling.tabu.moves import (
@@ -67,6 +64,7 @@ from planners.scheduling.tabu.moves import (
     trace_from,
 )
 from planners.scheduling.tabu.tabu_list import forbid_return, is_tabu, may_not_enter
+from planners.scheduling.tabu.update import repair_order, restore_order, update_heads, update_tails
 
 # Columns of State.candidate.
 MOVED = 0
@@ -87,10 +85,10 @@ def evaluate(given: Given, state: State) -> float:
     completion[:] = 0
     end = 0
     for i in range(len(given.sinks)):
-        v = given.sinks[i]
-        t = rows[v, HEAD] + rows[v, DUR]
+        v = nth(given.sinks, i)
+        t = of(rows, v, HEAD) + of(rows, v, DUR)
         end = max(end, t)
-        j = given.job[v]
+        j = nth(given.job, v)
         completion[j] = max(completion[j], t)
     numbers[MAKESPAN] = end
     value: float = (
@@ -104,9 +102,9 @@ def evaluate(given: Given, state: State) -> float:
             value += given.late_cost[j] * late
     if given.costs[SHIFTED_COST] > 0:
         shifted = 0
-        for v in range(len(rows)):
-            if given.published_cell[v] >= 0:
-                shifted += abs(rows[v, HEAD] - given.published_start[v])
+        for v in range(len(state.order)):
+            if nth(given.published_cell, v) >= 0:
+                shifted += abs(of(rows, v, HEAD) - nth(given.published_start, v))
         value += given.costs[SHIFTED_COST] * shifted
     return value
 
@@ -116,10 +114,10 @@ def count_afresh(given: Given, state: State) -> None:
     """Setup time and operations on another cell than published, from nothing."""
     rows = state.rows
     setup_time = moved = 0
-    for v in range(len(rows)):
-        if rows[v, MP] != FIXED:
-            setup_time += setup(given, rows, rows[v, CELL], rows[v, MP], v)
-        if given.published_cell[v] >= 0 and given.published_cell[v] != rows[v, CELL]:
+    for v in range(len(state.order)):
+        if of(rows, v, MP) != FIXED:
+            setup_time += setup(given, rows, of(rows, v, CELL), of(rows, v, MP), v)
+        if nth(given.published_cell, v) >= 0 and nth(given.published_cell, v) != of(rows, v, CELL):
             moved += 1
     state.numbers[SETUP_TIME] = setup_time
     state.numbers[MOVED_COUNT] = moved
@@ -145,12 +143,12 @@ def _setup_gain(given: Given, rows: Int32, v: int, a: int, x: int, first: int) -
     """Change of the setup time if v moves to alternative a behind x; ``first`` leads that cell."""
     if not given.switches[HAS_SETUP]:
         return 0
-    k, new = rows[v, CELL], given.alt_cell[a]
-    u, w = rows[v, MP], rows[v, MS]
+    k, new = of(rows, v, CELL), nth(given.alt_cell, a)
+    u, w = of(rows, v, MP), of(rows, v, MS)
     gain = -setup(given, rows, k, u, v)
     if w != NONE:
         gain += setup(given, rows, k, u, w) - setup(given, rows, k, v, w)
-    y = first if x == NONE else rows[x, MS]
+    y = first if x == NONE else of(rows, x, MS)
     if y == v:
         y = w
     # v may come to stand where it left a gap: between u and w, whose arc is in the account.
@@ -163,10 +161,10 @@ def _setup_gain(given: Given, rows: Int32, v: int, a: int, x: int, first: int) -
 @compiled
 def _moved_gain(given: Given, rows: Int32, v: int, a: int) -> int:
     """Change of the number of operations that are not on their published cell."""
-    published = given.published_cell[v]
+    published = nth(given.published_cell, v)
     if published < 0:
         return 0
-    was, becomes = rows[v, CELL] != published, given.alt_cell[a] != published
+    was, becomes = of(rows, v, CELL) != published, nth(given.alt_cell, a) != published
     return int(becomes) - int(was)
 
 
@@ -204,12 +202,12 @@ def aim_at(given: Given, state: State, target: int) -> int:
     change = target != state.numbers[TARGET]
     whole = target == END_OF_PLAN
     for i in range(len(given.sinks)):
-        v = given.sinks[i]
-        hit = whole or given.job[v] == target
+        v = nth(given.sinks, i)
+        hit = whole or nth(given.job, v) == target
         if change:
-            rows[v, OWN_TAIL] = 0 if hit else NEVER
+            put(rows, v, OWN_TAIL, 0 if hit else NEVER)
         if hit:
-            t = rows[v, HEAD] + rows[v, DUR]
+            t = of(rows, v, HEAD) + of(rows, v, DUR)
             if t > end:
                 end, seen = t, 0
             if t == end:
@@ -252,7 +250,7 @@ def _score(given: Given, state: State, end: int, v: int, a: int, x: int) -> floa
         late = end - given.due[target]
         value = given.late_cost[target] * (late if late > 0 else 0.01 * late)
     if given.costs[SETUP_COST] > 0:
-        first = state.first[given.alt_cell[a]]
+        first = state.first[nth(given.alt_cell, a)]
         value += given.costs[SETUP_COST] * _setup_gain(given, rows, v, a, x, first)
     if given.costs[MOVED_COST] > 0:
         value += given.costs[MOVED_COST] * _moved_gain(given, rows, v, a)
@@ -262,25 +260,29 @@ def _score(given: Given, state: State, end: int, v: int, a: int, x: int) -> floa
 @compiled
 def _scan_block(given: Given, state: State, count: int, i: int, b: int, e: int) -> int:
     rows, path = state.rows, state.path
-    u = path[i]
-    a = rows[u, ALT]
+    u = nth(path, i)
+    a = of(rows, u, ALT)
     for j in range(i + 1, e + 1):
-        w = path[j]
+        w = nth(path, j)
         if not may_follow(given, rows, u, w):
             break
         if i == b or j == e or j == i + 1:
             length = fill_forward(state, u, w)
-            end = estimate_segment(given, state, length, rows[u, MP], rows[w, MS])
+            end = estimate_segment(
+                given, state, length, of(rows, u, MP), of(rows, w, MS), UNREACHED
+            )
             score = _score(given, state, end, u, a, w)
             count = _offer(state, count, score, (u, a, w, is_tabu(state, w, u)))
     for j in range(i - 2, b - 1, -1):
-        w = path[j]
-        if not may_precede(given, rows, u, path[j + 1]) or not may_precede(given, rows, u, w):
+        w = nth(path, j)
+        if not may_precede(given, rows, u, nth(path, j + 1)) or not may_precede(given, rows, u, w):
             break
         if i == e or j == b:
             length = fill_backward(state, w, u)
-            end = estimate_segment(given, state, length, rows[w, MP], rows[u, MS])
-            x = rows[w, MP]
+            end = estimate_segment(
+                given, state, length, of(rows, w, MP), of(rows, u, MS), UNREACHED
+            )
+            x = of(rows, w, MP)
             score = _score(given, state, end, u, a, x)
             count = _offer(state, count, score, (u, a, x, is_tabu(state, u, w)))
     return count
@@ -290,12 +292,12 @@ def _scan_block(given: Given, state: State, count: int, i: int, b: int, e: int) 
 def _scan_other_cells(given: Given, state: State, count: int, v: int, least: int) -> int:
     rows = state.rows
     closing = max(least, closing_path(given, rows, v))
-    for a in range(given.alt_ptr[v], given.alt_ptr[v + 1]):
-        if a != rows[v, ALT]:
+    for a in range(nth(given.alt_ptr, v), nth(given.alt_ptr, v + 1)):
+        if a != of(rows, v, ALT):
             end, x = best_insertion(given, state, v, a, UNREACHED)
             if end < UNREACHED:
                 score = _score(given, state, max(end, closing), v, a, x)
-                tabu = may_not_enter(state, v, given.alt_cell[a])
+                tabu = may_not_enter(state, v, nth(given.alt_cell, a))
                 count = _offer(state, count, score, (v, a, x, tabu))
     return count
 
@@ -314,33 +316,35 @@ def _collect(given: Given, state: State, length: int, end: int) -> int:
         i = number if every else random_below(state.random, length)
         if not every or i > e:
             b = i
-            while b > 0 and rows[path[b], MP] == path[b - 1]:
+            while b > 0 and of(rows, nth(path, b), MP) == nth(path, b - 1):
                 b -= 1
             e = i
-            while e + 1 < length and rows[path[e], MS] == path[e + 1]:
+            while e + 1 < length and of(rows, nth(path, e), MS) == nth(path, e + 1):
                 e += 1
         if e > b:
             count = _scan_block(given, state, count, i, b, e)
-        count = _scan_other_cells(given, state, count, path[i], NEVER)
+        count = _scan_other_cells(given, state, count, nth(path, i), NEVER)
     if given.costs[SETUP_COST] > 0 or given.costs[MOVED_COST] > 0:
         for _ in range(OFF_PATH):
-            v = random_below(state.random, len(rows))
-            if rows[v, MP] != FIXED:
+            v = random_below(state.random, len(state.order))
+            if of(rows, v, MP) != FIXED:
                 count = _scan_other_cells(given, state, count, v, end)
-                w = rows[v, MS]
+                w = of(rows, v, MS)
                 if w != NONE and may_follow(given, rows, v, w):
                     length = fill_forward(state, v, w)
-                    t = estimate_segment(given, state, length, rows[v, MP], rows[w, MS])
-                    score = _score(given, state, max(t, end), v, rows[v, ALT], w)
+                    t = estimate_segment(
+                        given, state, length, of(rows, v, MP), of(rows, w, MS), UNREACHED
+                    )
+                    score = _score(given, state, max(t, end), v, of(rows, v, ALT), w)
                     tabu = is_tabu(state, w, v)
-                    count = _offer(state, count, score, (v, rows[v, ALT], w, tabu))
+                    count = _offer(state, count, score, (v, of(rows, v, ALT), w, tabu))
     return count
 
 
 @compiled
 def _account(given: Given, state: State, v: int, a: int, x: int) -> tuple[int, int]:
     rows = state.rows
-    first = state.first[given.alt_cell[a]]
+    first = state.first[nth(given.alt_cell, a)]
     return _setup_gain(given, rows, v, a, x, first), _moved_gain(given, rows, v, a)
 
 
@@ -348,7 +352,7 @@ def _account(given: Given, state: State, v: int, a: int, x: int) -> tuple[int, i
 def value_after(given: Given, state: State, v: int, a: int, x: int) -> tuple[float, bool]:
     """The objective if v moved to alternative a behind x, and whether it can; nothing changes."""
     rows, numbers = state.rows, state.numbers
-    old_a, old_x, old_y = rows[v, ALT], rows[v, MP], rows[v, MS]
+    old_a, old_x, old_y = of(rows, v, ALT), of(rows, v, MP), of(rows, v, MS)
     setup_gain, moved_gain = _account(given, state, v, a, x)
     unlink(state, v)
     link(given, state, v, a, x)
@@ -360,7 +364,7 @@ def value_after(given: Given, state: State, v: int, a: int, x: int) -> tuple[flo
         logged = update_heads(given, state, v, old_y)
         value = evaluate(given, state)
         for i in range(logged - 1, -1, -1):
-            rows[state.log_op[i], HEAD] = state.log_head[i]
+            put(rows, state.log_op[i], HEAD, state.log_head[i])
         numbers[SETUP_TIME] -= setup_gain
         numbers[MOVED_COUNT] -= moved_gain
         if low <= high:
@@ -375,7 +379,7 @@ def make_move(given: Given, state: State, v: int, a: int, x: int) -> bool:
     """Move v, bring all numbers up to date, keep the plan if it is the best so far."""
     rows, numbers, values = state.rows, state.numbers, state.values
     forbid_return(state, v, a, x)
-    old_a, old_x, old_y = rows[v, ALT], rows[v, MP], rows[v, MS]
+    old_a, old_x, old_y = of(rows, v, ALT), of(rows, v, MP), of(rows, v, MS)
     setup_gain, moved_gain = _account(given, state, v, a, x)
     unlink(state, v)
     link(given, state, v, a, x)
@@ -435,7 +439,7 @@ def run(given: Given, state: State, steps: int, patience: int, target: float) ->
         last = aim_at(given, state, choose_target(given, state))
         if last == NONE:
             return step
-        end = state.rows[last, HEAD] + state.rows[last, DUR]
+        end = of(state.rows, last, HEAD) + of(state.rows, last, DUR)
         length = trace_from(given, state, last)
         count = _collect(given, state, length, end)
         if count == 0:
