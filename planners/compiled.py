@@ -18,6 +18,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import re
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -84,8 +85,8 @@ def sources(file: Path, root: Path = _ROOT) -> tuple[Path, ...]:
 
 
 def digest(files: tuple[Path, ...]) -> str:
-    """A name for what is in the files, and for this numba."""
-    hashed = hashlib.sha256(numba.__version__.encode())
+    """A name for what is in the files, and for this numba and Python."""
+    hashed = hashlib.sha256(f"{numba.__version__} {sys.implementation.cache_tag}".encode())
     for path in files:
         hashed.update(path.read_bytes())
     return hashed.hexdigest()[:_DIGITS]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tabu_cases import FEATURES, random_problem
 
-from planners.scheduling.tabu import weighted
+from planners.scheduling.tabu import valuation, weighted
 from planners.scheduling.tabu.arrays import (
     ALT,
     CELL,
@@ -190,5 +190,5 @@ def test_a_move_on_trial_tells_its_value_and_changes_nothing(features):
                 assert weighted.make_move(given, state, v, a, x)
                 assert state.values[VALUE] == pytest.approx(value)
                 assert_consistent(given, state)
-                weighted.count_afresh(given, state)
-                assert weighted.evaluate(given, state) == pytest.approx(value)
+                valuation.count_afresh(given, state)
+                assert valuation.evaluate(given, state) == pytest.approx(value)
