@@ -141,8 +141,13 @@ def _operation(
                 start, way.duration_ms, end, chosen, f"run {name}.{way.cell}"
             )
         choices.append(Choice(way, chosen, work, pauses))
-    if len(choices) > 1:
-        model.add(sum(c.chosen for c in choices) == (1 if present is None else present))
+    if len(choices) > 1 and present is None:
+        model.add_exactly_one(c.chosen for c in choices)
+    elif len(choices) > 1:
+        model.add(sum(c.chosen for c in choices) == present)
+    if present is None and not any(c.pauses for c in choices):
+        # The intervals say so one by one; only in one line does the relaxation know it, too.
+        model.add(end == start + sum(c.way.duration_ms * c.chosen for c in choices))
     if present is not None:
         model.add(end == start).only_enforce_if(present.Not())
     return OperationVariables(start, end, yes if present is None else present, tuple(choices))
