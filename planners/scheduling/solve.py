@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from planners.scheduling.bounds import Bounds, bounds
+from planners.scheduling.bounds import Bounds, bounds, contradicts_itself
 from planners.scheduling.dispatch import best_of, follow
 from planners.scheduling.errors import Conflict, InfeasibleProblem, NoPlanFoundError
 from planners.scheduling.problem import SchedulingProblem
@@ -190,10 +190,11 @@ def solve(
     deadline = begin + time_limit_s - min(MARGIN_S, MARGIN_S * time_limit_s)
     weights = weights or ObjectiveWeights()
     stop = should_stop or (lambda: False)
-    known = bounds(problem)
-    floor = known.value(problem, weights)
+    if contradicts_itself(problem):
+        bounds(problem)  # raises, and names all conflicts
+    floor = 0.0
 
-    def tell(schedule: Schedule, bound: float = floor) -> None:
+    def tell(schedule: Schedule, bound: float = 0.0) -> None:
         if on_progress is not None:
             elapsed = time.monotonic() - begin
             on_progress(Progress(elapsed, schedule.engine, schedule.objective, max(bound, floor)))
@@ -203,19 +204,23 @@ def solve(
 
     first: list[float] = []
 
+    def tell_first(schedule: Schedule) -> None:
+        first.append(time.monotonic() - begin)
+        tell(schedule)
+
     def rules_done() -> bool:
         return out_of_time() or time.monotonic() - begin > RULES_SHARE * time_limit_s
 
-    best, failure = _first_plan(
-        problem, weights, hint, rules_done, lambda: first.append(time.monotonic() - begin)
-    )
+    best, failure = _first_plan(problem, weights, hint, rules_done, tell_first)
+    known = bounds(problem)
+    floor = known.value(problem, weights)
     first_feasible_s = first[0] if first else time.monotonic() - begin
     exact = Exact(problem, weights, workers, seed, effort, stop, tell)
     proven = False
     if best is not None:
-        tell(best)
         known = strengthened(problem, known)
         floor = known.value(problem, weights)
+        tell(best)
 
         def searched(plan: Schedule, until: float) -> Schedule:
             return _searched(
@@ -296,7 +301,7 @@ def _first_plan(
     weights: ObjectiveWeights,
     hint: Schedule | None,
     out_of_time: Callable[[], bool],
-    on_first: Callable[[], None],
+    on_first: Callable[[Schedule], None],
 ) -> tuple[Schedule | None, InfeasibleProblem | None]:
     """The best plan that takes no search, or why dispatching failed."""
     best: Schedule | None = None

@@ -58,6 +58,8 @@ class Waiting(NamedTuple):
     """Per operation: predecessors that are not done."""
     known: Ints
     """How many operations were placed when it was last asked what it would get."""
+    changed: Ints
+    """Per cell: how many operations were placed when it last received one."""
     heap: Ints
     stack: Ints
     blocked: Ints
@@ -68,7 +70,7 @@ class Waiting(NamedTuple):
 def new_waiting(p: ProblemArrays) -> Waiting:
     """Work space for `dispatch`."""
     n = len(p.op) - 1
-    sizes = {"first": len(p.cell) - 1}
+    sizes = {"first": len(p.cell) - 1, "changed": len(p.cell) - 1}
     return Waiting(
         **{name: np.full(sizes.get(name, n + 1), -1, dtype=np.int64) for name in Waiting._fields}
     )
@@ -121,6 +123,9 @@ def _unlist(w: Waiting, i: int) -> None:
 def _refresh(p: ProblemArrays, s: State, w: Waiting, i: int) -> None:
     """Find out anew what an operation would get, and list it with that cell."""
     if w.known[i] == s.flags[PLACED]:
+        return
+    if p.resource.shape[0] == 1 and w.cell[i] >= 0 and w.changed[w.cell[i]] <= w.known[i]:
+        # Nothing is shared and its cell is as it was: the other cells can only have become worse.
         return
     w.known[i] = s.flags[PLACED]
     count = gather_before(p, s, i)
@@ -286,6 +291,7 @@ def dispatch(
     w.first[:] = -1
     w.cell[:] = -1
     w.known[:] = -1
+    w.changed[:] = 0
     n = p.op.shape[0] - 1
     size, blocked = 0, 0
     for i in range(n):
@@ -328,6 +334,7 @@ def dispatch(
             return best
         if s.flags[FULL] != 0:
             return NO_MEMORY
+        w.changed[p.way[chosen, CELL]] = s.flags[PLACED]
         size, blocked = _free(p, s, w, best, size, blocked)
         if blocked > 0 and s.flags[EVENTS] > events:
             again = blocked
