@@ -129,8 +129,11 @@ def _as_dict(path: Path, form: str, found: Schedule) -> dict[str, Any]:
 
 def _chart(title: str, problem: SchedulingProblem, found: Schedule) -> GanttData:
     """One time unit of the file is shown as a second."""
+    from planners.scheduling.costs import setups_before
     from robot_cell.reporting.gantt_data import GanttBar, GanttData
 
+    setups = setups_before(problem, found.assignments)
+    frozen = {(a.job, a.operation) for a in problem.frozen}
     bars = tuple(
         GanttBar(
             problem.cells[a.cell].name,
@@ -141,6 +144,8 @@ def _chart(title: str, problem: SchedulingProblem, found: Schedule) -> GanttData
             problem.jobs[a.job].name,
             float(a.start_ms),
             float(a.end_ms),
+            setup_s=float(setups.get((a.job, a.operation), 0)),
+            frozen=(a.job, a.operation) in frozen,
         )
         for a in found.assignments
     )
