@@ -85,7 +85,9 @@ def _facts(data: GanttData) -> str:
 
 
 def _keys(data: GanttData) -> str:
-    keys = ['<span><i class="shut"></i>closed</span>', "<span>▾ due</span>"]
+    keys = ['<span><i class="shut"></i>closed</span>'] if any(data.unavailable_s.values()) else []
+    if data.due_s:
+        keys.append("<span>▾ due</span>")
     if any(bar.setup_s for bar in data.bars):
         keys.append('<span><i class="setup"></i>setup</span>')
     if any(bar.frozen for bar in data.bars):
@@ -207,7 +209,7 @@ def _json(data: GanttData, bars: list[GanttBar], now_s: float | None) -> str:
             {
                 "cell": cells[bar.cell],
                 "order": orders[bar.order_id],
-                "name": f"{bar.order_id}/{bar.unit}",
+                "name": f"{bar.order_id}/{bar.unit}" if bar.unit else bar.order_id,
                 "unit": bar.unit,
                 "operation": bar.operation,
                 "p0": bar.planned_start_s,
@@ -260,7 +262,7 @@ _PAGE = """<!doctype html>
 <dl class="facts">{facts}</dl>
 </header>
 <section class="card chart-card" aria-label="Gantt chart">
-<div class="bar-tools"><p>{keys}</p><p class="hint">drag to pan, Ctrl + wheel to zoom</p>
+<div class="bar-tools"><p>{keys}</p><p class="hint">drag to pan, Ctrl + wheel to zoom, n and p to walk</p>
 <button type="button" id="zoom-out" aria-label="Zoom out">−</button>
 <button type="button" id="zoom-in" aria-label="Zoom in">+</button>
 <button type="button" id="zoom-fit">Fit</button></div>

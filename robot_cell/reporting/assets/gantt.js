@@ -208,7 +208,7 @@
       pen.strokeRect(left, y, wide, PLAN);
     }
     if (wide > 22) {
-      const label = [`${bar.name} ${bar.operation}`, bar.name, String(bar.unit)].find((t) => t.length * 6.3 + 10 < wide);
+      const label = [`${bar.name} ${bar.operation}`, bar.name, bar.unit ? String(bar.unit) : bar.name].find((t) => t.length * 6.3 + 10 < wide);
       if (label && !many) write(label, left + 5, y + PLAN / 2 + 4, known ? look.ink : "#14171a", 11);
       else if (label) write(label, left + 4, y + PLAN / 2 + 3.5, "#14171a", 9.5);
     }
