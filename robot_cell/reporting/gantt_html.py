@@ -262,7 +262,8 @@ _PAGE = """<!doctype html>
 <dl class="facts">{facts}</dl>
 </header>
 <section class="card chart-card" aria-label="Gantt chart">
-<div class="bar-tools"><p>{keys}</p><p class="hint">drag to pan, Ctrl + wheel to zoom, n and p to walk</p>
+<div class="bar-tools"><p>{keys}</p>
+<p class="hint">drag to pan, Ctrl + wheel to zoom, n and p to walk</p>
 <button type="button" id="zoom-out" aria-label="Zoom out">−</button>
 <button type="button" id="zoom-in" aria-label="Zoom in">+</button>
 <button type="button" id="zoom-fit">Fit</button></div>
