@@ -21,6 +21,17 @@ DETERMINISTIC_SHARE = 0.1
 """CP-SAT's deterministic seconds per unit of effort: about ten times as many pass on the clock."""
 
 
+def only_makespan_counts(problem: SchedulingProblem, weights: ObjectiveWeights) -> bool:
+    """Whether the makespan is the whole objective, and nothing couples cells."""
+    return (
+        weights.makespan > 0
+        and problem.is_graph_problem
+        and not problem.published
+        and (weights.tardiness == 0 or all(job.due_ms is None for job in problem.jobs))
+        and (weights.setup == 0 or not any(cell.setups for cell in problem.cells))
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Exact:
     """CP-SAT with one problem and the settings of one `solve`."""
@@ -38,14 +49,18 @@ class Exact:
         return sum(len(job.operations) for job in self.problem.jobs)
 
     def _provable(self) -> bool:
-        from planners.scheduling.cpsat.proof import applies
-
-        return self._operations <= MOST_OPERATIONS and applies(self.problem, self.weights)
+        few = self._operations <= MOST_OPERATIONS
+        return few and only_makespan_counts(self.problem, self.weights)
 
     def worth_an_early_try(self, plan: Schedule, known: Bounds) -> bool:
-        """Whether to try a proof before the search has had most of its time."""
-        near = known.makespan_ms >= (1 - LARGEST_GAP) * plan.objective.makespan_ms
-        return near and self._operations > 0 and self._provable()
+        """Whether to try a proof before the search has had most of its time.
+
+        Never where work is counted: there the clock must decide nothing.
+        """
+        if self.effort is not None:
+            return False
+        made = plan.objective.makespan_ms
+        return (1 - LARGEST_GAP) * made <= known.makespan_ms < made and self._provable()
 
     def tried(self, plan: Schedule, known: Bounds, until: float) -> tuple[Schedule, Bounds, bool]:
         """The plan or a better one, the bounds or better ones, and whether they meet."""

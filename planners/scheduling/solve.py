@@ -215,6 +215,9 @@ def solve(
     known = bounds(problem)
     floor = known.value(problem, weights)
     first_feasible_s = first[0] if first else time.monotonic() - begin
+    patience = max(MIN_PATIENCE_S, PATIENCE_SHARE * time_limit_s)
+    if patience_s is not None:
+        patience = patience_s
     exact = Exact(problem, weights, workers, seed, effort, stop, tell)
     proven = False
     if best is not None:
@@ -231,6 +234,8 @@ def solve(
         if exact.worth_an_early_try(best, known):
             best = searched(best, begin + EARLY_SEARCH_SHARE * time_limit_s)
             early = min(deadline, time.monotonic() + EARLY_PROOF_SHARE * time_limit_s)
+            if sum(len(job.operations) for job in problem.jobs) <= SMALL:
+                early = min(deadline, time.monotonic() + patience)
             best, known, proven = exact.tried(best, known, early)
             floor = known.value(problem, weights)
         if not proven:
@@ -240,8 +245,7 @@ def solve(
     if not proven and not stop() and deadline - time.monotonic() > MIN_SEARCH_S:
         from planners.scheduling import cpsat
 
-        patience = max(MIN_PATIENCE_S, PATIENCE_SHARE * time_limit_s)
-        result = exact.last(best, known, deadline, patience if patience_s is None else patience_s)
+        result = exact.last(best, known, deadline, patience)
         if result.proof == "infeasible":
             raise _too_tight(problem, known, failure, cpsat.conflicts_of(problem, known))
         if best is None:

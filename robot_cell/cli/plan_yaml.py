@@ -28,7 +28,7 @@ class Value:
         """A scalar as Python sees it; None for anything else."""
         if not isinstance(self.node, yaml.ScalarNode):
             return None
-        return yaml.SafeLoader("").construct_object(self.node)  # type: ignore[no-untyped-call]
+        return yaml.SafeLoader("").construct_object(self.node)
 
     def is_mapping(self) -> bool:
         """Whether it has keys."""

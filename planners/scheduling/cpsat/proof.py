@@ -7,6 +7,7 @@ for better plans. What it finds instead, if there is no contradiction, is a bett
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from ortools.sat.python import cp_model
@@ -18,17 +19,6 @@ from planners.scheduling.problem import SchedulingProblem
 from planners.scheduling.schedule import ObjectiveWeights, Schedule
 
 
-def applies(problem: SchedulingProblem, weights: ObjectiveWeights) -> bool:
-    """Whether the makespan is all that counts, and nothing couples cells."""
-    return (
-        weights.makespan > 0
-        and problem.is_graph_problem
-        and not problem.published
-        and (weights.tardiness == 0 or all(job.due_ms is None for job in problem.jobs))
-        and (weights.setup == 0 or not any(cell.setups for cell in problem.cells))
-    )
-
-
 def prove(
     problem: SchedulingProblem,
     known: Bounds,
@@ -38,14 +28,16 @@ def prove(
 ) -> SearchResult:
     """Look for a plan that ends before the incumbent; where there is none, it is optimal.
 
-    The problem must be one to which this `applies`.
+    Only the makespan may count, and nothing may couple cells (`proving.only_makespan_counts`).
     """
     makespan = incumbent.objective.makespan_ms
     floor = known.value(problem, weights)
     if known.makespan_ms >= makespan:
         return SearchResult(incumbent, incumbent.objective.value, "optimal")
     shop = PlantModel(problem, known, weights, end_by=makespan - 1)
-    patient = replace(settings, patience_s=float("inf"))
+    # No improvement is what a proof looks like: patience limits its time as a whole.
+    deadline = min(settings.deadline, time.monotonic() + settings.patience_s)
+    patient = replace(settings, deadline=deadline, patience_s=float("inf"))
     best, bound, status = run_model(shop, weights, incumbent, patient, _tuned)
     assert best is not None  # the incumbent at least
     if status == cp_model.INFEASIBLE or (status == cp_model.OPTIMAL and shop.exact):
