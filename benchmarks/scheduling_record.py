@@ -90,7 +90,8 @@ class Record:
 
     def add(self, row: Row) -> None:
         """Add a row and write the file; a row says when and on what commit it was made."""
-        self.rows.append(row | {"date": _now(), "load": round(os.getloadavg()[0], 1)})
+        made = {"date": _now(), "commit": commit(), "load": round(os.getloadavg()[0], 1)}
+        self.rows.append(row | made)
         self.write()
 
     def write(self) -> None:
