@@ -36,7 +36,7 @@ def summary(which: str, rows: list[Row]) -> Row:
     if which == "scale":
         figures = ("first_feasible_s", "gap_to_load_bound", "peak_mib")
         return {row["name"]: {what: row[what] for what in figures} for row in rows}
-    return {}
+    return {name: value for row in rows for name, value in row["summary"].items()}
 
 
 def _public_summary(rows: list[Row]) -> Row:
@@ -92,7 +92,7 @@ def table(which: str, rows: list[Row], settings: Row) -> Table:
         return _coupled_table(title, rows)
     if which == "scale":
         return _scale_table(title, rows)
-    return _plain_table(title, rows)
+    return _repair_table(rows)
 
 
 def _new(title: str, columns: Iterable[str]) -> Table:
@@ -173,10 +173,10 @@ def _scale_table(title: str, rows: list[Row]) -> Table:
     return made
 
 
-def _plain_table(title: str, rows: list[Row]) -> Table:
-    made = _new(title, ["what", "value"])
+def _repair_table(rows: list[Row]) -> Table:
+    made = _new("repair: the busiest cell stands still", ["figure", ">measured", ">target"])
     for row in rows:
-        for name, value in row.items():
-            if isinstance(value, (int, float, str)):
-                made.add_row(name, str(value))
+        for name, value in row["summary"].items():
+            target = row["targets"].get(name)
+            made.add_row(name, f"{value:g}", "" if target is None else f"{target:g}")
     return made
