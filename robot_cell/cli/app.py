@@ -65,9 +65,7 @@ for _name, _command in (
     ("warm-up", warm_up.warm_up),
 ):
     app.command(_name)(_returning(_command))
-app.command("bench", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
-    _returning(bench.bench)
-)
+app.add_typer(bench.bench, name="bench")
 
 
 _motion = typer.Typer(
