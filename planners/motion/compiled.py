@@ -1,15 +1,5 @@
-"""The one place of this room that asks numba to compile: typed, kept on disk, without the GIL."""
+"""Kernels of this room are compiled and kept on disk as those of the kinematics are."""
 
-from __future__ import annotations
+from planners.kinematics.compiled import Kernel, compiled
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
-import numba
-
-Kernel = TypeVar("Kernel", bound=Callable[..., Any])
-
-
-def compiled(function: Kernel) -> Kernel:
-    """Machine code for `function` at its first call with each set of argument types."""
-    return cast(Kernel, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+__all__ = ["Kernel", "compiled"]
