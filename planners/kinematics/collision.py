@@ -61,6 +61,7 @@ class _Look:
         self._checks, self._chain, self._q, self._start = checks, chain, q, 0
         self._slack = np.full(len(pairs.pairs), -1.0)
         self._since = np.zeros(len(pairs.pairs), dtype=np.int64)
+        self._due, self._seen = self._slack.copy(), np.zeros(1, dtype=np.int64)
         self._poses = pairs.still.copy()
 
     def next(self) -> tuple[int, int, float] | None:
@@ -72,13 +73,14 @@ class _Look:
             at, k = first_undecided(
                 self._chain, pairs.link, pairs.local, pairs.half, pairs.radius, pairs.kind,
                 pairs.first, pairs.points, pairs.reach, pairs.pairs, pairs.margin_m,
-                q, self._start, self._slack, self._since, self._poses,
+                q, self._start, self._slack, self._since, self._due, self._seen, self._poses,
             )  # fmt: skip
             if at == len(q):
                 return None
             distance = self._checks.exact.distance(self._poses, k)
             room = distance - pairs.margin_m[k]
             self._slack[k], self._since[k], self._start = room, at, at
+            self._due[k] = room
             if room < 0.0:
                 return int(at), int(k), distance
 

@@ -141,9 +141,7 @@ def solid(body: str, link: int, shape: Shape | MeshFile, transform: Array) -> So
         # A surface that is not convex is no nearer to anything than its hull is.
         hull = geometry if isinstance(shape, Hull) else _geometry(Hull(shape.points_m))
         points = np.array([hull.point(k) for k in range(hull.num_points)])
-    return Solid(
-        body, link, geometry, transform, half, bounding_radius(shape), kind, points
-    )
+    return Solid(body, link, geometry, transform, half, bounding_radius(shape), kind, points)
 
 
 def _geometry(shape: Shape) -> Any:

@@ -23,6 +23,9 @@ POINTS = 3
 
 _STEPS = 32
 _NEAR = 1e-4
+_NEAR_BEYOND = 0.1
+"""Share of the distance that a bound may lack; where it is enough to tell, much more."""
+
 _SAFETY_M = 1e-9
 
 
@@ -172,7 +175,7 @@ def separation(
     first_b: int,
     last_b: int,
     points: Array,
-    enough: float,
+    needed: float,
 ) -> float:
     """Lower bound (m) of the distance of two solids; negative or small where they overlap.
 
@@ -181,7 +184,8 @@ def separation(
         pose_a, pose_b: (3, 4). half_a, half_b: (3,).
         first_a, last_a, first_b, last_b: which of `points` (m, 3) a hull is made of.
         points: of all hulls, each in its own frame.
-        enough: a bound of this much is good enough.
+        needed: a bound that is better than this need not be much better, and where the distance
+            is less, the bound need not be good.
     """
     simplex, v, weights, trial = np.empty((4, 3)), np.empty(3), np.empty(4), np.empty(4)
     w = np.empty(3)
@@ -199,8 +203,11 @@ def separation(
         _add_support(kind_b, pose_b, half_b, points, first_b, last_b, v, -1.0, w)
         bound = (v[0] * w[0] + v[1] * w[1] + v[2] * w[2]) / length
         best = max(best, bound)
-        if best >= enough or (n > 0 and length - best <= _NEAR * length):
-            break
+        if n > 0:
+            if length < needed or length - best <= _NEAR * length:
+                break
+            if best > needed and length - best <= _NEAR_BEYOND * length:
+                break
         known = False
         for p in range(n):
             known |= simplex[p, 0] == w[0] and simplex[p, 1] == w[1] and simplex[p, 2] == w[2]

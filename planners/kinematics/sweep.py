@@ -21,8 +21,6 @@ Ints = NDArray[np.int64]
 _COARSE_M = 0.03
 """Boxes that are nearer than this are looked at more closely: it saves looks further on."""
 
-_ENOUGH_M = 0.3
-
 
 @compiled
 def first_undecided(
@@ -41,6 +39,8 @@ def first_undecided(
     start: int,
     slack: Array,
     since: Ints,
+    due: Array,
+    seen: Ints,
     poses: Array,
 ) -> tuple[int, int]:
     """The first position from `start` on, and the pair there, that no bound clears.
@@ -55,7 +55,9 @@ def first_undecided(
         q: (n, dof) positions in order.
         start: first position to look at.
         slack: (p,) how much more than its margin each pair was apart, negative if never looked at;
-        since: (p,) and at which position. Both are brought up to date.
+        since: (p,) and at which position.
+        due: (p,) and until what travel that clears it, counted from position seen[0]. These four
+            are brought up to date.
         poses: (s, 3, 4), filled with the solids' poses at the position returned.
 
     Returns:
@@ -67,16 +69,20 @@ def first_undecided(
     for s in range(reach.shape[0]):
         for j in range(dof):
             furthest[j] = max(furthest[j], reach[s, j])
-    spare, last = -1.0, start
+    # `due` counts from the travel (of whatever moves furthest) at position `last`.
+    travel, last, next_due = 0.0, seen[0], -1.0
     for i in range(start, q.shape[0]):
-        moved = 0.0
         for j in range(dof):
-            moved += abs(q[i, j] - q[last, j]) * furthest[j]
-        if moved <= spare:
+            travel += abs(q[i, j] - q[last, j]) * furthest[j]
+        last = i
+        if travel <= next_due:
             continue
-        spare, last = np.inf, i
+        next_due = np.inf
         placed = False
         for k in range(pairs.shape[0]):
+            if travel <= due[k]:
+                next_due = min(next_due, due[k])
+                continue
             a, b = pairs[k, 0], pairs[k, 1]
             if slack[k] >= 0.0:
                 near, far = a, b
@@ -86,7 +92,8 @@ def first_undecided(
                 for j in range(link[near], link[far]):
                     moved += abs(q[i, j] - q[since[k], j]) * reach[far, j]
                 if moved <= slack[k]:
-                    spare = min(spare, slack[k] - moved)
+                    due[k] = travel + slack[k] - moved
+                    next_due = min(next_due, due[k])
                     continue
             if not placed:
                 chain_frames(chain, q[i], frames)
@@ -98,38 +105,16 @@ def first_undecided(
                 fine = separation(
                     kind[a], poses[a], half[a], first[a], first[a + 1],
                     kind[b], poses[b], half[b], first[b], first[b + 1],
-                    points, margin[k] + _ENOUGH_M,
+                    points, margin[k],
                 )  # fmt: skip
                 room = max(room, fine - margin[k])
             if room < 0.0:
+                for other in range(pairs.shape[0]):
+                    due[other] -= travel
+                seen[0] = i
                 return i, k
             slack[k] = room
             since[k] = i
-            spare = min(spare, room)
+            due[k] = travel + room
+            next_due = min(next_due, due[k])
     return q.shape[0], 0
-
-
-@compiled
-def all_separations(
-    link: Ints,
-    half: Array,
-    radius: Array,
-    kind: Ints,
-    first: Ints,
-    points: Array,
-    pairs: Ints,
-    poses: Array,
-    enough: float,
-    bounds: Array,
-) -> None:
-    """Bounds (p,) of all pairs (p, 2) of solids at `poses` (s, 3, 4); fine below `enough`."""
-    for k in range(pairs.shape[0]):
-        a, b = pairs[k, 0], pairs[k, 1]
-        bounds[k] = pair_bound(poses[a], half[a], radius[a], poses[b], half[b], radius[b])
-        if bounds[k] < enough:
-            fine = separation(
-                kind[a], poses[a], half[a], first[a], first[a + 1],
-                kind[b], poses[b], half[b], first[b], first[b + 1],
-                points, np.inf,
-            )  # fmt: skip
-            bounds[k] = max(bounds[k], fine)

@@ -19,7 +19,7 @@ def warm_up() -> None:
     from planners.kinematics.layout import BRANCHES, PARAMETERS
     from planners.kinematics.newton_euler import torques_batch
     from planners.kinematics.numeric import elbow_angles, numeric_batch
-    from planners.kinematics.sweep import all_separations, first_undecided
+    from planners.kinematics.sweep import first_undecided
 
     for dof in _DOF:
         chain = np.zeros((dof + 1, 3, 4))
@@ -48,8 +48,17 @@ def warm_up() -> None:
     kind, first, points = np.zeros(2, dtype=np.int64), np.zeros(3, dtype=np.int64), np.ones((1, 3))
     first_undecided(
         chain, link, place, half, radius, kind, first, points, np.ones((2, dof)), pairs, bound,
-        q, 0, bound.copy(), link[:1].copy(), place,
+        q, 0, bound.copy(), link[:1].copy(), bound.copy(), link[:1].copy(), place,
     )  # fmt: skip
-    all_separations(link, half, radius, kind, first, points, pairs, place, 1.0, bound)
     bodies = np.zeros((dof, 3, 3))
-    torques_batch(chain, limits[0].copy(), bodies[:, 0].copy(), bodies, place[0, :, 0].copy(), q, q, q, q.copy())
+    torques_batch(
+        chain,
+        limits[0].copy(),
+        bodies[:, 0].copy(),
+        bodies,
+        place[0, :, 0].copy(),
+        q,
+        q,
+        q,
+        q.copy(),
+    )

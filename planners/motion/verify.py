@@ -47,6 +47,8 @@ _JERK_ROUNDING: Final = 1e-3
 
 _CONTACT_DEPTH_M: Final = 0.002
 _CONTACT_SLACK_M: Final = 0.0006
+
+
 @dataclass(frozen=True)
 class TrajectoryViolation:
     """One thing that is wrong with a trajectory.

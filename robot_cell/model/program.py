@@ -36,8 +36,10 @@ class MoveStep(Word):
         if self.move == "circ" and self.via is None:
             raise ValueError("a circ move needs via: a pose between start and end of the arc")
         if self.move != "circ" and self.via is not None:
-            raise ValueError(f"via belongs to a circ move; take it out, or write move: circ"
-                             f" in place of {self.move}")
+            raise ValueError(
+                f"via belongs to a circ move; take it out, or write move: circ"
+                f" in place of {self.move}"
+            )
         if self.move == "ptp" and self.tcp_speed_m_s is not None:
             raise ValueError("tcp_speed_m_s needs a lin or circ move; a ptp move takes speed")
         return self

@@ -213,8 +213,7 @@ def plan_program(
     except PlannerError as error:
         raise ProgramError(cell_name, program, product_name, str(error)) from error
     motions = {
-        step_of_item[motion.item_index]: _step_motion(motion.trajectory)
-        for motion in cycle.motions
+        step_of_item[motion.item_index]: _step_motion(motion.trajectory) for motion in cycle.motions
     }
     moving_s = {
         index: cycle.item_durations_s[item]
