@@ -247,10 +247,9 @@ class CollisionScene:
         if not touching:
             return checks
         margin = checks.pairs.margin_m.copy()
-        for k in range(len(margin)):
-            first, name = self._names(checks.pairs, k)
-            if first == PART:
-                margin[k] = min(margin[k], touching.get(name, np.inf))
+        for k in range(len(self._bare.pairs.pairs), len(margin)):  # the part's come last
+            name = self._names(checks.pairs, k)[1]
+            margin[k] = min(margin[k], touching.get(name, np.inf))
         return replace(checks, pairs=replace(checks.pairs, margin_m=margin))
 
     def _without_part(self) -> list[tuple[int, int]]:

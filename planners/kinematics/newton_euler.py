@@ -37,10 +37,13 @@ def torques_batch(
 
     Args:
         chain: the arm (`chain.py`).
-        mass: (n,) of the links. centre: (n, 3) their centres, inertia: (n, 3, 3) about them, in
-            the frame of the link's joint, whose z axis is the joint's.
+        mass: (n,) of the links.
+        centre: (n, 3) of mass, in the frame of the link's joint, whose z axis is the joint's.
+        inertia: (n, 3, 3) about that, in the same axes.
         gravity: (3,) acceleration of free fall in the base.
-        q, velocity, acceleration: the states.
+        q: (k, n) rad.
+        velocity: (k, n) rad/s.
+        acceleration: (k, n) rad/s^2.
         torques: filled.
     """
     n = q.shape[1]

@@ -137,7 +137,7 @@ def solid(body: str, link: int, shape: Shape | MeshFile, transform: Array) -> So
     half = np.array(shape.half_extents_m)
     geometry = _geometry(shape)
     kind, points = _KINDS.get(type(shape), _HULL), np.zeros((0, 3))
-    if kind == _HULL:
+    if isinstance(shape, Hull | Mesh):
         # A surface that is not convex is no nearer to anything than its hull is.
         hull = geometry if isinstance(shape, Hull) else _geometry(Hull(shape.points_m))
         points = np.array([hull.point(k) for k in range(hull.num_points)])

@@ -120,7 +120,7 @@ def _outside(s: Array, i: int, j: int, k: int, other: int) -> bool:
     there = (
         n0 * (s[other, 0] - s[i, 0]) + n1 * (s[other, 1] - s[i, 1]) + n2 * (s[other, 2] - s[i, 2])
     )
-    return here * there <= 0.0
+    return bool(here * there <= 0.0)
 
 
 @compiled
@@ -180,10 +180,17 @@ def separation(
     """Lower bound (m) of the distance of two solids; negative or small where they overlap.
 
     Args:
-        kind_a, kind_b: box, cylinder or sphere with half edges, or the hull of points.
-        pose_a, pose_b: (3, 4). half_a, half_b: (3,).
-        first_a, last_a, first_b, last_b: which of `points` (m, 3) a hull is made of.
-        points: of all hulls, each in its own frame.
+        kind_a: of the first solid: box, cylinder or sphere with half edges, or a hull of points.
+        pose_a: (3, 4).
+        half_a: (3,).
+        first_a: which of `points` a hull is made of, from this
+        last_a: to before this.
+        kind_b: of the second solid.
+        pose_b: (3, 4).
+        half_b: (3,).
+        first_b: as above.
+        last_b: as above.
+        points: (m, 3) of all hulls, each in its own frame.
         needed: a bound that is better than this need not be much better, and where the distance
             is less, the bound need not be good.
     """

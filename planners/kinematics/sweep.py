@@ -47,17 +47,22 @@ def first_undecided(
 
     Args:
         chain: the arm (`chain.py`).
-        link: (s,) number of the link that carries each solid. local: (s, 3, 4) where on it.
-        half: (s, 3) half edges of the solids' boxes. radius: (s,) of the spheres around them.
-        kind: (s,) of solid. first: (s + 1,) where its `points` (m, 3) begin and end (`support.py`).
+        link: (s,) number of the link that carries each solid.
+        local: (s, 3, 4) where on it.
+        half: (s, 3) half edges of the solids' boxes.
+        radius: (s,) of the spheres around them.
+        kind: (s,) of solid (`support.py`).
+        first: (s + 1,) where its `points` begin and end.
+        points: (m, 3) of hulls.
         reach: (s, dof) how far the solid can be from each joint.
-        pairs: (p, 2) solids to compare. margin: (p,) what each pair has to keep.
+        pairs: (p, 2) solids to compare.
+        margin: (p,) what each pair has to keep.
         q: (n, dof) positions in order.
         start: first position to look at.
-        slack: (p,) how much more than its margin each pair was apart, negative if never looked at;
-        since: (p,) and at which position.
-        due: (p,) and until what travel that clears it, counted from position seen[0]. These four
-            are brought up to date.
+        slack: (p,) how much more than its margin each pair was apart, negative if never looked at,
+        since: (p,) at which position,
+        due: (p,) and until what travel that clears it,
+        seen: (1,) counted from this position. These four are brought up to date.
         poses: (s, 3, 4), filled with the solids' poses at the position returned.
 
     Returns:

@@ -10,6 +10,7 @@ import numpy as np
 
 from planners.arrays import Array
 from planners.kinematics.collision import CollisionScene
+from planners.kinematics.payload import carried
 from planners.kinematics.robot import Robot
 from planners.motion.blend import superposed
 from planners.motion.branches import Edge, Leg
@@ -49,7 +50,11 @@ def planned_alone(
         trajectory = straight_trajectory(robot, edge.q_start, edge.q_end, move.speed)
     else:
         trajectory = timed_trajectory(
-            robot, path, speed=move.speed, tcp_speed_m_s=move.tcp_speed_m_s
+            robot,
+            path,
+            speed=move.speed,
+            tcp_speed_m_s=move.tcp_speed_m_s,
+            payload=carried(leg.attached),
         )
     return verified(
         robot,
@@ -84,8 +89,9 @@ def planned_chain(
                 retimed(
                     robot,
                     cut.trajectory,
-                    speed=float(shares.min()),
+                    speed=np.minimum(shares[cut.first], shares[cut.last]),
                     highest_rate=tool_rates(robot, cut.trajectory, highest),
+                    payload=carried(legs[0].attached),
                 ),
                 legs[0].attached,
                 q_start=motions[0].positions[0],

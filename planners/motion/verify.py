@@ -175,8 +175,8 @@ def _resampled(t: Trajectory) -> tuple[Array, Array, Array, Array, Array]:
 
     times = np.union1d(np.arange(0.0, t.times[-1], 1.0 / RATE_HZ), t.times)
     q, v, a, j = np.empty((4, len(times), t.positions.shape[1]))
-    points = (plain(x) for x in (t.times, t.positions, t.velocities, t.accelerations))
-    resampled(*points, times, q, v, a, j)
+    knots, p, pv, pa = (plain(x) for x in (t.times, t.positions, t.velocities, t.accelerations))
+    resampled(knots, p, pv, pa, times, q, v, a, j)
     return times, q, v, a, j
 
 
@@ -193,16 +193,16 @@ def _limits(
     for kind, value, low, high, share, slack in checks:
         for limit, (extreme, at), sign in zip((low, high), _extremes(value), (-1, 1), strict=True):
             over = sign * (extreme - limit) - share * np.abs(limit) - slack
-            for joint in np.flatnonzero(over > 0.0).tolist():
-                found.append(
-                    TrajectoryViolation(
-                        kind,
-                        float(times[at[joint]]),
-                        robot.joint_names[joint],
-                        float(extreme[joint]),
-                        float(limit[joint] if kind == "position" else abs(limit[joint])),
-                    )
+            found += [
+                TrajectoryViolation(
+                    kind,
+                    float(times[at[joint]]),
+                    robot.joint_names[joint],
+                    float(extreme[joint]),
+                    float(limit[joint] if kind == "position" else abs(limit[joint])),
                 )
+                for joint in np.flatnonzero(over > 0.0).tolist()
+            ]
     return found
 
 

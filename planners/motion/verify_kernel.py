@@ -22,7 +22,7 @@ def _curve(control: Array, degree: int, x: float) -> float:
     for level in range(degree):
         for i in range(degree - level):
             control[i] = y * control[i] + x * control[i + 1]
-    return control[0]
+    return float(control[0])
 
 
 @compiled

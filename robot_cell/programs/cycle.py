@@ -183,7 +183,7 @@ def plan_program(
         ProgramError: a move cannot be made; the message says which step and what blocks it.
     """
     from planners.errors import PlannerError
-    from planners.motion import Attach, Detach, Dwell, Move, PartShape, plan_cycle
+    from planners.motion import Attach, Detach, Dwell, PartShape, plan_cycle
 
     robot, scene = planner or robot_and_scene(cell)
     steps = cell.programs[program].steps
