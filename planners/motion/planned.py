@@ -37,14 +37,14 @@ class Chain:
 
 
 def planned_alone(
-    robot: Robot, scene: CollisionScene, leg: Leg, edge: Edge, seed: int, nodes: int
+    robot: Robot, scene: CollisionScene, leg: Leg, edge: Edge, seed: int, nodes: int, rest: Array
 ) -> Trajectory:
     """The verified trajectory of one motion, from rest to rest.
 
     Raises:
         MotionError: it cannot be made.
     """
-    path = free_path(scene, leg, edge, seed, nodes)
+    path = free_path(scene, leg, edge, seed, nodes, rest)
     move = leg.move
     if path is None:
         trajectory = straight_trajectory(robot, edge.q_start, edge.q_end, move.speed)
@@ -106,7 +106,7 @@ def planned_chain(
 
 
 def free_path(
-    scene: CollisionScene, leg: Leg, edge: Edge, seed: int, nodes: int
+    scene: CollisionScene, leg: Leg, edge: Edge, seed: int, nodes: int, rest: Array
 ) -> JointPath | None:
     """The collision-free curve of one motion; None if it is straight in joint space.
 
@@ -123,7 +123,7 @@ def free_path(
     if blocked is None:
         return None
     try:
-        return detour(scene, edge.q_start, edge.q_end, attached, touching, seed, nodes)
+        return detour(scene, edge.q_start, edge.q_end, attached, touching, seed, nodes, rest)
     except MotionError as error:
         bodies = (blocked.body_a, blocked.body_b)
         raise MotionError(

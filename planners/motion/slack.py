@@ -76,8 +76,8 @@ def with_slack(
     """The motions slowed down so that together they take `slack_s` longer at most, for less energy.
 
     The time goes step by step to the motion that saves most for it; an arm that arrives early has
-    to hold itself up where the last motion ends, which counts (`energy_within_j`). Paths stay as they are, and
-    every motion that is changed has been verified: limits that held hold.
+    to hold itself up where the last motion ends, which counts (`energy_within_j`). Paths stay as
+    they are, and every motion that is changed has been verified: limits that held hold.
 
     Args:
         robot: the arm.
