@@ -15,6 +15,7 @@ from planners.motion.errors import MotionError
 _STATION_M: Final = 0.004
 _STATION_RAD: Final = 0.02
 _LARGEST_STEP_RAD: Final = 0.35
+_LINE_AXES: Final = 6
 _BRANCH_MATCH_RAD: Final = 1e-4
 
 
@@ -112,6 +113,13 @@ class LinePath:
     """
 
     def __init__(self, line: ToolCurve, q_start: Array) -> None:
+        if line.robot.dof != _LINE_AXES:
+            raise MotionError(
+                "no_path",
+                f"lines and arcs are made for arms of six axes, and {line.robot.name} has"
+                f" {line.robot.dof}: use ptp moves, with poses in between where the way matters",
+                q=q_start,
+            )
         self._robot, self._line = line.robot, line
         self.length, self.travel_m = line.length, line.travel_m
         self._table = self._follow(q_start)

@@ -34,6 +34,10 @@ _INTERVALS: Final = 1.01
 _TORQUE_MARGIN: Final = 0.995
 """Share of the torque limits that is used: torques bend between stations with the arm's pose."""
 
+_TORQUE_NEAR: Final = 0.9
+_BETWEEN: Final = (0.1, 0.3, 0.5, 0.7, 0.9)
+"""Where torques are looked at between stations if they come near to their limits there."""
+
 _UNLIMITED: Final = 1e6
 _FEWEST: Final = 24
 _MOST: Final = 200
@@ -142,14 +146,34 @@ def time_optimal(
     speed = np.sqrt(squared)
     steps = 2 * np.diff(s) / (speed[1:] + speed[:-1])
     acceleration = (np.diff(speed) / steps)[:, None]
-    worst = 1.0
+    worst, near = 1.0, False
     # Both ends of each interval with its own acceleration; between them all is nearly linear.
     for side in (slice(None, -1), slice(1, None)):
         moving = rows[side, :, 0] * acceleration + rows[side, :, 1] * squared[side, None]
         room = 1.0 - np.sign(moving) * rows[side, :, 2]
         worst = max(worst, float(np.max(np.abs(moving) / room)))
+        near |= bool((np.abs(moving + rows[side, :, 2])[:, robot.dof :] > _TORQUE_NEAR).any())
+    if near:
+        worst = max(worst, _torque_between(robot, path, s, squared, payload))
     factor = np.sqrt(worst * _INTERVALS)
     return PathSpeed(s, speed / factor, np.concatenate([[0.0], np.cumsum(steps)]) * factor)
+
+
+def _torque_between(
+    robot: Robot, path: JointPath, s: Array, squared: Array, payload: Payload | None
+) -> float:
+    """Largest share between stations of what gravity leaves of the torque limits."""
+    share = np.array(_BETWEEN)
+    ds = np.diff(s)[:, None]
+    x = (squared[:-1, None] + share * np.diff(squared)[:, None]).ravel()
+    u = np.repeat(np.diff(squared) / (2 * ds[:, 0]), len(share))
+    q, slope, bend = path.evaluate((s[:-1, None] + share * ds).ravel())
+    v, a = slope * np.sqrt(x)[:, None], bend * x[:, None] + slope * u[:, None]
+    zero = np.zeros_like(q)
+    still = joint_torques(robot, q, zero, zero, payload=payload)
+    moving = joint_torques(robot, q, v, a, payload=payload) - still
+    room = np.maximum(_TORQUE_MARGIN * robot.effort - np.sign(moving) * still, 1e-9)
+    return float(np.max(np.abs(moving) / room))
 
 
 class _Profile:

@@ -99,7 +99,9 @@ def test_time_optimal_speed_keeps_its_limits_between_stations(name):
 def test_time_optimal_speed_keeps_the_torque_limits(seed):
     load = Payload(5.0, np.array([0.05, 0.0, 0.02]))
     path, robot = some_path("ur10e", seed), arm("ur10e")
-    robot = replace(robot, effort=robot.effort * 0.8)
+    way = path.evaluate(np.linspace(0.0, path.length, 500))[0]
+    still = pinocchio_torques(robot, way, 0 * way, 0 * way, payload=load)
+    robot = replace(robot, effort=np.abs(still).max(axis=0) * 1.15 + 3.0)
     loaded, empty = (time_optimal(robot, path, payload=one) for one in (load, None))
     s, rate, rise = loaded.sample(np.arange(0.0, loaded.duration_s, 0.001))
     q, slope, bend = path.evaluate(s)
@@ -107,7 +109,7 @@ def test_time_optimal_speed_keeps_the_torque_limits(seed):
     share = np.abs(pinocchio_torques(robot, q, v, a, payload=load)) / robot.effort
     assert share.max() <= 1.0
     assert max(loaded.used(robot, path, payload=load)) > 0.95
-    assert loaded.duration_s >= empty.duration_s
+    assert loaded.duration_s > empty.duration_s * 1.01
 
 
 @pytest.mark.parametrize("seed", range(4))
