@@ -108,6 +108,9 @@ class LinePath:
         line: the curve of the tool.
         q_start: (6,) where it starts; decides the branch.
 
+    Attributes:
+        table: (k, 6) joint positions at the curve's stations.
+
     Raises:
         MotionError: the line leaves the reach or the joint limits, or meets a singularity.
     """
@@ -122,8 +125,8 @@ class LinePath:
             )
         self._robot, self._line = line.robot, line
         self.length, self.travel_m = line.length, line.travel_m
-        self._table = self._follow(q_start)
-        self.q_end: Array = self._table[-1]
+        self.table = self._follow(q_start)
+        self.q_end: Array = self.table[-1]
 
     def evaluate(self, s: Array) -> tuple[Array, Array, Array]:
         """q, dq/ds and d2q/ds2, each (k, n), at s (k,).
@@ -134,7 +137,7 @@ class LinePath:
         from planners.motion.line_kernel import on_curve
 
         line = self._line
-        q = np.stack([np.interp(s, line.stations, column) for column in self._table.T], -1)
+        q = np.stack([np.interp(s, line.stations, column) for column in self.table.T], -1)
         twist, rate = (plain(x) for x in line.twists(s))
         slope, bend = np.empty_like(q), np.empty_like(q)
         at = on_curve(self._robot.model.chain, line.poses(s), twist, rate, q, slope, bend)

@@ -33,7 +33,7 @@ _SWING: Final = 0.3
 _SWING_AT_REST: Final = 0.02
 """Most that the squared speed changes per point, elsewhere and next to a rest."""
 
-_COLD: Final = 0.3
+_COLD: Final = 0.1
 _WARM: Final = 0.03
 _CORRECTIONS: Final = 1
 _FEWEST: Final = 12
