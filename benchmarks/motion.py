@@ -1,9 +1,9 @@
 """How fast motions are planned and timed, how near to the best, and how surely they stop.
 
 Run from the top of the repository: `python -m benchmarks.motion [--quick] [--json]
-[--rows ROW ...]`, or `robot-cell bench motion`. Prints the results and writes them to
-`benchmarks/results/motion.json` (not with --quick); rows that are not measured keep what
-is there. Times are milliseconds unless said, median and 99th percentile; the machine's load counts
+[--rows ROW ...] [--arms ARM ...]`, or `robot-cell bench motion`. Prints the results and writes them
+to `benchmarks/results/motion.json` (not with --quick); rows that are not measured keep what is
+there. Times are milliseconds unless said, median and 99th percentile; the machine's load counts
 into them.
 """
 
@@ -275,6 +275,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a hundredth of the counts")
     parser.add_argument("--json", action="store_true", help="print nothing but the results")
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS, help="what to measure")
+    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
     asked = parser.parse_args()
     quick, rows = asked.quick, asked.rows
     kinematics.warm_up()
@@ -290,7 +291,7 @@ def main() -> None:
             print(what, json.dumps(row, indent=2), flush=True)
 
     moves: list[tuple[Robot, Trajectory]] = []
-    for name in ARMS:
+    for name in asked.arms:
         found = results.setdefault(name, {})
         if {"cycles", "stops"} & set(rows):
             count = 1000 if "cycles" in rows and not quick else 10
