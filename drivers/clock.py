@@ -17,7 +17,8 @@ Whoever answers gives its signal (`clock.signal()`) before it sends the answer a
 
 A participant of a cell reads its own cell's time and stops it at once when it is busy. One of the
 whole plant (the scheduler) stops the plant only where the cells meet (`time_page.WINDOW_NS`):
-`busy` returns there, and what it learned of goes into effect there.
+`busy` returns there, and what it learned of goes into effect there. The cells meet the more seldom,
+the longer their controllers know that they will have nothing to tell (`silent_until`).
 """
 
 from __future__ import annotations
@@ -72,6 +73,12 @@ class PlantClock(Protocol):
     def signal(self) -> None:
         """Tell whoever waits for this participant that there is something to do."""
 
+    def silent_until(self, until_ns: int) -> None:
+        """Promise to tell the plant and other cells nothing before that instant."""
+
+    def speak(self) -> None:
+        """Wait until nothing is promised any more: the plant is about to be told something."""
+
     def seq(self, peer: str) -> int:
         """How often a peer has signalled."""
 
@@ -117,6 +124,12 @@ class WallClock:
 
     def signal(self) -> None:
         """Nothing to do: messages tell the peers."""
+
+    def silent_until(self, until_ns: int) -> None:
+        """Nothing to do: nobody waits."""
+
+    def speak(self) -> None:
+        """At once."""
 
     def seq(self, peer: str) -> int:  # noqa: ARG002 - the protocol names the peer
         """Always 0."""
@@ -196,6 +209,18 @@ class LockstepClock:
         at_ns = self.now_ns()
         with self._lock:
             self._page.signal(self._slot, at_ns)
+
+    def silent_until(self, until_ns: int) -> None:
+        """Other cells need not wait for this one before that instant, as far as it is concerned."""
+        self._page.set_silent(self._slot, until_ns)
+        page = self._page
+        self._poker.poke(i for i in self._simulators() if page.cell(i) != self._cell)
+
+    def speak(self) -> None:
+        """Wait for the promised instant, then be busy; returns at once where it has passed."""
+        until_ns = self._page.silent_until(self._slot)
+        if until_ns > self.now_ns():
+            self.sleep_until(until_ns)
 
     def seq(self, peer: str) -> int:
         """How often a peer has signalled."""

@@ -18,7 +18,10 @@ A participant called `cell_a/arm` belongs to the cell `cell_a`; one without a sl
 plant. Within a cell everything is ordered to the tick. Cells meet every `WINDOW_NS`: what one tells
 another, or the plant, takes effect when the next window begins. Until then the simulators of the
 cells need not wait for each other (a conservative time window with that lookahead; Nicol, "The cost
-of conservative synchronization in parallel discrete event simulations", J. ACM 40, 1993).
+of conservative synchronization in parallel discrete event simulations", J. ACM 40, 1993). A
+controller may promise to tell the plant nothing before some instant, because it is in mid-motion,
+say; while all those of a cell are silent, the other cells go on to the next windows without it (its
+lookahead; Chandy and Misra, "Distributed simulation", IEEE Trans. Softw. Eng. 5, 1979).
 """
 
 from __future__ import annotations
@@ -30,9 +33,8 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from drivers.errors import DriverError
 
@@ -49,7 +51,7 @@ MAX_SLOTS: Final = 64
 MAX_WATCHES: Final = 12
 """Enough for a controller that waits for every participant of its cell and the scheduler."""
 
-_MAGIC: Final = 0x33454D4954435230  # "0RCTIME3", little endian
+_MAGIC: Final = 0x34454D4954435230  # "0RCTIME4", little endian
 _HEADER_BYTES: Final = 128
 _SLOT_BYTES: Final = 512
 _PAGE_BYTES: Final = _HEADER_BYTES + MAX_SLOTS * _SLOT_BYTES
@@ -61,7 +63,7 @@ _VIEW_ATTEMPTS: Final = 100
 _H_MAGIC, _H_SLOTS, _H_START, _H_SPEED, _H_EXPECTED, _H_HELD, _H_BEGUN = range(7)
 # slot words; two more for each watch follow, and all end before _NAME_OFFSET
 _S_KIND, _S_PID, _S_BORN, _S_VERSION, _S_WAITING, _S_UNTIL, _S_SEQ = range(7)
-_S_REACHED, _S_DEPARTED, _S_SEQ_WINDOW, _S_SEQ_BEFORE, _S_WATCHES = range(7, 12)
+_S_REACHED, _S_DEPARTED, _S_SEQ_WINDOW, _S_SEQ_BEFORE, _S_SILENT, _S_WATCHES = range(7, 13)
 assert 8 * (_S_WATCHES + 1 + 2 * MAX_WATCHES) <= _NAME_OFFSET
 
 KIND_NAMED: Final = 0
@@ -78,11 +80,10 @@ class TimePageError(DriverError):
         self.reason = reason
 
 
-@dataclass(frozen=True)
-class SlotView:
+class SlotView(NamedTuple):
     """One consistent reading of a slot."""
 
-    index: int
+    slot: int
     kind: int
     pid: int
     version: int
@@ -266,6 +267,7 @@ class TimePage:
             words[at + _S_KIND] = KIND_NAMED
             words[at + _S_WAITING] = 0
             words[at + _S_WATCHES] = 0
+            words[at + _S_SILENT] = 0
             words[at + _S_VERSION] += words[at + _S_VERSION] % 2  # an owner died while changing it
             if kind == KIND_SIMULATOR:
                 latest_ns = max(self.reached(i) for i in self._slots())
@@ -337,12 +339,21 @@ class TimePage:
     def seq_before(self, index: int, window: int) -> int:
         """How many signals this slot gave before a window began, if that is the present one.
 
-        No simulator is more than one window ahead of another, so the last two windows are enough.
+        The last two windows are enough: whoever gives a signal that another cell or the plant waits
+        for is held where that window ends, and is silent while another simulator is ahead of it.
         """
         at, words = self._at(index), self._words
         if words[at + _S_SEQ_WINDOW] >= window:
             return words[at + _S_SEQ_BEFORE]
         return words[at + _S_SEQ]
+
+    def set_silent(self, index: int, until_ns: int) -> None:
+        """Promise that this slot tells the plant and other cells nothing before an instant."""
+        self._words[self._at(index) + _S_SILENT] = until_ns
+
+    def silent_until(self, index: int) -> int:
+        """The instant before which this slot tells the plant and other cells nothing."""
+        return self._words[self._at(index) + _S_SILENT]
 
     def set_reached(self, index: int, reached_ns: int) -> None:
         """Publish the instant that a simulator has reached."""
@@ -371,17 +382,16 @@ class TimePage:
             version = words[at + _S_VERSION]
             waiting = bool(words[at + _S_WAITING])
             until = words[at + _S_UNTIL]
-            count = words[at + _S_WATCHES] if waiting else 0
-            watches = tuple(
-                (words[at + _S_WATCHES + 1 + 2 * i], words[at + _S_WATCHES + 2 + 2 * i])
-                for i in range(count)
-            )
+            first = at + _S_WATCHES + 1
+            last = first + 2 * words[at + _S_WATCHES] if waiting else first
+            watched = words[first:last].tolist()
             if version % 2 == 0 and version == words[at + _S_VERSION]:
                 break
         else:
-            waiting, watches = False, ()
+            waiting, watched = False, []
+        watches = tuple(zip(watched[::2], watched[1::2], strict=True))
         return SlotView(
-            index=index,
+            slot=index,
             kind=words[at + _S_KIND],
             pid=words[at + _S_PID],
             version=version,

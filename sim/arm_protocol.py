@@ -21,9 +21,7 @@ from __future__ import annotations
 
 import enum
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,15 +45,14 @@ class Kind(enum.IntEnum):
     FAULT = 5
 
 
-_KINDS: Final = frozenset(int(kind) for kind in Kind)
+_KINDS: Final = {int(kind): kind for kind in Kind}
 
 
 class ProtocolViolation(Exception):
     """The bytes are not of this protocol; the connection is of no further use."""
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """One message; `values` is (rows, columns)."""
 
     kind: Kind
@@ -80,27 +77,33 @@ class Decoder:
     """Cuts a stream into messages."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._rest = b""
 
-    def feed(self, data: bytes) -> Iterator[Message]:
+    def feed(self, data: bytes) -> list[Message]:
         """The messages that are complete with these bytes.
 
         Raises:
             ProtocolViolation: wrong magic, version, kind or size.
         """
-        self._buffer += data
-        while len(self._buffer) >= _HEADER.size:
-            magic, version, kind, rows, columns, length, time_ns = _HEADER.unpack_from(self._buffer)
+        if self._rest:
+            data = self._rest + data
+        found: list[Message] = []
+        at = 0
+        while len(data) - at >= _HEADER.size:
+            magic, version, kind, rows, columns, length, time_ns = _HEADER.unpack_from(data, at)
             if magic != _MAGIC or version != VERSION:
                 raise ProtocolViolation(f"magic {magic!r}, version {version}")
             if kind not in _KINDS:
                 raise ProtocolViolation(f"kind {kind}")
             if rows > MAX_ROWS or columns > MAX_JOINTS or length > _MAX_TEXT:
                 raise ProtocolViolation(f"{rows} rows, {columns} columns, {length} bytes of text")
-            split = _HEADER.size + 8 * rows * columns
-            if len(self._buffer) < split + length:
-                return
-            values = np.frombuffer(bytes(self._buffer[_HEADER.size : split]), "<f8")
-            text = bytes(self._buffer[split : split + length]).decode(errors="replace")
-            del self._buffer[: split + length]
-            yield Message(Kind(kind), time_ns, values.reshape(rows, columns), text)
+            begin = at + _HEADER.size
+            split = begin + 8 * rows * columns
+            if len(data) < split + length:
+                break
+            values = np.frombuffer(data, "<f8", rows * columns, begin).reshape(rows, columns)
+            text = data[split : split + length].decode(errors="replace") if length else ""
+            found.append(Message(_KINDS[kind], time_ns, values, text))
+            at = split + length
+        self._rest = data[at:]
+        return found

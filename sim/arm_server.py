@@ -18,6 +18,7 @@ _CHUNK: Final = 65536
 _RANGE_RAD: Final = 1e-6
 _JUMP_FACTOR: Final = 1.5
 _JUMP_RAD: Final = 0.002
+_ALL: Final = np.logical_and.reduce
 
 
 class Servos(Protocol):
@@ -70,6 +71,7 @@ class ArmServer:
         self._asked_s = 0.0
         self._streaming = False
         self._setpoints: NDArray[np.float64] | None = None
+        self._path = np.empty((rows + 1, len(self._joints)))
         self.connections = 0
         self.stops = 0
         self.faults: list[str] = []
@@ -168,12 +170,14 @@ class ArmServer:
         if self._streaming and time_ns != self._asked_ns:
             return  # an answer to a state that was overtaken by a stop
         inside = (values >= self._low) & (values <= self._high)  # false for NaN
-        if not inside.all():
+        if not _ALL(inside, axis=None):
             self._fault("RANGE", f"setpoint outside the range of {self._first(~inside)}")
             return
-        steps = np.abs(values - np.concatenate((held[None], values[:-1])))
+        path = self._path
+        path[0], path[1:] = held, values
+        steps = np.abs(path[1:] - path[:-1])
         small = steps <= self._allowed
-        if not small.all():
+        if not _ALL(small, axis=None):
             self._fault("JUMP", f"setpoint of {self._first(~small)} jumps by {steps.max():.4f} rad")
             return
         self._setpoints = values

@@ -320,6 +320,8 @@ class CellDevices:
         self._devices: dict[str, Device] = {}
         for name, fixture in cell.fixtures.items():
             self._devices[name] = _make(cell, name, fixture, world, random)
+        devices = self._devices.items()
+        self._tables = {n: device for n, device in devices if isinstance(device, TableDevice)}
         self.changes = 0
         """Grows whenever a fixture begins or ends to move."""
 
@@ -347,11 +349,7 @@ class CellDevices:
 
     def tables(self) -> Mapping[str, NDArray[np.float64]]:
         """(20,) rad for the coming tick, for each rotary table."""
-        return {
-            name: device.setpoints()
-            for name, device in self._devices.items()
-            if isinstance(device, TableDevice)
-        }
+        return {name: table.setpoints() for name, table in self._tables.items()}
 
     def jaws(self) -> Mapping[str, float]:
         """How far each clamp is closed, 0 to 1; for pictures."""

@@ -62,11 +62,15 @@ class CellPhysics:
         self._tcp = model.site(TCP).id
         self._held: dict[str, str] = {}
         self._stored = set(scene.parts)
+        self._lead = (scene.feed_forward - STEP_S) / STEP_S
         self.time_ns = 0
         self.setpoint = home.astype(np.float64).copy()
-        self.data.qpos[self._qpos] = home
-        self.data.ctrl[self._servos] = home
-        mujoco.mj_forward(model, self.data)
+        data = self.data  # its arrays stay where they are, and asking for one costs a microsecond
+        self._all_qpos, self._all_qvel, self._ctrl = data.qpos, data.qvel, data.ctrl
+        self._torques = data.qfrc_actuator, data.qfrc_gravcomp
+        data.qpos[self._qpos] = home
+        data.ctrl[self._servos] = home
+        mujoco.mj_forward(model, data)
 
     @property
     def dof(self) -> int:
@@ -75,11 +79,12 @@ class CellPhysics:
 
     def arm_state(self) -> NDArray[np.float64]:
         """Positions (rad), velocities (rad/s) and joint torques (N·m) of the arm, (3, n)."""
-        data, dofs = self.data, self._dofs
+        dofs = self._dofs
+        servo, gravity = self._torques
         state = np.empty((3, len(dofs)))
-        state[0] = data.qpos[self._qpos]
-        state[1] = data.qvel[dofs]
-        state[2] = data.qfrc_actuator[dofs] + data.qfrc_gravcomp[dofs]
+        state[0] = self._all_qpos[self._qpos]
+        state[1] = self._all_qvel[dofs]
+        state[2] = servo[dofs] + gravity[dofs]
         return state
 
     def table_angle(self, table: str) -> float:
@@ -100,10 +105,14 @@ class CellPhysics:
         control[:, self._servos] = self._feed_forward(setpoints)
         for name, servo in self._table_servos.items():
             control[:, servo] = tables[name]
-        model, data, target, step = self.model, self.data, self.data.ctrl, mujoco.mj_step
-        for row in control:
-            target[:] = row
-            step(model, data)
+        model, data, target, step = self.model, self.data, self._ctrl, mujoco.mj_step
+        if (control == control[0]).all():
+            target[:] = control[0]
+            step(model, data, STEPS_PER_TICK)
+        else:
+            for row in control:
+                target[:] = row
+                step(model, data)
         self.time_ns += TICK_NS
         # What is read between ticks (poses, torques) belongs to the new instant.
         mujoco.mj_kinematics(model, data)
@@ -200,10 +209,10 @@ class CellPhysics:
     def _feed_forward(self, setpoints: NDArray[np.float64] | None) -> NDArray[np.float64]:
         if setpoints is None:
             return np.broadcast_to(self.setpoint, (STEPS_PER_TICK, self.dof))
-        before = np.concatenate((self.setpoint[None], setpoints[:-1]))
-        self.setpoint = setpoints[-1].copy()
-        lead_s = self.scene.feed_forward - STEP_S
-        led: NDArray[np.float64] = setpoints + lead_s * (setpoints - before) / STEP_S
+        path = np.empty((STEPS_PER_TICK + 1, self.dof))
+        path[0], path[1:] = self.setpoint, setpoints
+        self.setpoint = path[-1]
+        led: NDArray[np.float64] = setpoints + self._lead * (path[1:] - path[:-1])
         return led
 
     def _in_reach(self, clamp: str, grip: Grip) -> str | None:

@@ -1,10 +1,11 @@
 """The simulators' side of the time page: when the next tick may happen, and how fast.
 
 All simulators of a plant step the same ticks. A simulator may step from instant t when no
-controller of its cell objects at t. Where t begins a window of the plant (`WINDOW_NS`), every
-simulator must also have reached it, every expected participant must have come, and no controller of
-the plant may object. A controller that stays busy for longer than the patience is taken for hung,
-and time goes on without it, as it would on the shop floor.
+controller of its cell objects at t. Where t begins a window of the plant (`WINDOW_NS`), every other
+simulator must also have reached it, unless its cell has promised to say nothing until then; every
+expected participant must have come, and no controller of the plant may object. A controller that
+stays busy for longer than the patience is taken for hung, and time goes on without it, as it would
+on the shop floor.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ _CATCH_UP_S: Final = 2.0
 """What is made up for after time stood still, say for a plan; what is longer is left behind."""
 
 _POLL_S: Final = 0.0002
+LEAD_NS: Final = 10 * WINDOW_NS
+"""How far a simulator may be ahead of another, however long that one's cell is silent."""
 
 
 @dataclass
@@ -60,6 +63,10 @@ class TickGate:
     _slot: int = -1
     _cell: str = ""
     _objector: int = -1
+    _known_slots: int = -1
+    _own: list[int] = field(default_factory=list)
+    _of_plant: list[int] = field(default_factory=list)
+    _in_cell: dict[int, list[int]] = field(default_factory=dict)
     _dead: dict[int, int] = field(default_factory=dict)
     _checked_s: float = -1.0
     _blocked: dict[int, _Blocked] = field(default_factory=dict)
@@ -98,8 +105,9 @@ class TickGate:
         if own_ns % WINDOW_NS:
             return True
         self._look_for_dead(time.monotonic())
+        left_ns = own_ns - WINDOW_NS
         return all(
-            page.departed(index) > own_ns - WINDOW_NS
+            page.departed(index) > left_ns or self._silent(index, left_ns + 1)
             for index in self._simulators()
             if not self._is_dead(index)
         )
@@ -130,24 +138,27 @@ class TickGate:
         now_s = time.monotonic()
         self._look_for_dead(now_s)
         meeting = self.reached_ns % WINDOW_NS == 0
+        latest_ns = self.reached_ns - LEAD_NS
         # Whoever objected at the last look most likely still does: most looks end here.
-        if self._objector >= 0 and self._objects(self._objector, now_s, meeting):
+        if self._objector in self._concerned(meeting) and self._objects(
+            self._objector, now_s, meeting
+        ):
             return False
         self._objector = -1
-        if meeting and any(
-            page.reached(index) < self.reached_ns
+        if meeting and not all(
+            page.reached(index) >= self.reached_ns
+            or (page.reached(index) >= latest_ns and self._silent(index, self.reached_ns))
             for index in self._simulators()
             if not self._is_dead(index)
         ):
             return False
-        present = 0
-        for index in range(page.slot_count):
-            present += page.kind(index) != KIND_NAMED
+        for index in self._concerned(meeting):
             if self._objects(index, now_s, meeting):
                 self._objector = index
                 return False
-        if not page.begun and present >= page.expected:
-            page.begun = True
+        if not page.begun:
+            present = sum(page.kind(index) != KIND_NAMED for index in range(page.slot_count))
+            page.begun = present >= page.expected
         return page.begun
 
     def due(self) -> float:
@@ -181,6 +192,35 @@ class TickGate:
         page = self.page
         return [i for i in range(page.slot_count) if page.kind(i) == KIND_SIMULATOR]
 
+    def _concerned(self, meeting: bool) -> list[int]:
+        """Slots of the own cell, and where the cells meet those of the plant."""
+        page = self.page
+        count = page.slot_count
+        if count != self._known_slots:
+            cells = [page.cell(index) for index in range(count)]
+            self._own = [i for i, cell in enumerate(cells) if cell == self._cell]
+            self._of_plant = [i for i, cell in enumerate(cells) if not cell]
+            self._in_cell = {
+                index: [i for i, other in enumerate(cells) if other == cell]
+                for index, cell in enumerate(cells)
+            }
+            self._known_slots = count
+        return self._own + self._of_plant if meeting else self._own
+
+    def _silent(self, simulator: int, until_ns: int) -> bool:
+        """Whether nobody of that simulator's cell tells anything to others before an instant.
+
+        A cell without a controller promises nothing: one may come.
+        """
+        page = self.page
+        self._concerned(False)
+        told = [
+            page.silent_until(index)
+            for index in self._in_cell[simulator]
+            if page.kind(index) == KIND_CONTROLLER and not self._is_dead(index)
+        ]
+        return bool(told) and min(told) >= until_ns
+
     def _poke_others(self) -> None:
         self._poker.poke(index for index in self._simulators() if index != self._slot)
 
@@ -204,8 +244,6 @@ class TickGate:
         page = self.page
         if page.kind(index) != KIND_CONTROLLER or self._is_dead(index):
             return False
-        if page.cell(index) != self._cell and not (meeting and not page.cell(index)):
-            return False
         view = page.view(index)
         if view.waiting and view.until_ns > self.reached_ns and self._quiet(view, meeting):
             self._blocked.pop(index, None)
@@ -221,7 +259,7 @@ class TickGate:
 
     def _quiet(self, view: SlotView, meeting: bool) -> bool:
         """Whether none of those that a controller watches has given a signal that counts by now."""
-        page, cell = self.page, self.page.cell(view.index)
+        page, cell = self.page, self.page.cell(view.slot)
         for peer, seq in view.watches:
             if cell and page.cell(peer) == cell:
                 if page.seq(peer) > seq:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast
@@ -83,7 +84,12 @@ class ArmState:
 
     def __post_init__(self) -> None:
         """Raises ValueError if the arrays are not vectors of one length and finite."""
-        shape = (self.positions.size,)
+        positions, velocities, efforts = self.positions, self.velocities, self.efforts
+        if positions.ndim == 1 and positions.shape == velocities.shape == efforts.shape:
+            squares = positions.dot(positions) + velocities.dot(velocities) + efforts.dot(efforts)
+            if math.isfinite(squares):  # the usual case, and the quickest look at all of them
+                return
+        shape = (positions.size,)
         for name in ("positions", "velocities", "efforts"):
             values = getattr(self, name)
             if values.shape != shape:

@@ -19,6 +19,10 @@ from robot_cell.store import EndStatus, StepEnd, StepOutcome
 
 _OUTCOMES: dict[str, StepOutcome] = {"failed": "failed", "refused": "not_done"}
 
+SILENT_NS = 1_000_000_000
+"""For how long at most nothing is said of an operation, though it will take longer. In simulation
+one that fails is reported that much later; what stops at once is the arm."""
+
 TIMEOUT_FACTOR = 4.0
 """A fixture has this many times its planned duration, and a second more, before it has failed."""
 
@@ -95,6 +99,15 @@ class OperationOutcome:
     end_positions_rad: tuple[tuple[float, ...], ...] = ()
 
 
+def _moving_s(cycle: ProgramCycle, steps: int) -> list[float]:
+    """For each step, how long the arm still has to move from its beginning on."""
+    left_s = [0.0] * (steps + 1)
+    for index in reversed(range(steps)):
+        motion = cycle.motions.get(index)
+        left_s[index] = left_s[index + 1] + (motion.duration_s if motion is not None else 0.0)
+    return left_s
+
+
 @dataclass
 class _Progress:
     """What has been measured so far, and whether the gripper should hold a part."""
@@ -128,8 +141,12 @@ class Executor:
         status: EndStatus = "complete"
         message = ""
         ended: StepEnd | None = None
+        moving_s = _moving_s(cycle, len(steps))
         for index, step in enumerate(steps):
             label = describe(step, product)
+            on_step(index, label)
+            silent_ns = min(int(moving_s[index] * 1e9), SILENT_NS)
+            self.clock.silent_until(self.clock.now_ns() + silent_ns)
             step_id = self.recorder.step_intent(
                 operation_id, index, label, self.clock.now_ns(), ended
             )
@@ -139,7 +156,6 @@ class Executor:
                 ended = StepEnd(step_id, "not_done", str(error))
                 status, message = "failed", f"before step {index + 1} ({label}): {error}"
                 break
-            on_step(index, label)
             ended = StepEnd(step_id, *self._perform(step, step_id, index, product, cycle, progress))
             if ended.outcome != "done":
                 status = "uncertain" if ended.outcome == "uncertain" else "failed"

@@ -16,6 +16,7 @@ from rclpy.action import CancelResponse, GoalResponse
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
+from drivers.clock import FOREVER_NS
 from planners.kinematics.arm_description import read_arm
 from robot_cell.execution.horizon import Horizon, Outcome, Result
 from robot_cell.execution.trajectory_goal import (
@@ -69,7 +70,7 @@ class ArmNode(PlantNode):
         self._horizon = Horizon(path, dof, create=True)
         self._start_servo(dof)
         self._states = self.create_publisher(JointState, "joint_states", 10)
-        self.create_timer(1.0 / JOINT_STATES_HZ, self._publish_state)
+        self.every(1.0 / JOINT_STATES_HZ, self._publish_state)
         self._server = DeferredActionServer(
             self,
             FollowJointTrajectory,
@@ -78,6 +79,7 @@ class ArmNode(PlantNode):
             accept=self._accept,
             cancel=self._cancel,
         )
+        self.clock.silent_until(FOREVER_NS)  # it talks to its own cell
         self.clock.wait_for()
 
     def release(self) -> None:

@@ -15,6 +15,7 @@ from robot_cell_interfaces.msg import CellState
 from robot_cell_interfaces.srv import CellCommand
 from sensor_msgs.msg import JointState
 
+from drivers.clock import FOREVER_NS
 from planners.kinematics.arm_description import read_arm
 from robot_cell.errors import RobotCellError
 from robot_cell.execution.control import CellControl, CommandRefusedError, Transition
@@ -87,9 +88,10 @@ class CellNode(PlantNode):
         )
         self.create_service(CellCommand, "command", self._on_command)
         self._waiting_for_ports = bool(self.get_parameter("reset_on_start").value)
-        self.create_timer(_READY_POLL_S, self._check_ports)
+        self.every(_READY_POLL_S, self._check_ports)
         self.start_thread(self._serve, "operations")
         self._publish()
+        self.clock.silent_until(FOREVER_NS)
         self.clock.wait_for()
 
     def release(self) -> None:
@@ -200,6 +202,7 @@ class CellNode(PlantNode):
         if self._control.state is not State.IDLE or self._running.operation_id:
             return GoalResponse.REJECT
         self.clock.busy()
+        self.clock.silent_until(0)
         self._token = request.token
         return GoalResponse.ACCEPT
 
@@ -211,7 +214,9 @@ class CellNode(PlantNode):
                 self._reset()
             else:
                 answer = self._run(item)
+                self.clock.speak()
                 self.clock.signal()
+                self.clock.silent_until(FOREVER_NS)
                 if answer.success:
                     item.succeed()
                 else:
@@ -274,7 +279,7 @@ class CellNode(PlantNode):
 
         def on_step(index: int, label: str) -> None:
             self._running.step, self._running.label = index + 1, label
-            self._publish()
+            self.executor.create_task(self._publish)  # while the journal makes the intent durable
             now_s = time.monotonic()
             if now_s - self._told_s > FEEDBACK_EVERY_S:
                 self._told_s = now_s

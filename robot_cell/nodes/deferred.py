@@ -13,7 +13,7 @@ from typing import Any, Final
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.node import Node
 
-RESULT_KEPT_S: Final = 2
+RESULT_KEPT_S: Final = 1
 """How long a goal that has ended can still be asked for; every status message lists it so long."""
 
 
@@ -48,4 +48,10 @@ class DeferredActionServer(ActionServer):
 
     def finish(self, goal_handle: Any, result: Any) -> None:
         """End a goal whose terminal state has been set, and send its result."""
-        super().notify_execute(goal_handle, lambda _: result)
+        response = self._action_type.Impl.GetResultService.Response()
+        response.status = goal_handle.status
+        response.result = result
+        ended = self._result_futures[bytes(goal_handle.goal_id.uuid)]
+        executor = self._node.executor
+        if executor is not None:  # else the node is leaving
+            executor.create_task(ended.set_result, response)

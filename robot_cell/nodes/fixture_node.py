@@ -10,6 +10,7 @@ from typing import Any, Final
 from rclpy.action import GoalResponse
 from robot_cell_interfaces.action import FixtureCommand
 
+from drivers.clock import FOREVER_NS
 from drivers.errors import DriverError
 from drivers.fixtures import (
     CommandInvalid,
@@ -66,6 +67,7 @@ class FixtureNode(PlantNode):
             self, FixtureCommand, "fixtures/command", begin=self._work.put, accept=self._accept
         )
         self.start_thread(self._serve, "fixtures")
+        self.clock.silent_until(FOREVER_NS)  # it talks to its own cell
         self.clock.wait_for()
 
     def release(self) -> None:

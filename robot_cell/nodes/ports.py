@@ -22,6 +22,7 @@ from robot_cell.programs import StepMotion
 
 PATH_TOLERANCE_RAD: Final = 0.1
 _ARM_SLACK_S: Final = 5.0
+_GOALS_KEPT: Final = 256
 
 
 def duration(seconds: float) -> Duration:
@@ -52,6 +53,7 @@ class ActionArm:
         self._node = node
         self._client = ActionClient(node, FollowJointTrajectory, "arm/follow_joint_trajectory")
         self._call: GoalCall | None = None
+        self._goals: dict[int, tuple[StepMotion, Any]] = {}
         self._lock = threading.Lock()
 
     @property
@@ -61,24 +63,7 @@ class ActionArm:
 
     def follow(self, motion: StepMotion) -> MotionOutcome:
         """Follow a trajectory to its end; returns when the arm stands or has failed."""
-        goal = FollowJointTrajectory.Goal()
-        goal.trajectory.joint_names = list(self._joints)
-        rows = zip(
-            motion.times.tolist(),
-            motion.positions.tolist(),
-            motion.velocities.tolist(),
-            motion.accelerations.tolist(),
-            strict=True,
-        )
-        goal.trajectory.points = [
-            JointTrajectoryPoint(
-                positions=q, velocities=v, accelerations=a, time_from_start=duration(t)
-            )
-            for t, q, v, a in rows
-        ]
-        goal.path_tolerance = [
-            JointTolerance(name=name, position=PATH_TOLERANCE_RAD) for name in self._joints
-        ]
+        goal = self._goal(motion)
         measured: dict[str, tuple[float, ...]] = {}
         arrived = threading.Event()
 
@@ -112,6 +97,34 @@ class ActionArm:
             measured.get("error", ()),
             measured.get("positions", ()),
         )
+
+    def _goal(self, motion: StepMotion) -> Any:
+        """The motion as a message; a program's motions are the same each time it runs."""
+        known = self._goals.get(id(motion))
+        if known is not None:
+            return known[1]
+        goal = FollowJointTrajectory.Goal()
+        goal.trajectory.joint_names = list(self._joints)
+        rows = zip(
+            motion.times.tolist(),
+            motion.positions.tolist(),
+            motion.velocities.tolist(),
+            motion.accelerations.tolist(),
+            strict=True,
+        )
+        goal.trajectory.points = [
+            JointTrajectoryPoint(
+                positions=q, velocities=v, accelerations=a, time_from_start=duration(t)
+            )
+            for t, q, v, a in rows
+        ]
+        goal.path_tolerance = [
+            JointTolerance(name=name, position=PATH_TOLERANCE_RAD) for name in self._joints
+        ]
+        if len(self._goals) >= _GOALS_KEPT:
+            self._goals.clear()
+        self._goals[id(motion)] = motion, goal  # the motion too: its id stays its own
+        return goal
 
     def stop(self) -> None:
         """Stop the running motion on its path, if there is one; does not wait."""

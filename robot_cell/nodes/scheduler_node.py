@@ -37,6 +37,7 @@ from robot_cell.orders.status import job_views
 from robot_cell.store import open_journal
 
 _POLL_S: Final = 0.002
+_LOOK_S: Final = 0.1
 _CELLS_S: Final = 5.0
 """How long the first batch waits for cells that have not said that they are ready, wall time."""
 
@@ -80,9 +81,18 @@ class _CellLink:
     signals: int = 0
 
     @property
-    def available(self) -> bool:
+    def willing(self) -> bool:
         """Whether it would take work, as far as is known, once it has none."""
         return self.heard in _WORKING and self.said > self.doubted
+
+    @property
+    def available(self) -> bool:
+        """Whether it is willing, and a goal would arrive.
+
+        The state comes on a topic of its own. A goal that is sent before both ends of its own link
+        know each other is lost without a word.
+        """
+        return self.willing and bool(self.client.server_is_ready())
 
 
 class SchedulerNode(PlantNode):
@@ -247,9 +257,10 @@ class SchedulerNode(PlantNode):
 
     def _dispatch(self) -> int | None:
         """Start what may start; returns the plant time at which time alone lets more start."""
-        idle = [
-            name for name, link in self._links.items() if link.available and link.running is None
-        ]
+        free = {name: link for name, link in self._links.items() if link.running is None}
+        idle = [name for name, link in free.items() if link.available]
+        if any(link.willing for name, link in free.items() if name not in idle):
+            threading.Timer(_LOOK_S, self._tasks.put, (lambda: None,)).start()
         if not idle or not self._plan.rows:
             return None
         decision = decide(self._plan.rows, self._board.work(self.clock), idle, self.clock.now_ns())

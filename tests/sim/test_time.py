@@ -9,11 +9,13 @@ import threading
 import time
 from datetime import datetime, timezone
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from drivers.clock import LockstepClock
 from drivers.time_page import (
+    FOREVER_NS,
     KIND_CONTROLLER,
     KIND_SIMULATOR,
     MAX_WATCHES,
@@ -22,7 +24,7 @@ from drivers.time_page import (
     TimePage,
     TimePageError,
 )
-from sim.time import TickGate
+from sim.time import LEAD_NS, TickGate
 
 START = datetime(2026, 11, 23, 5, 0, tzinfo=timezone.utc)
 DEADLINE_S = 20.0
@@ -356,3 +358,142 @@ def test_a_file_that_is_no_time_page_is_refused(path):
     path.write_bytes(b"hello")
     with pytest.raises(TimePageError, match="wrong size"):
         TimePage(path)
+
+
+def silent(path: Path, cell: str, until_ns: int) -> LockstepClock:
+    clock = LockstepClock(path, f"{cell}/cell")
+    clock.silent_until(until_ns)
+    clock.wait_for()
+    return clock
+
+
+def test_a_simulator_goes_on_without_a_cell_that_has_nothing_to_say(path):
+    a, b = gate_of(path, "a/sim"), gate_of(path, "b/sim")
+    cell = silent(path, "b", 3 * WINDOW_NS)
+    run_to(3 * WINDOW_NS, a)
+    assert a.may_tick(), "b promised to say nothing before this instant"
+    run_to(4 * WINDOW_NS - TICK_NS, a)
+    assert a.may_tick()
+    a.depart()
+    assert not a.all_departed(), "it may speak in the window that ends here"
+    cell.silent_until(5 * WINDOW_NS)
+    assert a.all_departed()
+    a.publish(4 * WINDOW_NS)
+    run_to(5 * WINDOW_NS, a)
+    run_to(5 * WINDOW_NS, b)
+
+
+def test_no_simulator_is_far_ahead_of_a_silent_cell(path):
+    a, b = gate_of(path, "a/sim"), gate_of(path, "b/sim")
+    silent(path, "b", FOREVER_NS)
+    run_to(LEAD_NS, a)
+    assert a.may_tick()
+    tick(a)
+    run_to(LEAD_NS + WINDOW_NS, a)
+    assert not a.may_tick()
+    run_to(WINDOW_NS, b)
+    assert a.may_tick()
+
+
+def test_one_controller_that_may_speak_is_enough_to_wait_for_its_cell(path):
+    a, _ = gate_of(path, "a/sim"), gate_of(path, "b/sim")
+    silent(path, "b", FOREVER_NS)
+    LockstepClock(path, "b/arm").wait_for()
+    run_to(WINDOW_NS - TICK_NS, a)
+    a.depart()
+    assert not a.all_departed()
+
+
+def test_a_promise_ends_with_the_process_that_gave_it(path):
+    gate_of(path, "b/sim")
+    cell = silent(path, "b", FOREVER_NS)
+    cell.close()
+    page = TimePage(path)
+    again = LockstepClock(path, "b/cell")
+    assert page.silent_until(page.slot("b/cell")) == 0
+    again.close()
+
+
+def test_who_speaks_waits_until_nothing_is_promised(path):
+    gate = gate_of(path, "b/sim")
+    cell = silent(path, "b", 2 * TICK_NS)
+    cell.busy()
+    spoken: list[int] = []
+
+    def speak() -> None:
+        cell.speak()
+        spoken.append(cell.now_ns())
+
+    thread = threading.Thread(target=speak)
+    thread.start()
+    end_s = time.monotonic() + DEADLINE_S
+    while thread.is_alive():
+        assert time.monotonic() < end_s
+        if gate.may_tick():
+            tick(gate)
+    assert spoken == [2 * TICK_NS]
+    cell.speak()
+    assert cell.now_ns() == 2 * TICK_NS
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_a_cell_says_is_acted_upon_before_anybody_has_passed_that_instant(path, seed):
+    """Cells at random paces, with random promises, speak at random instants to the plant."""
+    random = Random(seed)
+    names = ["a", "b", "c"][: random.choice([2, 3])]
+    gates = {name: gate_of(path, f"{name}/sim") for name in names}
+    scheduler = LockstepClock(path, "scheduler")
+    cells = {name: LockstepClock(path, f"{name}/cell") for name in names}
+    speaks = dict.fromkeys(names, 0)
+    waits_since: dict[str, int] = {}
+    known: dict[str, int] = {}
+    ahead_ns = acted = 0
+
+    def promise(name: str, now_ns: int) -> None:
+        speaks[name] = now_ns + random.randint(0, 40) * TICK_NS
+        promised_ns = random.choice([0, speaks[name], random.randint(now_ns, speaks[name])])
+        known[f"{name}/cell"] = scheduler.seq(f"{name}/cell")
+        cells[name].silent_until(promised_ns)
+        cells[name].wait_for()
+
+    for name in names:
+        promise(name, 0)
+    scheduler.wait_for(known)
+    pace = {name: random.choice([1, 1, 3, 10]) for name in names}
+    for _ in range(3000):
+        name = random.choices(names, [pace[n] for n in names])[0]
+        gate = gates[name]
+        now_ns = gate.reached_ns
+        if now_ns >= speaks[name] and name not in waits_since:
+            cells[name].signal()
+            cells[name].silent_until(FOREVER_NS)
+            waits_since[name] = scheduler.effective_ns(now_ns)
+        if gate.may_tick():
+            gate.depart()
+            if not gate.all_departed():
+                for other in gates.values():  # it waits there, the others go on
+                    if other is not gate and other.may_tick():
+                        tick_if_departed(other)
+            if gate.all_departed():
+                gate.publish(now_ns + TICK_NS)
+        for said, effective_ns in waits_since.items():
+            assert all(g.reached_ns <= effective_ns for g in gates.values()), said
+        ahead_ns = max(ahead_ns, max(g.reached_ns for g in gates.values()) - now_ns)
+        if waits_since and all(g.reached_ns == min(waits_since.values()) for g in gates.values()):
+            scheduler.busy()
+            assert not any(g.may_tick() for g in gates.values())
+            for said in [n for n, at in waits_since.items() if at <= scheduler.now_ns()]:
+                del waits_since[said]
+                promise(said, scheduler.now_ns())
+                acted += 1
+            scheduler.wait_for(known)
+    assert acted > 5
+    assert ahead_ns > WINDOW_NS
+    for gate in gates.values():
+        gate.close()
+
+
+def tick_if_departed(gate: TickGate) -> None:
+    gate.depart()
+    if gate.all_departed():
+        gate.publish(gate.reached_ns + TICK_NS)

@@ -1,0 +1,91 @@
+"""Goals from a thread that may block, to a server whose threads do the work: many, one by one."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import rclpy
+from rclpy.action import ActionClient, GoalResponse
+from rclpy.context import Context
+from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.node import Node
+from robot_cell_interfaces.action import FixtureCommand
+
+from robot_cell.nodes.deferred import DeferredActionServer
+from robot_cell.nodes.goal_call import GoalCall
+from tests.plant.conftest import domain
+
+__all__ = ["domain"]
+
+pytestmark = [pytest.mark.ros, pytest.mark.timeout(120)]
+
+ANSWER_S = 20.0
+GOALS = 40
+
+
+@pytest.fixture
+def node(domain: int) -> Iterator[Node]:
+    del domain
+    context = Context()
+    rclpy.init(context=context, signal_handler_options=rclpy.SignalHandlerOptions.NO)
+    node = Node("goal_call", context=context, enable_rosout=False)
+    executor = EventsExecutor(context=context)
+    executor.add_node(node)
+    leave = threading.Event()
+
+    def spin() -> None:
+        while not leave.is_set():
+            executor.spin_once(timeout_sec=0.05)
+
+    thread = threading.Thread(target=spin)
+    thread.start()
+    yield node
+    leave.set()
+    thread.join(ANSWER_S)
+    executor.shutdown()
+    node.destroy_node()
+    rclpy.try_shutdown(context=context)
+
+
+def test_a_thousandth_goal_costs_what_the_first_did(node: Node) -> None:
+    goals: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    server = DeferredActionServer(
+        node, FixtureCommand, "command", begin=goals.put, accept=lambda _: GoalResponse.ACCEPT
+    )
+    client = ActionClient(node, FixtureCommand, "command")
+    assert client.wait_for_server(ANSWER_S)
+    for number in range(GOALS):
+        call = GoalCall(node, client, FixtureCommand.Goal(step_id=number))
+        goal = goals.get(timeout=ANSWER_S)
+        assert goal.request.step_id == number
+        answer = FixtureCommand.Result(status="done", message=f"{number}")
+        if number % 2:
+            goal.succeed()
+        else:
+            goal.abort()
+        server.finish(goal, answer)
+        assert call.ended.wait(ANSWER_S)
+        assert call.accepted
+        assert call.result.message == f"{number}"
+    # The executor goes through all of them at each event: none may be left behind.
+    assert len(client._futures) <= 2
+    assert len(client._pending_goal_requests) <= 1
+
+
+def test_a_goal_that_is_refused_says_so(node: Node) -> None:
+    DeferredActionServer(
+        node,
+        FixtureCommand,
+        "command",
+        begin=lambda goal: None,
+        accept=lambda _: GoalResponse.REJECT,
+    )
+    client = ActionClient(node, FixtureCommand, "command")
+    assert client.wait_for_server(ANSWER_S)
+    call = GoalCall(node, client, FixtureCommand.Goal())
+    assert call.answered.wait(ANSWER_S)
+    assert not call.accepted
