@@ -129,6 +129,14 @@ class Cell(Word):
                     if step.above_m and isinstance(self.poses.get(step.to), JointPose):
                         expected = "no above_m: the pose is given by joints, not by a frame"
                         problems.append(BrokenReference((*here, "above_m"), step.above_m, expected))
+                    check("pose", step.via, self.poses, *here, "via")
+                    if isinstance(self.poses.get(step.via or ""), JointPose):
+                        expected = "a pose given in a frame: an arc passes a point in space"
+                        problems.append(BrokenReference((*here, "via"), step.via, expected))
+                    after = program.steps[index + 1 : index + 2]
+                    if step.blend_radius_m and not (after and isinstance(after[0], MoveStep)):
+                        expected = "exact: only the corner to a move that comes next can be cut"
+                        problems.append(BrokenReference((*here, "blend_m"), step.blend_m, expected))
                 elif isinstance(step, FixtureStep):
                     check("fixture", step.fixture, self.fixtures, *here, "fixture")
                 elif isinstance(step, InspectStep):
