@@ -59,6 +59,7 @@ setup(
         ],
         # The plant file names a driver of these groups; other packages may register theirs.
         "robot_cell.arm_drivers": [
+            "loopback = drivers.arms.loopback:LoopbackArm",
             "mujoco = sim.arm_driver:MujocoArm",
         ],
         "robot_cell.fixture_drivers": [

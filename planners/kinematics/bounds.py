@@ -1,4 +1,4 @@
-"""Compiled lower bounds of distances: which pairs of solids need an exact look, and which do not.
+"""Compiled lower bounds of distances of boxes: the quick first look at a pair of solids.
 
 Each solid is enclosed in a box around its own origin. The bound of a pair is the largest of the
 distance between the boxes' bounding spheres, from each sphere to the other box, and along the six
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planners.arrays import Array
+from planners.compiled import compiled
 from planners.kinematics.chain import chain_frames
-from planners.kinematics.compiled import compiled
 
 Ints = NDArray[np.int64]
 
@@ -82,76 +82,3 @@ def all_bounds(
     for k in range(pairs.shape[0]):
         a, b = pairs[k, 0], pairs[k, 1]
         bounds[k] = pair_bound(poses[a], half[a], radius[a], poses[b], half[b], radius[b])
-
-
-@compiled
-def near_pairs(
-    chain: Array,
-    link: Ints,
-    local: Array,
-    half: Array,
-    radius: Array,
-    pairs: Ints,
-    margin: Array,
-    q: Array,
-    travelled: Array,
-    start: int,
-    poses: Array,
-    found: Ints,
-) -> tuple[int, int]:
-    """The first position from `start` on at which a bound does not clear every pair.
-
-    Args:
-        chain: the arm (`chain.py`).
-        link: (s,) number of the link that carries each solid.
-        local: (s, 3, 4) where on it.
-        half: (s, 3) half edges of the solids' boxes.
-        radius: (s,) of the spheres around them.
-        pairs: (p, 2) solids to compare.
-        margin: (p,) what each pair has to keep.
-        q: (n, dof) positions in order.
-        travelled: (n,) how far (m) any point has moved at most since the first position; a position
-            that is so near to one with room to spare needs no look. Empty: look at all.
-        start: first position to look at.
-        poses: (s, 3, 4), filled with the solids' poses there.
-        found: (p,) filled with the pairs, nearest bound first.
-
-    Returns:
-        Which position, and how many pairs; (n, 0) if there is none.
-    """
-    frames = np.empty((q.shape[1] + 1, 3, 4))
-    slack, since = -1.0, 0.0
-    bound_of = np.empty(pairs.shape[0])
-    for i in range(start, q.shape[0]):
-        if travelled.shape[0] > 0 and 2.0 * (travelled[i] - since) < slack:
-            continue
-        chain_frames(chain, q[i], frames)
-        place_solids(frames, link, local, poses)
-        count = 0
-        slack = np.inf
-        for k in range(pairs.shape[0]):
-            a, b = pairs[k, 0], pairs[k, 1]
-            pa, pb = poses[a], poses[b]
-            tx, ty, tz = pb[0, 3] - pa[0, 3], pb[1, 3] - pa[1, 3], pb[2, 3] - pa[2, 3]
-            room = radius[a] + radius[b] + margin[k]
-            gap = tx * tx + ty * ty + tz * tz
-            # What the spheres clear by more than the slack cannot shorten the slack.
-            room += max(slack, 0.0)
-            if room > 0.0 and slack < np.inf and gap > room * room:
-                continue
-            bound = pair_bound(pa, half[a], radius[a], pb, half[b], radius[b]) - margin[k]
-            slack = min(slack, bound)
-            if bound < 0.0:
-                place = count
-                while place > 0 and bound_of[place - 1] > bound:
-                    bound_of[place] = bound_of[place - 1]
-                    found[place] = found[place - 1]
-                    place -= 1
-                bound_of[place] = bound
-                found[place] = k
-                count += 1
-        if count > 0:
-            return i, count
-        if travelled.shape[0] > 0:
-            since = travelled[i]
-    return q.shape[0], 0

@@ -24,8 +24,6 @@ from planners.kinematics.solids import WORLD, Pairs, indexed, solid
 PART: Final = "part"
 """The name of the attached part in every report."""
 
-_NO_TRAVEL: Final = np.empty(0)
-
 
 @dataclass(frozen=True)
 class Clearance:
@@ -53,6 +51,42 @@ class _Checks:
     pairs: Pairs
     exact: ExactDistance
     reach: Array
+
+
+class _Look:
+    """A walk along positions (n, 6), from one that is too near to the next."""
+
+    def __init__(self, checks: _Checks, chain: Array, q: Array) -> None:
+        pairs = checks.pairs
+        self._checks, self._chain, self._q, self._start = checks, chain, q, 0
+        self._slack = np.full(len(pairs.pairs), -1.0)
+        self._since = np.zeros(len(pairs.pairs), dtype=np.int64)
+        self._due, self._seen = self._slack.copy(), np.zeros(1, dtype=np.int64)
+        self._poses = pairs.still.copy()
+
+    def next(self) -> tuple[int, int, float] | None:
+        """Position, pair and distance of the next pair that is too near."""
+        from planners.kinematics.sweep import first_undecided
+
+        pairs, q = self._checks.pairs, self._q
+        while True:
+            at, k = first_undecided(
+                self._chain, pairs.link, pairs.local, pairs.half, pairs.radius, pairs.kind,
+                pairs.first, pairs.points, pairs.reach, pairs.pairs, pairs.margin_m,
+                q, self._start, self._slack, self._since, self._due, self._seen, self._poses,
+            )  # fmt: skip
+            if at == len(q):
+                return None
+            distance = self._checks.exact.distance(self._poses, k)
+            room = distance - pairs.margin_m[k]
+            self._slack[k], self._since[k], self._start = room, at, at
+            self._due[k] = room
+            if room < 0.0:
+                return int(at), int(k), distance
+
+    def skip(self, start: int) -> None:
+        """Go on at this position."""
+        self._start = start
 
 
 class CollisionScene:
@@ -114,13 +148,10 @@ class CollisionScene:
         checks = self._checked(attached, {})
         q = plain(q)
         hit = np.zeros(len(q), dtype=np.bool_)
-        start = 0
-        while start < len(q):
-            found = self._first(checks, q, _NO_TRAVEL, start)
-            if found is None:
-                break
-            hit[found.index] = True
-            start = found.index + 1
+        look = _Look(checks, self.robot.model.chain, q)
+        while (found := look.next()) is not None:
+            hit[found[0]] = True
+            look.skip(found[0] + 1)
         return hit
 
     def distance(self, q: Array, attached: PartShape | None = None) -> Clearance:
@@ -161,11 +192,11 @@ class CollisionScene:
             touching: how near (m) the part may come to the named bodies instead of the margin.
         """
         checks = self._checked(attached, touching or {})
-        q = plain(q)
-        travelled = _NO_TRAVEL
-        if len(q) > 1:
-            travelled = np.concatenate([[0.0], np.cumsum(self.displacement(q, attached))])
-        return self._first(checks, q, travelled, 0)
+        found = _Look(checks, self.robot.model.chain, plain(q)).next()
+        if found is None:
+            return None
+        index, k, distance = found
+        return PathCollision(index, *self._names(checks.pairs, k), distance)
 
     def part_distances(self, q: Array, attached: PartShape) -> dict[str, float]:
         """Signed distance at `q` from the part to each body that is nearer than the margin."""
@@ -186,27 +217,6 @@ class CollisionScene:
         """How far (m) any point of arm, tool or part moves at most between neighbours: (n - 1,)."""
         moved: Array = np.abs(np.diff(q, axis=0)) @ self._checked(attached, {}).reach
         return moved
-
-    def _first(
-        self, checks: _Checks, q: Array, travelled: Array, start: int
-    ) -> PathCollision | None:
-        from planners.kinematics.bounds import near_pairs
-
-        pairs = checks.pairs
-        poses = pairs.still.copy()
-        found = np.empty(len(pairs.pairs), dtype=np.int64)
-        chain = self.robot.model.chain
-        while start < len(q):
-            index, count = near_pairs(
-                chain, pairs.link, pairs.local, pairs.half, pairs.radius, pairs.pairs,
-                pairs.margin_m, q, travelled, start, poses, found,
-            )  # fmt: skip
-            for k in found[:count].tolist():
-                distance = checks.exact.distance(poses, k)
-                if distance < pairs.margin_m[k]:
-                    return PathCollision(int(index), *self._names(pairs, k), distance)
-            start = index + 1
-        return None
 
     def _bounds(self, pairs: Pairs, q: Array) -> tuple[Array, Array]:
         from planners.kinematics.bounds import all_bounds
@@ -237,10 +247,9 @@ class CollisionScene:
         if not touching:
             return checks
         margin = checks.pairs.margin_m.copy()
-        for k in range(len(margin)):
-            first, name = self._names(checks.pairs, k)
-            if first == PART:
-                margin[k] = min(margin[k], touching.get(name, np.inf))
+        for k in range(len(self._bare.pairs.pairs), len(margin)):  # the part's come last
+            name = self._names(checks.pairs, k)[1]
+            margin[k] = min(margin[k], touching.get(name, np.inf))
         return replace(checks, pairs=replace(checks.pairs, margin_m=margin))
 
     def _without_part(self) -> list[tuple[int, int]]:

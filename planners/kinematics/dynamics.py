@@ -1,4 +1,4 @@
-"""Torques that a motion asks of the joints: pinocchio's Newton-Euler on the arm's URDF."""
+"""Torques that a motion asks of the joints."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from planners.arrays import Array
+from planners.arrays import Array, plain
 from planners.kinematics.arm_description import ArmDescription
 from planners.kinematics.errors import KinematicsError
 from planners.kinematics.payload import Payload
@@ -46,9 +46,29 @@ def joint_torques(
 ) -> Array:
     """Torques (n, 6) in N m for states (n, 6), with tool and payload.
 
-    Recursive Newton-Euler (Featherstone, "Rigid Body Dynamics Algorithms", 2008, chapter 5) by
-    pinocchio. Friction and rotor inertia are not included.
+    Recursive Newton-Euler (`newton_euler.py`), compiled. Friction and rotor inertia are left out.
     """
+    from planners.kinematics.newton_euler import torques_batch
+
+    mass, centre, inertia, gravity = _bodies(robot, payload)
+    positions = plain(q)
+    torques = np.empty(positions.shape)
+    torques_batch(
+        robot.model.chain, mass, centre, inertia, gravity,
+        positions, plain(velocity), plain(acceleration), torques,
+    )  # fmt: skip
+    return torques
+
+
+def pinocchio_torques(
+    robot: Robot,
+    q: Array,
+    velocity: Array,
+    acceleration: Array,
+    *,
+    payload: Payload | None = None,
+) -> Array:
+    """The same by pinocchio, which reads the arm's file by itself: what verifies asks this."""
     import pinocchio
 
     model, data = _model(robot, payload)
@@ -120,7 +140,21 @@ def pinocchio_poses(arm: ArmDescription, q: Array) -> Array:
     return poses
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
+def _bodies(robot: Robot, payload: Payload | None) -> tuple[Array, Array, Array, Array]:
+    """Masses, centres and inertias of the links in their joints' frames (axis z), and gravity."""
+    model, _ = _model(robot, payload)
+    bodies, align = list(model.inertias)[1:], robot.model.align
+    mass = np.array([body.mass for body in bodies])
+    centre = np.array([turn.T @ body.lever for body, turn in zip(bodies, align, strict=True)])
+    inertia = np.array(
+        [turn.T @ body.inertia @ turn for body, turn in zip(bodies, align, strict=True)]
+    )
+    gravity = np.array(model.gravity.linear)
+    return plain(mass), plain(centre), plain(inertia), plain(gravity)
+
+
+@lru_cache(maxsize=64)
 def _model(robot: Robot, payload: Payload | None) -> tuple[Any, Any]:
     import pinocchio
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
 from planners.arrays import Array
-from planners.kinematics.shapes import checked_transform
+from planners.kinematics.shapes import PartShape, checked_transform
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,3 +56,14 @@ class Tool:
     def __post_init__(self) -> None:
         tool = checked_transform(self.transform_flange_tool, "transform_flange_tool")
         object.__setattr__(self, "transform_flange_tool", tool)
+
+
+@lru_cache(maxsize=256)
+def carried(part: PartShape | None) -> Payload | None:
+    """The mass of a part in the gripper: a box filled evenly. None if it has none."""
+    if part is None or part.mass_kg == 0.0:
+        return None
+    x, y, z = (edge * edge for edge in part.size_m)
+    turn = part.transform_tool_part[:3, :3]
+    inertia = turn @ np.diag([y + z, x + z, x + y]) @ turn.T * (part.mass_kg / 12.0)
+    return Payload(part.mass_kg, part.transform_tool_part[:3, 3], (inertia + inertia.T) / 2)

@@ -180,12 +180,18 @@ class Body:
 
 @dataclass(frozen=True, eq=False)
 class PartShape:
-    """A part in the gripper: a box of `size_m`, at `transform_tool_part` (4, 4) from the TCP."""
+    """A part in the gripper: a box of `size_m`, at `transform_tool_part` (4, 4) from the TCP.
+
+    Its mass counts in the joints' torques; 0 where it does not matter.
+    """
 
     size_m: tuple[float, float, float]
     transform_tool_part: Array = field(default_factory=lambda: np.eye(4))
+    mass_kg: float = 0.0
 
     def __post_init__(self) -> None:
+        if not 0.0 <= self.mass_kg < np.inf:
+            raise ValueError(f"mass_kg must not be negative: {self.mass_kg}")
         object.__setattr__(self, "size_m", Box(tuple(float(s) for s in self.size_m)).size_m)  # type: ignore[arg-type]
         object.__setattr__(
             self, "transform_tool_part", checked_transform(self.transform_tool_part, "part")

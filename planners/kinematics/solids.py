@@ -25,6 +25,10 @@ from planners.kinematics.shapes import (
 WORLD: Final = 0
 """Link number of what stands still: the arm's base and its surroundings."""
 
+_KINDS: Final[dict[type, int]] = {Box: 0, Cylinder: 1, Sphere: 2}
+_HULL: Final = 3
+"""As `support.py` numbers them, which is not read here: it loads the compiler."""
+
 
 @dataclass(frozen=True, eq=False)
 class Solid:
@@ -35,6 +39,7 @@ class Solid:
         geometry: coal's shape.
         transform_link_shape: (4, 4) the middle of its bounding box in the link's frame.
         half_extents: (3,) of that box. radius: of the sphere around its middle.
+        kind: how the compiled bounds see it (`support.py`); points: (k, 3) of a hull, else none.
     """
 
     body: str
@@ -43,6 +48,8 @@ class Solid:
     transform_link_shape: Array
     half_extents: Array
     radius: float
+    kind: int
+    points: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +59,9 @@ class Pairs:
     Attributes:
         solids: all of them.
         link: (s,) link numbers. local: (s, 3, 4) poses in the links' frames, turned so that the
-            joint's axis is z. half: (s, 3). radius: (s,).
+            joint's axis is z. half: (s, 3). radius: (s,). kind: (s,).
+        points: (m, 3) of all hulls; solid k's are from first[k] to first[k + 1].
+        reach: (s, n) how far (m) any point of the solid can be from each joint that moves it.
         pairs: (p, 2) indices. margin_m: (p,).
         still: (s, 3, 4) poses of the solids that stand still; the others' are to be filled in.
     """
@@ -62,6 +71,10 @@ class Pairs:
     local: Array
     half: Array
     radius: Array
+    kind: NDArray[np.int64]
+    first: NDArray[np.int64]
+    points: Array
+    reach: Array
     pairs: NDArray[np.int64]
     margin_m: Array
     still: Array
@@ -77,16 +90,32 @@ def indexed(
         if solid.link != WORLD:
             local[k] = robot.model.align[solid.link - 1].T @ local[k]
     table = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    counts = [len(solid.points) for solid in solids]
     return Pairs(
         solids=tuple(solids),
         link=np.array([solid.link for solid in solids], dtype=np.int64),
         local=local,
         half=np.array([solid.half_extents for solid in solids]).reshape(-1, 3),
         radius=np.array([solid.radius for solid in solids]),
+        kind=np.array([solid.kind for solid in solids], dtype=np.int64),
+        first=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        points=np.vstack([np.zeros((0, 3)), *(solid.points for solid in solids)]),
+        reach=_reach(robot, solids),
         pairs=table,
         margin_m=np.full(len(table), margin_m),
         still=local.copy(),
     )
+
+
+def _reach(robot: Robot, solids: Sequence[Solid]) -> Array:
+    origins = robot.link_poses(np.zeros(robot.dof))[0, 1:, :3, 3]
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(origins, axis=0), axis=1))])
+    reach = np.zeros((len(solids), robot.dof))
+    for k, one in enumerate(solids):
+        if one.link != WORLD:
+            beyond = float(np.linalg.norm(one.transform_link_shape[:3, 3])) + one.radius
+            reach[k, : one.link] = along[one.link - 1] - along[: one.link] + beyond
+    return reach
 
 
 def solid(body: str, link: int, shape: Shape | MeshFile, transform: Array) -> Solid:
@@ -106,7 +135,13 @@ def solid(body: str, link: int, shape: Shape | MeshFile, transform: Array) -> So
         transform = transform @ middle
         shape = Hull(points) if isinstance(shape, Hull) else Mesh(points, shape.triangles)
     half = np.array(shape.half_extents_m)
-    return Solid(body, link, _geometry(shape), transform, half, bounding_radius(shape))
+    geometry = _geometry(shape)
+    kind, points = _KINDS.get(type(shape), _HULL), np.zeros((0, 3))
+    if isinstance(shape, Hull | Mesh):
+        # A surface that is not convex is no nearer to anything than its hull is.
+        hull = geometry if isinstance(shape, Hull) else _geometry(Hull(shape.points_m))
+        points = np.array([hull.point(k) for k in range(hull.num_points)])
+    return Solid(body, link, geometry, transform, half, bounding_radius(shape), kind, points)
 
 
 def _geometry(shape: Shape) -> Any:

@@ -58,7 +58,8 @@ class _Reader:
             frames[child] = Frame(len(joints), pending)
         if len(joints) not in AXES:
             raise self._error(
-                f"{len(joints)} revolute joints lead to {tip!r}, expected six or seven"
+                f"{len(joints)} revolute joints lead to {tip!r}, expected six or seven;"
+                " if the flange is another link, name it (tip=)"
             )
         self._add_side_frames(frames)
         return ArmDescription(
@@ -132,7 +133,10 @@ class _Reader:
         name = element.attrib["name"]
         kind = element.attrib.get("type")
         if kind not in _MOVING:
-            raise self._error(f"joint {name!r} is {kind!r}, not revolute")
+            raise self._error(
+                f"joint {name!r} is {kind!r}, not revolute; an arm is six or seven revolute"
+                " joints: make it fixed where it stands, and place the arm there"
+            )
         axis_element = element.find("axis")
         axis = np.array(
             [1.0, 0.0, 0.0] if axis_element is None else _numbers(axis_element.attrib["xyz"])
@@ -244,12 +248,17 @@ class _Reader:
         for folder in folders:
             if (folder / name).is_file():
                 return folder / name
-        raise self._error(f"link {link!r}: no mesh {name!r}")
+        raise self._error(
+            f"link {link!r}: no mesh {name!r}; put the file there,"
+            " or give the link a box or a cylinder for its <collision>"
+        )
 
     def _child(self, element: ElementTree.Element, tag: str) -> ElementTree.Element:
         child = element.find(tag)
         if child is None:
-            raise self._error(f"<{element.tag} name={element.attrib.get('name')!r}> has no <{tag}>")
+            raise self._error(
+                f"<{element.tag} name={element.attrib.get('name')!r}> has no <{tag}>: add it"
+            )
         return child
 
     def _origin(self, element: ElementTree.Element) -> Array:

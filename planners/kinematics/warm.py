@@ -13,11 +13,13 @@ def warm_up() -> None:
     The kernels are compiled for the argument types that the package passes; arrays of any size
     share one version.
     """
-    from planners.kinematics.bounds import all_bounds, near_pairs
+    from planners.kinematics.bounds import all_bounds
     from planners.kinematics.chain import forward_batch, jacobian_batch, links_batch
     from planners.kinematics.inverse import inverse_batch
     from planners.kinematics.layout import BRANCHES, PARAMETERS
+    from planners.kinematics.newton_euler import torques_batch
     from planners.kinematics.numeric import elbow_angles, numeric_batch
+    from planners.kinematics.sweep import first_undecided
 
     for dof in _DOF:
         chain = np.zeros((dof + 1, 3, 4))
@@ -43,6 +45,20 @@ def warm_up() -> None:
     link, pairs = np.zeros(2, dtype=np.int64), np.array([[0, 1]])
     place, half, radius, bound = np.zeros((2, 3, 4)), np.ones((2, 3)), np.ones(2), np.ones(1)
     all_bounds(chain, link, place, half, radius, pairs, q[0], place, bound)
-    near_pairs(
-        chain, link, place, half, radius, pairs, bound, q, bound, 0, place, pairs[:, 0].copy()
+    kind, first, points = np.zeros(2, dtype=np.int64), np.zeros(3, dtype=np.int64), np.ones((1, 3))
+    first_undecided(
+        chain, link, place, half, radius, kind, first, points, np.ones((2, dof)), pairs, bound,
+        q, 0, bound.copy(), link[:1].copy(), bound.copy(), link[:1].copy(), place,
+    )  # fmt: skip
+    bodies = np.zeros((dof, 3, 3))
+    torques_batch(
+        chain,
+        limits[0].copy(),
+        bodies[:, 0].copy(),
+        bodies,
+        place[0, :, 0].copy(),
+        q,
+        q,
+        q,
+        q.copy(),
     )

@@ -27,8 +27,10 @@ WAY_BACK: Final = "way back to the start"
 """Label of the motion that closes a cycle whose last move does not end at the start."""
 
 _ROUTES: Final = 12
-_EFFORTS: Final = (60, 300, MOST_NODES)
-"""Positions tried in a search for a way around: another branch is often free, and soon found."""
+_EFFORTS: Final = (0, 60, 300, MOST_NODES)
+"""Positions tried in a search for a way around, after ways over lifted positions.
+
+Another branch is often free, and soon found."""
 
 Plan: TypeAlias = Trajectory | Chain | None
 
@@ -197,7 +199,13 @@ def _plan(
         if key not in planned:
             try:
                 planned[key] = planned_alone(
-                    robot, scene, legs[number], route[number], seed + number, nodes
+                    robot,
+                    scene,
+                    legs[number],
+                    route[number],
+                    seed + number,
+                    nodes,
+                    route[0].q_start,
                 )
             except MotionError as error:
                 raise _FailedError(key[0], error) from error

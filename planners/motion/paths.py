@@ -8,14 +8,14 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from planners.arrays import Array
+from planners.arrays import Array, plain
 from planners.kinematics.robot import Robot
 from planners.motion.errors import MotionError
 
 _STATION_M: Final = 0.004
 _STATION_RAD: Final = 0.02
-_NEWTON_STEPS: Final = 2
 _LARGEST_STEP_RAD: Final = 0.35
+_LINE_AXES: Final = 6
 _BRANCH_MATCH_RAD: Final = 1e-4
 
 
@@ -108,15 +108,25 @@ class LinePath:
         line: the curve of the tool.
         q_start: (6,) where it starts; decides the branch.
 
+    Attributes:
+        table: (k, 6) joint positions at the curve's stations.
+
     Raises:
         MotionError: the line leaves the reach or the joint limits, or meets a singularity.
     """
 
     def __init__(self, line: ToolCurve, q_start: Array) -> None:
+        if line.robot.dof != _LINE_AXES:
+            raise MotionError(
+                "no_path",
+                f"lines and arcs are made for arms of six axes, and {line.robot.name} has"
+                f" {line.robot.dof}: use ptp moves, with poses in between where the way matters",
+                q=q_start,
+            )
         self._robot, self._line = line.robot, line
         self.length, self.travel_m = line.length, line.travel_m
-        self._table = self._follow(q_start)
-        self.q_end: Array = self._table[-1]
+        self.table = self._follow(q_start)
+        self.q_end: Array = self.table[-1]
 
     def evaluate(self, s: Array) -> tuple[Array, Array, Array]:
         """q, dq/ds and d2q/ds2, each (k, n), at s (k,).
@@ -124,67 +134,50 @@ class LinePath:
         Raises:
             MotionError: the arm is singular at one of them.
         """
-        q = np.stack([np.interp(s, self._line.stations, column) for column in self._table.T], -1)
-        try:
-            return self._refined(q, self._line.poses(s), *self._line.twists(s))
-        except np.linalg.LinAlgError:
-            raise MotionError(
-                "singularity", "the line meets a position in which the arm is singular", q=q[0]
-            ) from None
+        from planners.motion.line_kernel import on_curve
 
-    def _refined(
-        self, q: Array, target: Array, twist: Array, twist_rate: Array
-    ) -> tuple[Array, Array, Array]:
-        """Newton's method from `q` to the poses, and the derivatives there."""
-        robot = self._robot
-        for _ in range(_NEWTON_STEPS):
-            error = _pose_error(target, robot.forward(q))
-            q = q + np.linalg.solve(robot.jacobian(q), error)[..., 0]
-        jacobian = robot.jacobian(q)
-        slope = np.linalg.solve(jacobian, twist[..., None])
-        step = 1e-5 / np.maximum(1.0, np.abs(slope).max(axis=1, keepdims=True))
-        ahead = robot.jacobian(q + (step * slope)[..., 0])
-        behind = robot.jacobian(q - (step * slope)[..., 0])
-        bend = np.linalg.solve(
-            jacobian, twist_rate[..., None] - ((ahead - behind) / (2 * step)) @ slope
-        )
-        return np.asarray(q), np.asarray(slope[..., 0]), np.asarray(bend[..., 0])
+        line = self._line
+        q = np.stack([np.interp(s, line.stations, column) for column in self.table.T], -1)
+        twist, rate = (plain(x) for x in line.twists(s))
+        slope, bend = np.empty_like(q), np.empty_like(q)
+        at = on_curve(self._robot.model.chain, line.poses(s), twist, rate, q, slope, bend)
+        if at >= 0:
+            raise MotionError(
+                "singularity", "the line meets a position in which the arm is singular", q=q[at]
+            )
+        return q, slope, bend
 
     def _follow(self, q_start: Array) -> Array:
         """Joint positions at the stations on the branch of the start."""
+        from planners.motion import line_kernel as kernel
+
         robot = self._robot
         poses = self._line.station_poses
-        branches = self._line.branches(q_start)
-        gap = np.abs(robot.nearest_turns(branches[0], q_start) - q_start).max(axis=-1)
-        if np.isnan(gap).all() or np.nanmin(gap) > _BRANCH_MATCH_RAD:
+        table = np.empty((len(poses), robot.dof))
+        wrong, at, joint = kernel.followed(
+            self._line.branches(q_start), plain(q_start), plain(robot.lower), plain(robot.upper),
+            _BRANCH_MATCH_RAD, _LARGEST_STEP_RAD, table,
+        )  # fmt: skip
+        name = robot.joint_names[joint]
+        if wrong == kernel.NO_BRANCH:
             raise MotionError("singularity", "the line starts in a singular position", q=q_start)
-        table = branches[:, int(np.nanargmin(gap))]
-        lost = np.isnan(table[:, 0])
-        if lost.any():
-            at = int(lost.argmax())
+        if wrong == kernel.LOST:
             raise MotionError(
                 "out_of_reach",
                 f"{self._where(at)} the tool is out of reach on this branch",
                 transform_base_tool=poses[at],
             )
-        table = np.unwrap(np.vstack([q_start, table]), axis=0)[1:]
-        jumps = np.abs(np.diff(table, axis=0)).max(axis=1)
-        if (jumps > _LARGEST_STEP_RAD).any():
-            at = int((jumps > _LARGEST_STEP_RAD).argmax())
-            joint = robot.joint_names[int(np.abs(table[at + 1] - table[at]).argmax())]
+        if wrong == kernel.JUMP:
             raise MotionError(
                 "singularity",
-                f"{self._where(at)} the arm passes a singularity ({joint} would have to jump)",
+                f"{self._where(at)} the arm passes a singularity ({name} would have to jump)",
                 q=table[at],
                 transform_base_tool=poses[at],
             )
-        over = np.maximum(table - robot.upper, robot.lower - table)
-        if (over > 1e-9).any():
-            at = int((over.max(axis=1) > 1e-9).argmax())
-            joint = robot.joint_names[int(over[at].argmax())]
+        if wrong == kernel.LIMIT:
             raise MotionError(
                 "joint_limits",
-                f"{self._where(at)} {joint} passes its limit",
+                f"{self._where(at)} {name} passes its limit",
                 q=table[at],
                 transform_base_tool=poses[at],
             )
@@ -231,20 +224,6 @@ class SplinePath:
             sum((w * c for w, c in zip(first, p, strict=True)), np.zeros(1)) / 2,
             sum((w * c for w, c in zip(second, p, strict=True)), np.zeros(1)),
         )
-
-
-def _pose_error(target: Array, pose: Array) -> Array:
-    """Small twist (k, 6, 1) from `pose` to `target`, linear then angular, base axes."""
-    spin = target[:, :3, :3] @ np.swapaxes(pose[:, :3, :3], -1, -2)
-    turn = np.stack(
-        [
-            spin[:, 2, 1] - spin[:, 1, 2],
-            spin[:, 0, 2] - spin[:, 2, 0],
-            spin[:, 1, 0] - spin[:, 0, 1],
-        ],
-        axis=-1,
-    )
-    return np.concatenate([target[:, :3, 3] - pose[:, :3, 3], turn / 2], axis=-1)[..., None]
 
 
 def rotations(vectors: Array) -> Array:

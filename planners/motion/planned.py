@@ -10,10 +10,11 @@ import numpy as np
 
 from planners.arrays import Array
 from planners.kinematics.collision import CollisionScene
+from planners.kinematics.payload import carried
 from planners.kinematics.robot import Robot
 from planners.motion.blend import superposed
 from planners.motion.branches import Edge, Leg
-from planners.motion.clearance import contacts, curve_samples, line_samples, require_free
+from planners.motion.clearance import contacts, line_samples, require_free
 from planners.motion.errors import MotionError
 from planners.motion.paths import JointPath
 from planners.motion.retime import retimed
@@ -36,20 +37,24 @@ class Chain:
 
 
 def planned_alone(
-    robot: Robot, scene: CollisionScene, leg: Leg, edge: Edge, seed: int, nodes: int
+    robot: Robot, scene: CollisionScene, leg: Leg, edge: Edge, seed: int, nodes: int, rest: Array
 ) -> Trajectory:
     """The verified trajectory of one motion, from rest to rest.
 
     Raises:
         MotionError: it cannot be made.
     """
-    path = free_path(scene, leg, edge, seed, nodes)
+    path = free_path(scene, leg, edge, seed, nodes, rest)
     move = leg.move
     if path is None:
         trajectory = straight_trajectory(robot, edge.q_start, edge.q_end, move.speed)
     else:
         trajectory = timed_trajectory(
-            robot, path, speed=move.speed, tcp_speed_m_s=move.tcp_speed_m_s
+            robot,
+            path,
+            speed=move.speed,
+            tcp_speed_m_s=move.tcp_speed_m_s,
+            payload=carried(leg.attached),
         )
     return verified(
         robot,
@@ -84,8 +89,9 @@ def planned_chain(
                 retimed(
                     robot,
                     cut.trajectory,
-                    speed=float(shares.min()),
+                    speed=np.minimum(shares[cut.first], shares[cut.last]),
                     highest_rate=tool_rates(robot, cut.trajectory, highest),
+                    payload=carried(legs[0].attached),
                 ),
                 legs[0].attached,
                 q_start=motions[0].positions[0],
@@ -100,7 +106,7 @@ def planned_chain(
 
 
 def free_path(
-    scene: CollisionScene, leg: Leg, edge: Edge, seed: int, nodes: int
+    scene: CollisionScene, leg: Leg, edge: Edge, seed: int, nodes: int, rest: Array
 ) -> JointPath | None:
     """The collision-free curve of one motion; None if it is straight in joint space.
 
@@ -110,14 +116,15 @@ def free_path(
     attached = leg.attached
     touching = contacts(scene, edge.q_start, edge.q_end, attached)
     if edge.line is not None:
-        require_free(scene, curve_samples(scene, edge.line, attached), attached, touching)
+        # Its stations are a few millimetres apart; what lies between, the verifier looks at.
+        require_free(scene, edge.line.table, attached, touching)
         return edge.line
     samples = line_samples(scene, edge.q_start, edge.q_end, attached)
     blocked = scene.first_collision(samples, attached, touching)
     if blocked is None:
         return None
     try:
-        return detour(scene, edge.q_start, edge.q_end, attached, touching, seed, nodes)
+        return detour(scene, edge.q_start, edge.q_end, attached, touching, seed, nodes, rest)
     except MotionError as error:
         bodies = (blocked.body_a, blocked.body_b)
         raise MotionError(

@@ -12,6 +12,7 @@ import numpy as np
 
 from planners.arrays import Array
 from planners.kinematics.dynamics import joint_torques
+from planners.kinematics.payload import Payload
 from planners.kinematics.robot import Robot
 from planners.motion.errors import MotionError
 from planners.motion.trajectory import Trajectory
@@ -32,10 +33,9 @@ _SWING: Final = 0.3
 _SWING_AT_REST: Final = 0.02
 """Most that the squared speed changes per point, elsewhere and next to a rest."""
 
-_COLD: Final = 0.3
+_COLD: Final = 0.1
 _WARM: Final = 0.03
 _CORRECTIONS: Final = 1
-_FLAT: Final = 1e-9
 _FEWEST: Final = 12
 _CLOSE_ENOUGH: Final = 1.001
 """What is left over the limits then is taken out by slowing down as a whole."""
@@ -43,44 +43,51 @@ _CLOSE_ENOUGH: Final = 1.001
 _FIRST: Final = 0.98
 _HALVINGS: Final = 40
 _MOST_SPEED: Final = 100.0
-_GAUSS: Final = np.polynomial.legendre.leggauss(4)
+_POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(4)
+_GAUSS: Final = ((_POINTS + 1.0) / 2.0, _WEIGHTS / 2.0)
+"""Nodes and weights on [0, 1]."""
 
 
 def retimed(
     robot: Robot,
     trajectory: Trajectory,
     *,
-    speed: float = 1.0,
+    speed: float | Array = 1.0,
     highest_rate: Array | None = None,
     torques: bool = True,
+    payload: Payload | None = None,
 ) -> Trajectory:
     """The trajectory's path in the shortest time, from rest to rest.
 
     Args:
         robot: the arm.
         trajectory: equally spaced points from rest to rest, 12 at least.
-        speed: share of the speed, acceleration and jerk limits that is used.
+        speed: share of the speed, acceleration and jerk limits that is used; one, or (k,) of them.
         highest_rate: (k,) how many times as fast each point may be passed at most.
-        torques: whether the joint torques (arm and tool, no friction) have to be within limits.
+        torques: whether the joint torques (no friction) have to be within limits.
+        payload: what the tool carries.
 
     Raises:
         ValueError: the points are not equally spaced.
         MotionError: no speed is slow enough: holding still takes more than a joint's torque.
     """
     from planners.motion.jerk_kernel import fastest  # numba; who only reads does without it
+    from planners.motion.retime_kernel import jerk_rows
 
     h = float(trajectory.times[1])
     if len(trajectory.times) < _FEWEST or np.ptp(np.diff(trajectory.times)) > 1e-6 * h:
         raise ValueError("only equally spaced points, 12 or more, are retimed")
-    rows, free = _rows(robot, trajectory, h, speed, torques=torques)
+    limits = _Limits(robot, speed, len(trajectory.times))
+    rows, free = _rows(robot, trajectory, h, limits, payload, torques=torques)
     cap = 1.0 / np.maximum(
-        ((trajectory.velocities / (speed * _SPEED_MARGIN * robot.velocity)) ** 2).max(axis=1),
+        ((trajectory.velocities / (_SPEED_MARGIN * limits.velocity)) ** 2).max(axis=1),
         1.0 / _MOST_SPEED,
     )
     if highest_rate is not None:
         cap = np.minimum(cap, highest_rate**2)
     cap = np.concatenate([cap[:1], np.minimum(cap[1:], cap[:-1]), cap[-1:]])
-    cube = _jerk_rows(trajectory, h, speed * _MARGIN * robot.jerk)
+    cube = np.empty((len(trajectory.times) - 1, 3, robot.dof, 3))
+    jerk_rows(trajectory.coefficients, h, _MARGIN * limits.jerk, cube)
     level = _FIRST * min(float(cap.min()), 1.0)
     for _ in range(_HALVINGS):
         x = np.full(len(trajectory.times) + 1, level)
@@ -89,9 +96,9 @@ def retimed(
         level *= 0.75
     else:
         raise _too_heavy(robot, trajectory, free)
+    found = _at_new_times(robot, trajectory, x, h)
+    excess = _excess(found, limits)
     for _ in range(_CORRECTIONS):
-        found = _at_new_times(robot, trajectory, x, h)
-        excess = _excess(found, speed * robot.acceleration, speed * robot.jerk)
         if excess.max() <= _CLOSE_ENOUGH:
             break
         # What the quintics between the points add is taken off the limits at those points.
@@ -100,94 +107,93 @@ def retimed(
         rows[:, : robot.dof] *= np.maximum(knots, 1.0)[:, None, None] ** 1.05
         x *= 0.98 * float(excess.max()) ** -1.1
         fastest(x, h, cap, rows, free, cube, _WARM, ACCURACY)
-    found = _at_new_times(robot, trajectory, x, h)
-    excess = _excess(found, speed * robot.acceleration, speed * robot.jerk).max(axis=0)
-    factor = max(1.0, float(np.sqrt(excess[0])), float(np.cbrt(excess[1])))
+        found = _at_new_times(robot, trajectory, x, h)
+        excess = _excess(found, limits)
+    most = excess.max(axis=0)
+    factor = max(1.0, float(np.sqrt(most[0])), float(np.cbrt(most[1])))
     return found.slowed(factor * (1.0 + 1e-9)) if factor > 1.0 else found
 
 
-def _excess(trajectory: Trajectory, acceleration: Array, jerk: Array) -> Array:
+class _Limits:
+    """Limits (k, n) at the points; of the jerk, and of the acceleration between, (k - 1, n)."""
+
+    def __init__(self, robot: Robot, speed: float | Array, count: int) -> None:
+        share = np.broadcast_to(np.asarray(speed, dtype=float), (count,))[:, None]
+        self.velocity: Array = share * robot.velocity
+        self.acceleration: Array = share * robot.acceleration
+        self.jerk: Array = np.minimum(share[1:], share[:-1]) * robot.jerk
+        self.acceleration_between: Array = np.maximum(share[1:], share[:-1]) * robot.acceleration
+
+
+def _excess(trajectory: Trajectory, limits: _Limits) -> Array:
     """Largest shares (k - 1, 2) of acceleration and jerk limit between the points."""
-    c = trajectory.coefficients
-    h = np.diff(trajectory.times)[:, None]
-    j0, j1, j2 = 6 * c[:, 3], 24 * c[:, 4], 60 * c[:, 5]
-    top = np.clip(-j1 / np.where(np.abs(j2) > _FLAT, 2 * j2, np.inf), 0.0, h)
-    worst = np.zeros((len(c), 2))
-    for x in (0.0 * h, h, top):
-        worst[:, 1] = np.maximum(worst[:, 1], np.abs((j0 + x * (j1 + x * j2)) / jerk).max(axis=1))
-    root = np.sqrt(np.maximum(j1 * j1 - 4 * j0 * j2, 0.0))
-    safe = np.where(np.abs(j2) > _FLAT, 2 * j2, np.inf)
-    straight = -j0 / np.where(np.abs(j1) > _FLAT, j1, np.inf)
-    peaks = ((-j1 + root) / safe, (-j1 - root) / safe, straight)
-    for x in (0.0 * h, h, *(np.clip(peak, 0.0, h) for peak in peaks)):
-        a = 2 * c[:, 2] + x * (j0 + x * (j1 / 2 + x * j2 / 3))
-        worst[:, 0] = np.maximum(worst[:, 0], np.abs(a / acceleration).max(axis=1))
+    from planners.motion.retime_kernel import excess
+
+    worst = np.empty((len(trajectory.times) - 1, 2))
+    steps = np.diff(trajectory.times)
+    excess(trajectory.coefficients, steps, limits.acceleration_between, limits.jerk, worst)
     return worst
 
 
 def _too_heavy(robot: Robot, trajectory: Trajectory, free: Array) -> MotionError:
-    joint = int(np.abs(free).max(axis=0).argmax()) % robot.dof
+    efforts = np.flatnonzero(np.isfinite(robot.effort))
+    joint = int(efforts[int(np.abs(free[:, robot.dof + 1 :]).max(axis=0).argmax())])
     return MotionError(
         "verification",
-        f"{robot.joint_names[joint]} cannot hold the arm and its tool on this path",
+        f"{robot.joint_names[joint]} cannot hold the arm, its tool and what it carries on this"
+        " path; carry less, or keep the arm nearer to its base",
         q=trajectory.positions[int(np.abs(free).max(axis=1).argmax())],
     )
 
 
 def _rows(
-    robot: Robot, trajectory: Trajectory, h: float, speed: float, *, torques: bool
+    robot: Robot,
+    trajectory: Trajectory,
+    h: float,
+    limits: _Limits,
+    payload: Payload | None,
+    *,
+    torques: bool,
 ) -> tuple[Array, Array]:
     """Factors (k, m, 2) of a and a' in accelerations and torques as shares of their limits.
 
     Also what they have (k, m) without any speed.
     """
     q, v, a = trajectory.positions, trajectory.velocities, trajectory.accelerations
-    limit = speed * _MARGIN * robot.acceleration
+    count, dof = q.shape
+    effort = np.flatnonzero(np.isfinite(robot.effort)) if torques else np.empty(0, dtype=int)
+    rows = np.zeros((count, dof + 1 + len(effort), 2))
+    free = np.zeros(rows.shape[:2])
+    limit = _MARGIN * limits.acceleration
+    rows[:, :dof, 0], rows[:, :dof, 1] = a / limit, v / (2 * limit)
     # At rest no limit tells a': without this row the speed would swing from point to point there.
-    swing = np.full((len(q), 1), h / _SWING)
-    swing[[0, 1, -2, -1]] = h / _SWING_AT_REST
-    zero = np.zeros_like(q)
-    along, across, free = (
-        [a / limit, np.zeros_like(swing)],
-        [v / 2 / limit, swing],
-        [zero, 0 * swing],
-    )
-    if torques:
-        effort = _SPEED_MARGIN * robot.effort
-        still = joint_torques(robot, q, zero, zero)
-        share = _MOVING_TORQUE / effort
-        along.append((joint_torques(robot, q, v, a) - still) * share)
-        across.append((joint_torques(robot, q, zero, v) - still) / 2 * share)
-        free.append(still / effort)
-    rows = np.stack([np.hstack(along), np.hstack(across)], axis=-1)
-    return np.ascontiguousarray(rows), np.ascontiguousarray(np.hstack(free))
-
-
-def _jerk_rows(trajectory: Trajectory, h: float, limit: Array) -> Array:
-    """Factors (k - 1, 3, n, 3) of a, a', a'' in the jerk at start, middle, end of each interval."""
-    c = trajectory.coefficients
-    ends = []
-    for x in (0.0, h / 2, h):
-        jerk = 6 * c[:, 3] + x * (24 * c[:, 4] + x * 60 * c[:, 5])
-        acceleration = 2 * c[:, 2] + x * (6 * c[:, 3] + x * (12 * c[:, 4] + x * 20 * c[:, 5]))
-        velocity = c[:, 1] + x * (
-            2 * c[:, 2] + x * (3 * c[:, 3] + x * (4 * c[:, 4] + x * 5 * c[:, 5]))
-        )
-        ends.append(np.stack([jerk, 1.5 * acceleration, 0.5 * velocity], axis=-1))
-    return np.ascontiguousarray(np.stack(ends, axis=1) / limit[:, None])
+    rows[:, dof, 1] = h / _SWING
+    rows[[0, 1, -2, -1], dof, 1] = h / _SWING_AT_REST
+    if len(effort):
+        zero = np.zeros_like(q)
+        most = _SPEED_MARGIN * robot.effort[effort]
+        still = joint_torques(robot, q, zero, zero, payload=payload)[:, effort]
+        along = joint_torques(robot, q, v, a, payload=payload)[:, effort]
+        across = joint_torques(robot, q, zero, v, payload=payload)[:, effort]
+        share = _MOVING_TORQUE / most
+        rows[:, dof + 1 :, 0] = (along - still) * share
+        rows[:, dof + 1 :, 1] = (across - still) / 2 * share
+        free[:, dof + 1 :] = still / most
+    return rows, free
 
 
 def _at_new_times(robot: Robot, trajectory: Trajectory, x: Array, h: float) -> Trajectory:
+    from planners.motion.retime_kernel import new_times
+
+    times = np.empty(len(trajectory.times))
+    nodes, weights = _GAUSS
+    new_times(x, h, nodes, weights, times)
     a = (x[:-1] + x[1:]) / 2
     slope = np.diff(x) / h
-    bend = np.diff(slope)[:, None]
-    f = (_GAUSS[0] + 1.0) / 2
-    within = a[:-1, None] + h * f * (slope[:-1, None] + f * bend / 2)
-    steps = h / 2 * (_GAUSS[1] / np.sqrt(within)).sum(axis=1)
     rate = np.sqrt(a)[:, None]
     return Trajectory(
         robot.joint_names,
-        np.concatenate([[0.0], np.cumsum(steps)]),
+        times,
         trajectory.positions,
         trajectory.velocities * rate,
         trajectory.accelerations * rate**2 + trajectory.velocities * slope[:, None] / 2,

@@ -63,9 +63,9 @@ def straight_trajectory(
 def _pieces(robot: Robot, delta: Array, speed: float) -> tuple[Array, Array]:
     """Durations (7,) and jerks (7,) of a scalar that goes from 0 to 1."""
     length = np.maximum(np.abs(delta), 1e-12)
-    v = speed * float(np.min(robot.velocity / length))
-    a = speed * float(np.min(robot.acceleration / length))
-    j = speed * float(np.min(robot.jerk / length))
+    v = speed * float((robot.velocity / length).min())
+    a = speed * float((robot.acceleration / length).min())
+    j = speed * float((robot.jerk / length).min())
     if v * j >= a * a:
         ramp, rise = a / j, a / j + v / a
     else:

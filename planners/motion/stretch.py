@@ -11,6 +11,7 @@ import numpy as np
 
 from planners.arrays import Array
 from planners.kinematics.collision import CollisionScene
+from planners.kinematics.payload import Payload, carried
 from planners.kinematics.robot import Robot
 from planners.kinematics.shapes import PartShape
 from planners.motion.errors import MotionError
@@ -66,7 +67,13 @@ def verified(
     for share in _SHARES:
         if not found or any(violation.kind not in STRETCHABLE for violation in found):
             break
-        best = stretched(robot, trajectory, share=share, tcp_speed_m_s=tcp_speed_m_s)
+        best = stretched(
+            robot,
+            trajectory,
+            share=share,
+            tcp_speed_m_s=tcp_speed_m_s,
+            payload=carried(attached),
+        )
         found = wrong(best)
     if found and all(violation.kind in STRETCHABLE for violation in found):
         best = best.slowed(max(_factor(violation) for violation in found) * _MORE)
@@ -82,6 +89,7 @@ def stretched(
     *,
     share: float = 1.0,
     tcp_speed_m_s: float | None = None,
+    payload: Payload | None = None,
 ) -> Trajectory:
     """The same path, nowhere faster than before, and slower where a limit would break.
 
@@ -90,6 +98,7 @@ def stretched(
         trajectory: from rest to rest.
         share: of the speed, acceleration and jerk limits that is used.
         tcp_speed_m_s: highest speed of the tool centre point.
+        payload: what the tool carries.
     """
     count = int(np.clip(np.ceil(trajectory.duration_s / _SPACING_S), _FEWEST, _MOST))
     times = np.linspace(0.0, trajectory.duration_s, count + 1)
@@ -102,7 +111,7 @@ def stretched(
         twist = robot.jacobian(state.positions)[:, :3] @ state.velocities[..., None]
         speed = np.linalg.norm(twist[..., 0], axis=1)
         highest = np.minimum(1.0, _TOOL_SHARE * share * tcp_speed_m_s / np.maximum(speed, 1e-9))
-    return retimed(robot, even, speed=share, highest_rate=highest)
+    return retimed(robot, even, speed=share, highest_rate=highest, payload=payload)
 
 
 def _factor(violation: TrajectoryViolation) -> float:

@@ -1,7 +1,7 @@
 """Timing of a curve in joint space: time-optimal along it, then within the jerk limits too.
 
-copp-py finds the fastest profile within the speed and acceleration limits (time-optimal path
-parameterisation by reachability, Pham and Pham 2018). Its acceleration jumps; a moving average over
+Reachability finds the fastest profile within the speed, acceleration and torque limits
+(`reachability.py`). Its acceleration jumps; a moving average over
 the path coordinate in time turns the jumps into ramps and makes the motion start and end with zero
 acceleration (Biagiotti and Melchiorri, "FIR filters for online trajectory planning with time- and
 frequency-domain specifications", 2012). `retime` makes the shortest motion within all limits of it.
@@ -10,11 +10,13 @@ frequency-domain specifications", 2012). `retime` makes the shortest motion with
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from planners.arrays import Array
+from planners.kinematics.dynamics import joint_torques
+from planners.kinematics.payload import Payload
 from planners.kinematics.robot import Robot
 from planners.motion.errors import MotionError
 from planners.motion.paths import JointPath
@@ -29,6 +31,13 @@ _SPEED_MARGIN: Final = 0.998
 _INTERVALS: Final = 1.01
 """What accelerations swing between stations."""
 
+_TORQUE_MARGIN: Final = 0.995
+"""Share of the torque limits that is used: torques bend between stations with the arm's pose."""
+
+_TORQUE_NEAR: Final = 0.9
+_BETWEEN: Final = (0.1, 0.3, 0.5, 0.7, 0.9)
+"""Where torques are looked at between stations if they come near to their limits there."""
+
 _UNLIMITED: Final = 1e6
 _FEWEST: Final = 24
 _MOST: Final = 200
@@ -40,6 +49,7 @@ def timed_trajectory(
     *,
     speed: float = 1.0,
     tcp_speed_m_s: float | None = None,
+    payload: Payload | None = None,
 ) -> Trajectory:
     """The motion along `path` from rest to rest within a share `speed` of the arm's limits.
 
@@ -48,17 +58,19 @@ def timed_trajectory(
         path: the curve.
         speed: share of the arm's speed, acceleration and jerk limits.
         tcp_speed_m_s: highest speed of the tool centre point.
+        payload: what the tool carries.
 
     Raises:
-        MotionError: no speed profile fits, because the curve bends too sharply.
+        MotionError: holding still takes more than a joint's torque.
     """
     stations = np.linspace(0.0, path.length, _STATIONS + 1)
     q, slope, bend = path.evaluate(stations)
     highest = None if tcp_speed_m_s is None else _rates(robot, q, slope, tcp_speed_m_s)
-    optimum = _fastest(robot, stations, slope, bend, q, speed, highest)
+    rows = _rows(robot, q, slope, bend, speed, payload)
+    optimum = _Profile(stations, _squared_speeds(robot, stations, slope, rows, speed, highest))
     first = _sampled(robot, path, optimum, float(np.max(robot.acceleration / robot.jerk)))
     rates = None if tcp_speed_m_s is None else tool_rates(robot, first, tcp_speed_m_s)
-    return retimed(robot, first, speed=speed, highest_rate=rates)
+    return retimed(robot, first, speed=speed, highest_rate=rates, payload=payload)
 
 
 def tool_rates(robot: Robot, trajectory: Trajectory, tcp_speed_m_s: float | Array) -> Array:
@@ -96,37 +108,72 @@ class PathSpeed:
         speed = self.speed[k] + x * acceleration
         return self.s[k] + x * (self.speed[k] + x * acceleration / 2), speed, acceleration
 
-    def used(self, robot: Robot, path: JointPath, rate_hz: float = 1000.0) -> tuple[float, float]:
-        """Largest shares of the velocity and acceleration limits at a sampling rate."""
+    def used(
+        self,
+        robot: Robot,
+        path: JointPath,
+        rate_hz: float = 1000.0,
+        payload: Payload | None = None,
+    ) -> tuple[float, float, float]:
+        """Largest shares of the velocity, acceleration and torque limits at a sampling rate."""
         s, speed, acceleration = self.sample(np.arange(0.0, self.duration_s, 1.0 / rate_hz))
-        _, slope, bend = path.evaluate(s)
+        q, slope, bend = path.evaluate(s)
         v = slope * speed[:, None]
         a = bend * speed[:, None] ** 2 + slope * acceleration[:, None]
+        torque = joint_torques(robot, q, v, a, payload=payload)
         return (
             float(np.max(np.abs(v) / robot.velocity)),
             float(np.max(np.abs(a) / robot.acceleration)),
+            float(np.max(np.abs(torque) / robot.effort)),
         )
 
 
-def time_optimal(robot: Robot, path: JointPath, *, stations: int = 200) -> PathSpeed:
-    """The fastest motion along a path within velocity and acceleration limits, from rest to rest.
+def time_optimal(
+    robot: Robot, path: JointPath, *, stations: int = 200, payload: Payload | None = None
+) -> PathSpeed:
+    """The fastest motion along a path within velocity, acceleration and torque, rest to rest.
 
     Between stations the limits hold too: what the optimum at the stations exceeds them by in the
     intervals, it is slowed by as a whole.
+
+    Raises:
+        MotionError: holding still takes more than a joint's torque.
     """
     s = np.linspace(0.0, path.length, stations)
     q, slope, bend = path.evaluate(s)
-    squared = _squared_speeds(robot, s, slope, bend, q, 1.0, None)
+    rows = _rows(robot, q, slope, bend, 1.0, payload)
+    squared = _squared_speeds(robot, s, slope, rows, 1.0, None)
     speed = np.sqrt(squared)
     steps = 2 * np.diff(s) / (speed[1:] + speed[:-1])
     acceleration = (np.diff(speed) / steps)[:, None]
-    worst = 1.0
+    worst, near = 1.0, False
     # Both ends of each interval with its own acceleration; between them all is nearly linear.
     for side in (slice(None, -1), slice(1, None)):
-        a = bend[side] * squared[side, None] + slope[side] * acceleration
-        worst = max(worst, float(np.max(np.abs(a) / robot.acceleration)))
+        moving = rows[side, :, 0] * acceleration + rows[side, :, 1] * squared[side, None]
+        room = 1.0 - np.sign(moving) * rows[side, :, 2]
+        worst = max(worst, float(np.max(np.abs(moving) / room)))
+        near |= bool((np.abs(moving + rows[side, :, 2])[:, robot.dof :] > _TORQUE_NEAR).any())
+    if near:
+        worst = max(worst, _torque_between(robot, path, s, squared, payload))
     factor = np.sqrt(worst * _INTERVALS)
     return PathSpeed(s, speed / factor, np.concatenate([[0.0], np.cumsum(steps)]) * factor)
+
+
+def _torque_between(
+    robot: Robot, path: JointPath, s: Array, squared: Array, payload: Payload | None
+) -> float:
+    """Largest share between stations of what gravity leaves of the torque limits."""
+    share = np.array(_BETWEEN)
+    ds = np.diff(s)[:, None]
+    x = (squared[:-1, None] + share * np.diff(squared)[:, None]).ravel()
+    u = np.repeat(np.diff(squared) / (2 * ds[:, 0]), len(share))
+    q, slope, bend = path.evaluate((s[:-1, None] + share * ds).ravel())
+    v, a = slope * np.sqrt(x)[:, None], bend * x[:, None] + slope * u[:, None]
+    zero = np.zeros_like(q)
+    still = joint_torques(robot, q, zero, zero, payload=payload)
+    moving = joint_torques(robot, q, v, a, payload=payload) - still
+    room = np.maximum(_TORQUE_MARGIN * robot.effort - np.sign(moving) * still, 1e-9)
+    return float(np.max(np.abs(moving) / room))
 
 
 class _Profile:
@@ -165,49 +212,52 @@ class _Profile:
         )
 
 
-def _fastest(
-    robot: Robot,
-    s: Array,
-    slope: Array,
-    bend: Array,
-    q: Array,
-    speed: float,
-    highest: Array | None,
-) -> _Profile:
-    return _Profile(s, _squared_speeds(robot, s, slope, bend, q, speed, highest))
-
-
 def _squared_speeds(
     robot: Robot,
     s: Array,
     slope: Array,
-    bend: Array,
-    q: Array,
+    rows: Array,
     speed: float,
     highest: Array | None,
 ) -> Array:
-    import copp_py
+    from planners.motion.reachability import squared_speeds
 
-    solver = copp_py.Robot(robot.dof, capacity=len(s))
-    solver.append_s(s)
-    solver.set_q(q, slope, bend, 0)
-    v = np.tile(robot.velocity * speed, (len(s), 1))
-    a = np.tile(robot.acceleration * speed, (len(s), 1))
-    solver.add_velocity_limits(v, -v, start_idx_s=0, length=len(s))
-    solver.add_acceleration_limits(a, -a, start_idx_s=0, length=len(s))
+    cap = (speed * robot.velocity / np.maximum(np.abs(slope), 1e-12)).min(axis=1) ** 2
     if highest is not None:
-        solver.constraints.add_constraint_1st(highest[:, None] ** 2, 0)
-    topp: Any = copp_py.solver.topp2_ra
-    problem = topp.Problem(
-        solver.constraints, idx_s_interval=(0, len(s) - 1), a_boundary=(0.0, 0.0)
-    )
-    try:
-        squared = np.asarray(topp.solve(problem, topp.Options()))
-    except copp_py.CoppError as error:
-        raise MotionError("singularity", f"no speed profile fits the path: {error}") from error
-    # A station at rest inside the path would take for ever; the solver leaves none but the ends.
+        cap = np.minimum(cap, highest**2)
+    squared = np.empty(len(s))
+    wrong = squared_speeds(s, rows, cap, squared)
+    if wrong >= 0:
+        joint = int(np.abs(rows[wrong, robot.dof :, 2]).argmax())
+        joint = int(np.flatnonzero(np.isfinite(robot.effort))[joint])
+        raise MotionError(
+            "verification",
+            f"{robot.joint_names[joint]} cannot hold the arm, its tool and what it carries on this"
+            " path; carry less, or keep the arm nearer to its base",
+        )
+    # A station at rest inside the path would take for ever.
     squared[1:-1] = np.maximum(squared[1:-1], 1e-12)
     return squared
+
+
+def _rows(
+    robot: Robot, q: Array, slope: Array, bend: Array, speed: float, payload: Payload | None
+) -> Array:
+    """Factors (k, m, 3) of d2s/dt2, (ds/dt)^2 and 1 in accelerations and torques over limits."""
+    effort = np.flatnonzero(np.isfinite(robot.effort))
+    rows = np.zeros((len(q), robot.dof + len(effort), 3))
+    limit = speed * robot.acceleration
+    rows[:, : robot.dof, 0], rows[:, : robot.dof, 1] = slope / limit, bend / limit
+    if len(effort):
+        zero = np.zeros_like(q)
+        most = _TORQUE_MARGIN * robot.effort[effort]
+        still = joint_torques(robot, q, zero, zero, payload=payload)[:, effort]
+        across = joint_torques(robot, q, zero, slope, payload=payload)[:, effort]
+        along = joint_torques(robot, q, slope, bend, payload=payload)[:, effort]
+        rows[:, robot.dof :, 0] = (across - still) / most
+        rows[:, robot.dof :, 1] = (along - still) / most
+        rows[:, robot.dof :, 2] = still / most
+    return rows
 
 
 def _sampled(robot: Robot, path: JointPath, profile: _Profile, width: float) -> Trajectory:

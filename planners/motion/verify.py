@@ -1,7 +1,7 @@
 """Checks a trajectory before an arm sees it; shares no code with what makes trajectories.
 
 It evaluates what the arm server will do, the quintic between neighbouring points, by itself (as
-Bezier curves, Farin, "Curves and Surfaces for CAGD", 2002, chapter 5), at 1 kHz.
+Bezier curves, `verify_kernel.py`), at 1 kHz; torques are pinocchio's.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from planners.arrays import Array
+from planners.arrays import Array, plain
 from planners.kinematics.collision import CollisionScene
-from planners.kinematics.dynamics import joint_torques
+from planners.kinematics.dynamics import pinocchio_torques
+from planners.kinematics.payload import carried
 from planners.kinematics.robot import Robot
 from planners.kinematics.shapes import PartShape
 from planners.motion.trajectory import Trajectory
@@ -37,7 +38,8 @@ ViolationKind = Literal[
 ]
 
 RATE_HZ: Final = 1000.0
-_EFFORT_EVERY: Final = 20
+_EFFORT_EVERY: Final = 10
+_EFFORT_NEAR: Final = 0.9
 _ROUNDING: Final = 1e-6
 _END_TOLERANCE_RAD: Final = 1e-6
 _JERK_ROUNDING: Final = 1e-3
@@ -45,12 +47,6 @@ _JERK_ROUNDING: Final = 1e-3
 
 _CONTACT_DEPTH_M: Final = 0.002
 _CONTACT_SLACK_M: Final = 0.0006
-_BINOMIALS: Final = {
-    5: (1, 5, 10, 10, 5, 1),
-    4: (1, 4, 6, 4, 1),
-    3: (1, 3, 3, 1),
-    2: (1, 2, 1),
-}
 
 
 @dataclass(frozen=True)
@@ -104,7 +100,7 @@ def verify_trajectory(
     found = _ends(robot, trajectory, q_start, q_end)
     times, q, v, a, j = _resampled(trajectory)
     found += _limits(robot, times, q, v, a, j)
-    found += _effort(robot, times, q, v, a)
+    found += _effort(robot, times, q, v, a, attached)
     if tcp_speed_m_s is not None:
         speed = _tool_speeds(robot, q, v)
         k = int(speed.argmax())
@@ -175,99 +171,87 @@ def _ends(
 
 def _resampled(t: Trajectory) -> tuple[Array, Array, Array, Array, Array]:
     """Times, positions, velocities, accelerations and jerks at 1 kHz and at every point."""
-    grid = np.arange(0.0, t.times[-1], 1.0 / RATE_HZ)
-    times = np.union1d(grid, t.times)
-    k = np.clip(np.searchsorted(t.times, times, side="right") - 1, 0, len(t.times) - 2)
-    h = np.diff(t.times)[:, None]
-    p, v, a = t.positions, t.velocities, t.accelerations
-    control = np.stack(
-        [
-            p[:-1],
-            p[:-1] + v[:-1] * h / 5,
-            p[:-1] + 2 * v[:-1] * h / 5 + a[:-1] * h**2 / 20,
-            p[1:] - 2 * v[1:] * h / 5 + a[1:] * h**2 / 20,
-            p[1:] - v[1:] * h / 5,
-            p[1:],
-        ]
-    )
-    x = (times - t.times[k])[:, None] / h[k]
-    derivatives = [_bezier(control[:, k], x)]
-    for degree in (5, 4, 3):
-        control = degree * np.diff(control, axis=0) / h
-        derivatives.append(_bezier(control[:, k], x))
-    return (times, derivatives[0], derivatives[1], derivatives[2], derivatives[3])
+    from planners.motion.verify_kernel import resampled
 
-
-def _bezier(control: Array, x: Array) -> Array:
-    degree = len(control) - 1
-    rising, falling = [np.ones_like(x)], [np.ones_like(x)]
-    for _ in range(degree):
-        rising.append(rising[-1] * x)
-        falling.append(falling[-1] * (1 - x))
-    value: Array = np.zeros_like(control[0])
-    for i, count in enumerate(_BINOMIALS[degree]):
-        value += count * rising[i] * falling[degree - i] * control[i]
-    return value
+    times = np.union1d(np.arange(0.0, t.times[-1], 1.0 / RATE_HZ), t.times)
+    q, v, a, j = np.empty((4, len(times), t.positions.shape[1]))
+    knots, p, pv, pa = (plain(x) for x in (t.times, t.positions, t.velocities, t.accelerations))
+    resampled(knots, p, pv, pa, times, q, v, a, j)
+    return times, q, v, a, j
 
 
 def _limits(
     robot: Robot, times: Array, q: Array, v: Array, a: Array, j: Array
 ) -> list[TrajectoryViolation]:
     found: list[TrajectoryViolation] = []
-    checks: tuple[tuple[ViolationKind, Array, Array, float], ...] = (
-        ("velocity", v, robot.velocity, _ROUNDING),
-        ("acceleration", a, robot.acceleration, _ROUNDING),
-        ("jerk", j, robot.jerk, _JERK_ROUNDING),
+    checks: tuple[tuple[ViolationKind, Array, Array, Array, float, float], ...] = (
+        ("position", q, robot.lower, robot.upper, 0.0, _ROUNDING),
+        ("velocity", v, -robot.velocity, robot.velocity, _ROUNDING, 0.0),
+        ("acceleration", a, -robot.acceleration, robot.acceleration, _ROUNDING, 0.0),
+        ("jerk", j, -robot.jerk, robot.jerk, _JERK_ROUNDING, 0.0),
     )
-    for joint, name in enumerate(robot.joint_names):
-        for limit, over in (
-            (robot.upper[joint], q[:, joint] - robot.upper[joint]),
-            (robot.lower[joint], robot.lower[joint] - q[:, joint]),
-        ):
-            k = int(over.argmax())
-            if over[k] > _ROUNDING:
-                found.append(
-                    TrajectoryViolation(
-                        "position", float(times[k]), name, float(q[k, joint]), float(limit)
-                    )
+    for kind, value, low, high, share, slack in checks:
+        for limit, (extreme, at), sign in zip((low, high), _extremes(value), (-1, 1), strict=True):
+            over = sign * (extreme - limit) - share * np.abs(limit) - slack
+            found += [
+                TrajectoryViolation(
+                    kind,
+                    float(times[at[joint]]),
+                    robot.joint_names[joint],
+                    float(extreme[joint]),
+                    float(limit[joint] if kind == "position" else abs(limit[joint])),
                 )
-        for kind, value, limits, slack in checks:
-            k = int(np.abs(value[:, joint]).argmax())
-            if abs(value[k, joint]) > limits[joint] * (1.0 + slack):
-                found.append(
-                    TrajectoryViolation(
-                        kind, float(times[k]), name, float(value[k, joint]), float(limits[joint])
-                    )
-                )
+                for joint in np.flatnonzero(over > 0.0).tolist()
+            ]
     return found
+
+
+def _extremes(values: Array) -> tuple[tuple[Array, NDArray[np.intp]], ...]:
+    """Smallest and largest of each column, and in which row."""
+    from planners.motion.verify_kernel import extremes
+
+    least, most = np.empty((2, values.shape[1]))
+    rows = np.empty((2, values.shape[1]), dtype=np.intp)
+    extremes(values, least, most, rows[0], rows[1])
+    return (least, rows[0]), (most, rows[1])
 
 
 def _tool_speeds(robot: Robot, q: Array, v: Array) -> Array:
     return np.asarray(np.linalg.norm((robot.jacobian(q)[:, :3] @ v[..., None])[..., 0], axis=1))
 
 
-def _effort_samples(count: int) -> NDArray[np.intp]:
-    return np.append(np.arange(0, count - 1, _EFFORT_EVERY), count - 1)
+def _effort(
+    robot: Robot, times: Array, q: Array, v: Array, a: Array, attached: PartShape | None
+) -> list[TrajectoryViolation]:
+    """Torques of arm, tool and part: every 10 ms, and every sample where they come near."""
+    payload = carried(attached)
 
+    def shares(rows: NDArray[np.intp]) -> Array:
+        return np.abs(pinocchio_torques(robot, q[rows], v[rows], a[rows], payload=payload))
 
-def _effort(robot: Robot, times: Array, q: Array, v: Array, a: Array) -> list[TrajectoryViolation]:
-    """Torques of arm and tool, every 20 ms: they change as slowly as the acceleration does."""
-    every = _effort_samples(len(times))
-    torques = joint_torques(robot, q[every], v[every], a[every])
+    looks = np.unique(np.append(np.arange(0, len(times), _EFFORT_EVERY), len(times) - 1))
+    torques = shares(looks)
+    used = (torques / robot.effort).max(axis=1)
+    # What it may rise to between two looks: as much again as it differs from one to the other.
+    rise = np.maximum(used[1:], used[:-1]) + np.abs(np.diff(used))
+    near = np.flatnonzero(rise > _EFFORT_NEAR)
+    if len(near):
+        between = np.concatenate([np.arange(looks[k] + 1, looks[k + 1]) for k in near])
+        looks = np.concatenate([looks, between])
+        torques = np.vstack([torques, shares(between)])
     found: list[TrajectoryViolation] = []
     for joint, name in enumerate(robot.joint_names):
-        k = int(np.abs(torques[:, joint]).argmax())
+        k = int(torques[:, joint].argmax())
         value, limit = float(torques[k, joint]), float(robot.effort[joint])
-        if abs(value) > limit:
-            time_s = float(times[every][k])
-            found.append(TrajectoryViolation("effort", time_s, name, value, limit))
+        if value > limit:
+            found.append(TrajectoryViolation("effort", float(times[looks[k]]), name, value, limit))
     return found
 
 
 def _clearance(
     scene: CollisionScene, times: Array, q: Array, attached: PartShape | None
 ) -> list[TrajectoryViolation]:
-    """Clearance at samples so near to each other that the margin covers what lies between them."""
+    """Clearance of every sample, what the part touches at its ends aside."""
     touching: dict[str, float] = {}
     if attached is not None:
         for end in (q[0], q[-1]):
@@ -275,16 +259,13 @@ def _clearance(
                 if distance >= -_CONTACT_DEPTH_M:
                     allowed = distance - _CONTACT_SLACK_M
                     touching[body] = min(touching.get(body, allowed), allowed)
-    # One sample per margin of travel: from each to the next it is less than two margins.
-    travelled = np.cumsum(scene.displacement(q, attached)) / scene.margin_m
-    changes = np.flatnonzero(np.diff(np.floor(travelled), prepend=0.0)) + 1
-    kept = np.unique(np.concatenate([[0], changes, [len(q) - 1]]))
-    hit = scene.first_collision(q[kept], attached, touching)
+    # At 1 kHz, what moves slower than ten metres per second moves less than two margins.
+    hit = scene.first_collision(q, attached, touching)
     if hit is None:
         return []
     subject = f"{hit.body_a} and {hit.body_b}"
     return [
         TrajectoryViolation(
-            "clearance", float(times[kept[hit.index]]), subject, hit.distance_m, scene.margin_m
+            "clearance", float(times[hit.index]), subject, hit.distance_m, scene.margin_m
         )
     ]

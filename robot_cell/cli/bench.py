@@ -14,6 +14,7 @@ SCRIPTS = {
     "first-run": "From the command to the first motion of an arm.",
     "scheduling": "Plans beside the best known and beside open peers (--set, --help).",
     "motion": "Path planning, timing, cycles.",
+    "loop": "The servo's loop beside an empty one.",
     "kinematics": "Models, inverse kinematics, collision.",
 }
 """What can be measured; each is a script of the same name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from robot_cell.model.base import Name, Word
 
@@ -13,18 +13,41 @@ class MoveStep(Word):
     """Move the TCP to a taught pose.
 
     Attributes:
-        move: `ptp` straight in joint space, `lin` straight in Cartesian space.
+        move: `ptp` straight in joint space, `lin` straight in Cartesian space, `circ` an arc.
         to: name of a taught pose of the cell.
+        via: `circ` only: name of a pose that the arc passes; its orientation does not count.
         above_m: metres along the pose's frame z added to it (approach and retract).
         speed: share of the arm's limits, above 0 and up to 1.
         tcp_speed_m_s: upper bound of the TCP's speed, for process moves.
+        blend_m: the corner to the next step, which must be a move, may be cut within this radius
+            (m); `exact` stops in it.
     """
 
-    move: Literal["ptp", "lin"]
+    move: Literal["ptp", "lin", "circ"]
     to: Name
+    via: Name | None = None
     above_m: float = Field(default=0.0, ge=0.0, le=1.0)
     speed: float = Field(default=1.0, gt=0.0, le=1.0)
     tcp_speed_m_s: float | None = Field(default=None, gt=0.0)
+    blend_m: Annotated[float, Field(gt=0.0, le=1.0)] | Literal["exact"] = "exact"
+
+    @model_validator(mode="after")
+    def _arc(self) -> MoveStep:
+        if self.move == "circ" and self.via is None:
+            raise ValueError("a circ move needs via: a pose between start and end of the arc")
+        if self.move != "circ" and self.via is not None:
+            raise ValueError(
+                f"via belongs to a circ move; take it out, or write move: circ"
+                f" in place of {self.move}"
+            )
+        if self.move == "ptp" and self.tcp_speed_m_s is not None:
+            raise ValueError("tcp_speed_m_s needs a lin or circ move; a ptp move takes speed")
+        return self
+
+    @property
+    def blend_radius_m(self) -> float:
+        """Radius of the corner to the next move, m; 0 stops in it."""
+        return 0.0 if self.blend_m == "exact" else self.blend_m
 
 
 class FixtureStep(Word):
@@ -76,7 +99,13 @@ Step = Annotated[
 
 
 class Program(Word):
-    """The steps of one operation on one cell; it starts and ends at the arm's home pose."""
+    """The steps of one operation on one cell; it starts and ends at the arm's home pose.
+
+    Attributes:
+        repeatable: if the cell is lost in the middle of it, it may be done again from the
+            beginning, with the same part, on any cell that can; otherwise a person decides.
+    """
 
     description: str = ""
+    repeatable: bool = False
     steps: tuple[Step, ...] = Field(min_length=1)

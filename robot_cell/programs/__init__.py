@@ -8,6 +8,7 @@ from robot_cell.programs.cycle import (
     plan_program,
 )
 from robot_cell.programs.library import CycleLibrary, ProgramKey
+from robot_cell.programs.task_map import TaskMap, map_tasks
 
 __all__ = [
     "CycleLibrary",
@@ -15,6 +16,8 @@ __all__ = [
     "ProgramError",
     "ProgramKey",
     "StepMotion",
+    "TaskMap",
+    "map_tasks",
     "plan_home",
     "plan_program",
 ]

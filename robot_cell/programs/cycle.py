@@ -32,15 +32,16 @@ from robot_cell.programs.geometry import (
     joints_rad,
     transform,
     transform_base_target,
+    transform_base_via,
     transform_flange_tcp,
 )
 
 if TYPE_CHECKING:
     from planners.kinematics import Robot
     from planners.kinematics.collision import CollisionScene
-    from planners.motion import Trajectory
+    from planners.motion import Move, Trajectory
 
-FORMAT = 1
+FORMAT = 2
 """Version of the planned cycle's content; part of every cache key."""
 
 INSPECT_S = 0.0
@@ -93,7 +94,12 @@ class StepMotion:
 
 @dataclass(frozen=True)
 class ProgramCycle:
-    """A planned program: how long each step takes and how the arm moves in it."""
+    """A planned program: how long each step takes and how the arm moves in it.
+
+    Attributes:
+        motions: by the index of the step. Moves whose corners are blended are one motion, which
+            belongs to the first of them; the others have none, and their share of its duration.
+    """
 
     program: str
     product: str
@@ -110,7 +116,8 @@ def describe(step: Step, product: str) -> str:
     """What a step does, for people: `lin to infeed_s +0.12 m`, `gripper: close`."""
     if isinstance(step, MoveStep):
         above = f" +{step.above_m:g} m" if step.above_m else ""
-        return f"{step.move} to {step.to}{above}"
+        via = f" via {step.via}" if step.via else ""
+        return f"{step.move} to {step.to}{above}{via}"
     if isinstance(step, FixtureStep):
         return " ".join((f"{step.fixture}: {step.command}", *arguments(step, product)))
     if isinstance(step, InspectStep):
@@ -176,16 +183,7 @@ def plan_program(
         ProgramError: a move cannot be made; the message says which step and what blocks it.
     """
     from planners.errors import PlannerError
-    from planners.motion import (
-        Attach,
-        Detach,
-        Dwell,
-        JointTarget,
-        Move,
-        PartShape,
-        PoseTarget,
-        plan_cycle,
-    )
+    from planners.motion import Attach, Detach, Dwell, PartShape, plan_cycle
 
     robot, scene = planner or robot_and_scene(cell)
     steps = cell.programs[program].steps
@@ -195,33 +193,17 @@ def plan_program(
         reason = f"a program ends at home; add the step {{move: ptp, to: {cell.arm.home}}}"
         raise ProgramError(cell_name, program, product_name, reason)
     items: list[Move | Dwell | Attach | Detach] = []
-    item_of_step: dict[int, int] = {}
+    step_of_item: dict[int, int] = {}
     for index, step in enumerate(steps):
-        item_of_step[len(items)] = index
+        step_of_item[len(items)] = index
         label = f"step {index + 1} ({describe(step, product_name)})"
         if isinstance(step, MoveStep):
-            pose = cell.poses[step.to]
-            goal = transform_base_target(cell, step)
-            target: JointTarget | PoseTarget
-            if isinstance(pose, JointPose):
-                target = JointTarget(joints_rad(pose))
-            else:
-                assert goal is not None
-                target = PoseTarget(goal)
-            items.append(
-                Move(
-                    step.move,
-                    target,
-                    speed=step.speed,
-                    tcp_speed_m_s=step.tcp_speed_m_s,
-                    label=label,
-                )
-            )
+            items.append(_move(cell, step, label))
             continue
         items.append(Dwell(step_duration_s(cell, step), label))
         if isinstance(step, FixtureStep) and step.fixture == cell.arm.tool.gripper:
             if step.command == "close":
-                items.append(Attach(PartShape((x, y, z))))
+                items.append(Attach(PartShape((x, y, z), mass_kg=product.part.mass_kg)))
             elif step.command == "open":
                 items.append(Detach())
     home = cell.poses[cell.arm.home]
@@ -231,15 +213,44 @@ def plan_program(
     except PlannerError as error:
         raise ProgramError(cell_name, program, product_name, str(error)) from error
     motions = {
-        item_of_step[motion.item_index]: _step_motion(motion.trajectory) for motion in cycle.motions
+        step_of_item[motion.item_index]: _step_motion(motion.trajectory) for motion in cycle.motions
+    }
+    moving_s = {
+        index: cycle.item_durations_s[item]
+        for item, index in step_of_item.items()
+        if isinstance(steps[index], MoveStep)
     }
     durations = tuple(
-        STEP_OVERHEAD_S
-        + (motions[i].duration_s if i in motions else 0.0)
-        + (0.0 if isinstance(step, MoveStep) else step_duration_s(cell, step))
+        moving_s[i] + (STEP_OVERHEAD_S if i in motions else 0.0)
+        if i in moving_s
+        else STEP_OVERHEAD_S + step_duration_s(cell, step)
         for i, step in enumerate(steps)
     )
     return ProgramCycle(program, product_name, durations, motions)
+
+
+def _move(cell: Cell, step: MoveStep, label: str) -> Move:
+    from planners.motion import Blend, JointTarget, Move, PoseTarget
+
+    pose, goal, via = cell.poses[step.to], transform_base_target(cell, step), None
+    target: JointTarget | PoseTarget
+    if isinstance(pose, JointPose):
+        target = JointTarget(joints_rad(pose))
+    else:
+        assert goal is not None
+        target = PoseTarget(goal)
+    passed = transform_base_via(cell, step)
+    if passed is not None:
+        via = PoseTarget(passed)
+    return Move(
+        step.move,
+        target,
+        speed=step.speed,
+        tcp_speed_m_s=step.tcp_speed_m_s,
+        label=label,
+        via=via,
+        blend=Blend(radius_m=step.blend_radius_m),
+    )
 
 
 def plan_home(cell_name: str, cell: Cell, measured: tuple[float, ...]) -> StepMotion:

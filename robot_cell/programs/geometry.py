@@ -32,14 +32,23 @@ def transform_flange_tcp(cell: Cell) -> Array:
 
 def transform_base_target(cell: Cell, step: MoveStep) -> Array | None:
     """Where a move's TCP goes in the arm's base frame, (4, 4); None for a pose given by joints."""
-    pose = cell.poses[step.to]
+    return _transform_base_pose(cell, step.to, step.above_m)
+
+
+def transform_base_via(cell: Cell, step: MoveStep) -> Array | None:
+    """What an arc passes, in the arm's base frame, (4, 4); None if the move is no arc."""
+    return None if step.via is None else _transform_base_pose(cell, step.via, 0.0)
+
+
+def _transform_base_pose(cell: Cell, name: str, above_m: float) -> Array | None:
+    pose = cell.poses[name]
     if isinstance(pose, JointPose):
         return None
     assert isinstance(pose, CartesianPose)
     frame = cell.frames[pose.frame]
     x, y, z = pose.xyz_m
     target: Array = transform(frame.xyz_m, frame.rpy_deg) @ transform(
-        (x, y, z + step.above_m), pose.rpy_deg
+        (x, y, z + above_m), pose.rpy_deg
     )
     return target
 

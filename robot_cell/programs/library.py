@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robot_cell.model import Plant
-from robot_cell.programs.cycle import FORMAT, ProgramCycle, load_cycle, plan_program, save_cycle
+from robot_cell.programs.cycle import (
+    FORMAT,
+    ProgramCycle,
+    ProgramError,
+    load_cycle,
+    plan_program,
+    save_cycle,
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -102,11 +109,13 @@ class CycleLibrary:
         *,
         workers: int = 2,
         on_planned: Callable[[ProgramKey, ProgramCycle], None] | None = None,
+        on_failed: Callable[[ProgramKey, ProgramError], None] | None = None,
     ) -> None:
         """Plan what is missing, in worker processes: this one stays small and responsive.
 
         Raises:
-            ProgramError: a program cannot be planned; the others have been kept.
+            ProgramError: a program cannot be planned; the others have been kept. Not if `on_failed`
+                is given, which is told instead.
         """
         missing = self.missing(keys)
         if not missing:
@@ -116,7 +125,13 @@ class CycleLibrary:
             futures = {pool.submit(_plan, self._plant, self._dir, key): key for key in missing}
             for future in as_completed(futures):
                 key = futures[future]
-                future.result()
+                try:
+                    future.result()
+                except ProgramError as error:
+                    if on_failed is None:
+                        raise
+                    on_failed(key, error)
+                    continue
                 cycle = self.find(key)
                 assert cycle is not None
                 if on_planned is not None:

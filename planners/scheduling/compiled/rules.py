@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from planners.compiled import compiled_lean as compiled
 from planners.scheduling.arrays import CostArrays, Ints, ProblemArrays
 from planners.scheduling.columns import (
     CELL,
@@ -29,7 +30,6 @@ from planners.scheduling.columns import (
     WAYS,
 )
 from planners.scheduling.compiled.decode import DONE, NO_MEMORY, try_place
-from planners.scheduling.compiled.jit import compiled
 from planners.scheduling.compiled.placement import earliest, place_frozen
 from planners.scheduling.compiled.profiles import NEVER
 from planners.scheduling.compiled.state import EVENTS, FULL, PLACED, State, gather_before, reset

@@ -20,7 +20,8 @@ import numpy as np
 from planners.kinematics import Body, Box, CollisionScene, PartShape, Robot, warm_up
 warm_up()
 modules = [importlib.import_module(f"planners.kinematics.{name}")
-           for name in ("bounds", "chain", "inverse", "numeric", "refine", "partners")]
+           for name in ("bounds", "chain", "inverse", "newton_euler", "numeric", "refine",
+                        "partners", "support", "sweep")]
 kernels = {k for m in modules for k in vars(m).values() if hasattr(k, "nopython_signatures")}
 before = {k: len(k.nopython_signatures) for k in kernels}
 assert sum(before.values()) >= 8

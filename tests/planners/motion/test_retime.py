@@ -1,11 +1,15 @@
 """Jerk-limited timing: within every limit at 1 kHz, as short as theory and copp-py's TOPP3 say."""
 
+from dataclasses import replace
+
 import copp_py
 import numpy as np
 import pytest
+import toppra
 from scipy.interpolate import make_interp_spline
 
-from planners.kinematics import Robot, joint_torques
+from planners.kinematics import Payload, Robot, joint_torques
+from planners.kinematics.dynamics import pinocchio_torques
 from planners.motion import MotionError, Trajectory, verify_trajectory
 from planners.motion.retime import retimed
 from planners.motion.straight import straight_trajectory
@@ -85,10 +89,49 @@ def test_time_optimal_speed_keeps_its_limits_between_stations(name):
     for seed in range(5):
         path = some_path(name, seed)
         profile = time_optimal(arm(name), path)
-        velocity, acceleration = profile.used(arm(name), path)
-        assert max(velocity, acceleration) <= 1.0
-        assert max(velocity, acceleration) > 0.95
+        velocity, acceleration, torque = profile.used(arm(name), path)
+        assert max(velocity, acceleration, torque) <= 1.0
+        assert max(velocity, acceleration, torque) > 0.95
         assert profile.duration_s < timed_trajectory(arm(name), path).duration_s
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_time_optimal_speed_keeps_the_torque_limits(seed):
+    load = Payload(5.0, np.array([0.05, 0.0, 0.02]))
+    path, robot = some_path("ur10e", seed), arm("ur10e")
+    way = path.evaluate(np.linspace(0.0, path.length, 500))[0]
+    still = pinocchio_torques(robot, way, 0 * way, 0 * way, payload=load)
+    robot = replace(robot, effort=np.abs(still).max(axis=0) * 1.15 + 3.0)
+    loaded, empty = (time_optimal(robot, path, payload=one) for one in (load, None))
+    s, rate, rise = loaded.sample(np.arange(0.0, loaded.duration_s, 0.001))
+    q, slope, bend = path.evaluate(s)
+    v, a = slope * rate[:, None], bend * rate[:, None] ** 2 + slope * rise[:, None]
+    share = np.abs(pinocchio_torques(robot, q, v, a, payload=load)) / robot.effort
+    assert share.max() <= 1.0
+    assert max(loaded.used(robot, path, payload=load)) > 0.95
+    assert loaded.duration_s > empty.duration_s * 1.01
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_time_optimal_speed_is_as_fast_as_the_reference(seed):
+    """Toppra is the reference implementation of the same paper's authors."""
+    path, robot = some_path("kuka_kr6_r900", seed), arm("kuka_kr6_r900")
+    robot = replace(robot, effort=np.full(6, np.inf))
+    limits = [np.stack([-x, x], axis=-1) for x in (robot.velocity, robot.acceleration)]
+    spline = toppra.SplineInterpolator(
+        np.linspace(0.0, path.length, 200), path.evaluate(np.linspace(0.0, path.length, 200))[0]
+    )
+    best = toppra.algorithm.TOPPRA(
+        [
+            toppra.constraint.JointVelocityConstraint(limits[0]),
+            toppra.constraint.JointAccelerationConstraint(
+                limits[1], discretization_scheme=toppra.constraint.DiscretizationType.Interpolation
+            ),
+        ],
+        spline,
+        gridpoints=np.linspace(0.0, path.length, 200),
+    ).compute_trajectory()
+    assert time_optimal(robot, path).duration_s <= best.duration * 1.02
 
 
 def test_torques_are_within_limits():

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from planners.motion import plan_cycle, verify_trajectory
-from planners.motion.slack import energy_j, with_slack
+from planners.motion.slack import energy_within_j, with_slack
 from tests.planners.arms import ARMS, HOME, arm, scene
 from tests.planners.motion.programs import pick_and_place
 
-SAVED = {"kuka_kr6_r900": 0.1, "ur10e": 0.05}
-"""The UR10e's drives mostly hold its long arm up, which takes longer when it moves slower."""
+SAVED = {"kuka_kr6_r900": 0.12, "ur10e": 0.08}
+"""Friction that does not depend on the speed is most of what the UR10e spends."""
 
 
 @pytest.mark.parametrize("name", ARMS)
@@ -20,11 +20,13 @@ def test_a_fifth_more_time_saves_energy(name):
     taken = sum(motion.duration_s for motion in motions)
     slow = with_slack(robot, motions, 0.2 * taken)
     assert taken < sum(motion.duration_s for motion in slow) <= 1.2 * taken + 1e-9
-    before, after = (sum(energy_j(robot, m) for m in ways) for ways in (motions, slow))
+    before, after = (energy_within_j(robot, ways, 1.2 * taken) for ways in (motions, slow))
     assert after <= (1.0 - SAVED[name]) * before
     for fast, easy in zip(motions, slow, strict=True):
         assert easy.duration_s >= fast.duration_s
-        np.testing.assert_array_equal(easy.positions, fast.positions)
+        way = fast.sample(np.linspace(0.0, fast.duration_s, 4000)).positions
+        for q in easy.sample(np.linspace(0.0, easy.duration_s, 37)).positions:
+            assert np.abs(way - q).max(axis=1).min() < 2e-3
         assert verify_trajectory(robot, None, easy) == []
 
 
