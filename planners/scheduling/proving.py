@@ -17,6 +17,8 @@ MOST_OPERATIONS = 300
 """Above this no public instance was proved by anything but its bound."""
 LARGEST_GAP = 0.3
 """Gap to the bound above which a proof is not tried before the search has had its time."""
+SMALL_GAP = 0.03
+"""Gap to the bound up to which a plan at the bound is looked for."""
 DETERMINISTIC_SHARE = 0.1
 """CP-SAT's deterministic seconds per unit of effort: about ten times as many pass on the clock."""
 
@@ -61,6 +63,10 @@ class Exact:
             return False
         made = plan.objective.makespan_ms
         return (1 - LARGEST_GAP) * made <= known.makespan_ms < made and self._provable()
+
+    def is_near(self, plan: Schedule, known: Bounds) -> bool:
+        """Whether a plan at the bound itself is worth looking for."""
+        return plan.objective.makespan_ms <= (1 + SMALL_GAP) * known.makespan_ms
 
     def tried(self, plan: Schedule, known: Bounds, until: float) -> tuple[Schedule, Bounds, bool]:
         """The plan or a better one, the bounds or better ones, and whether they meet."""

@@ -35,6 +35,8 @@ EARLY_SEARCH_SHARE = 0.1
 """Share of the time limit after which a proof is tried for the first time."""
 EARLY_PROOF_SHARE = 0.1
 """Share of the time limit that this may take."""
+NEAR_PROOF_SHARE = 0.2
+"""The same where bound and plan are near each other."""
 MARGIN_S = 0.1
 """CP-SAT may take as long to stop once it is told to."""
 MIN_SEARCH_S = 0.05
@@ -233,7 +235,8 @@ def solve(
 
         if exact.worth_an_early_try(best, known):
             best = searched(best, begin + EARLY_SEARCH_SHARE * time_limit_s)
-            early = min(deadline, time.monotonic() + EARLY_PROOF_SHARE * time_limit_s)
+            share = NEAR_PROOF_SHARE if exact.is_near(best, known) else EARLY_PROOF_SHARE
+            early = min(deadline, time.monotonic() + share * time_limit_s)
             if sum(len(job.operations) for job in problem.jobs) <= SMALL:
                 early = min(deadline, time.monotonic() + patience)
             best, known, proven = exact.tried(best, known, early)

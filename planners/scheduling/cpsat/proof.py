@@ -16,7 +16,11 @@ from planners.scheduling.bounds import Bounds
 from planners.scheduling.cpsat.model import PlantModel
 from planners.scheduling.cpsat.search import SearchResult, SearchSettings, run_model
 from planners.scheduling.problem import SchedulingProblem
+from planners.scheduling.proving import SMALL_GAP
 from planners.scheduling.schedule import ObjectiveWeights, Schedule
+
+SHARE_FROM_BELOW = 0.6
+"""Share of the time that this may take."""
 
 
 def prove(
@@ -30,19 +34,48 @@ def prove(
 
     Only the makespan may count, and nothing may couple cells (`proving.only_makespan_counts`).
     """
-    makespan = incumbent.objective.makespan_ms
-    floor = known.value(problem, weights)
-    if known.makespan_ms >= makespan:
-        return SearchResult(incumbent, incumbent.objective.value, "optimal")
-    shop = PlantModel(problem, known, weights, end_by=makespan - 1)
     # No improvement is what a proof looks like: patience limits its time as a whole.
     deadline = min(settings.deadline, time.monotonic() + settings.patience_s)
     patient = replace(settings, deadline=deadline, patience_s=float("inf"))
-    best, bound, status = run_model(shop, weights, incumbent, patient, _tuned)
+    best: Schedule | None
+    best, known = _from_below(problem, known, incumbent, weights, patient)
+    floor = known.value(problem, weights)
+    makespan = best.objective.makespan_ms
+    if known.makespan_ms >= makespan:
+        return SearchResult(best, best.objective.value, "optimal")
+    shop = PlantModel(problem, known, weights, end_by=makespan - 1)
+    best, bound, status = run_model(shop, weights, best, patient, _tuned)
     assert best is not None  # the incumbent at least
     if status == cp_model.INFEASIBLE or (status == cp_model.OPTIMAL and shop.exact):
         return SearchResult(best, best.objective.value, "optimal")
     return SearchResult(best, min(max(floor, bound), best.objective.value), "none")
+
+
+def _from_below(
+    problem: SchedulingProblem,
+    known: Bounds,
+    incumbent: Schedule,
+    weights: ObjectiveWeights,
+    settings: SearchSettings,
+) -> tuple[Schedule, Bounds]:
+    """Where the gap is small: a plan that ends at the bound, or a better bound, ms by ms.
+
+    A plan at the bound is optimal, however far the incumbent is from it.
+    """
+    best = incumbent
+    until = time.monotonic() + SHARE_FROM_BELOW * (settings.deadline - time.monotonic())
+    limited = replace(settings, deadline=until)
+    while known.makespan_ms < best.objective.makespan_ms <= known.makespan_ms * (1 + SMALL_GAP):
+        if time.monotonic() >= until or settings.should_stop():
+            break
+        shop = PlantModel(problem, known, weights, end_by=known.makespan_ms)
+        found, _, status = run_model(shop, weights, best, limited, _tuned)
+        assert found is not None  # the incumbent at least
+        best = found
+        if status != cp_model.INFEASIBLE:
+            break
+        known = replace(known, makespan_ms=known.makespan_ms + 1)
+    return best, known
 
 
 def _tuned(solver: cp_model.CpSolver) -> None:

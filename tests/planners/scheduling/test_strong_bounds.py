@@ -66,6 +66,8 @@ def test_from_any_plan_the_proof_comes_to_the_optimum(name):
     assert found.schedule is not None
     assert found.schedule.objective.makespan_ms == OPTIMA[name] == found.lower_bound
     assert verify(problem, found.schedule) == []
+    again = prove(problem, known, found.schedule, MAKESPAN, settings(60.0))
+    assert (again.proof, again.schedule) == ("optimal", found.schedule)
 
 
 def test_without_time_nothing_is_claimed():
