@@ -9,7 +9,14 @@ import numpy as np
 
 from planners.scheduling.problem import Assignment, SchedulingProblem
 from planners.scheduling.schedule import ObjectiveWeights, in_order
-from planners.scheduling.tabu.arrays import HAS_SETUP, HAS_TRANSPORT, SWITCHES, Given
+from planners.scheduling.tabu.arrays import (
+    ALL_ENDS,
+    HAS_SETUP,
+    HAS_TRANSPORT,
+    IS_PLAIN,
+    SWITCHES,
+    Given,
+)
 from planners.scheduling.tabu.graph_plan import GraphPlan
 from planners.scheduling.tabu.graph_problem import (
     FREE,
@@ -214,6 +221,8 @@ def to_given(problem: GraphProblem, unit: int) -> Given:
     switches = np.zeros(SWITCHES, dtype=np.int64)
     switches[HAS_SETUP] = problem.setup.size > 0
     switches[HAS_TRANSPORT] = problem.transport.size > 0
+    switches[IS_PLAIN] = not problem.setup.size and not problem.transport.size
+    switches[ALL_ENDS] = problem.setup.size > 0 or len(alternatives) > n
     published = problem.published_cell if len(problem.published_cell) else UNPUBLISHED
 
     def ints(values: object) -> np.typing.NDArray[np.int32]:
