@@ -6,11 +6,7 @@ estimated from heads and tails as in the search (`planners.scheduling.tabu.moves
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-from pathlib import Path
-
-from planners.scheduling import tabu
+from planners.compiled import compiled_into as compiled
 from planners.scheduling.tabu.arrays import (
     ALT,
     CELL,
@@ -22,9 +18,9 @@ from planners.scheduling.tabu.arrays import (
     Int32,
     State,
 )
-from planners.scheduling.tabu.compiled import compiled
-from planners.scheduling.tabu.graph import apply_move, load, makespan
+from planners.scheduling.tabu.graph import load, makespan
 from planners.scheduling.tabu.moves import best_insertion
+from planners.scheduling.tabu.update import apply_move
 
 
 @compiled
@@ -105,24 +101,3 @@ def read_plan(state: State, cell: Int32, start: Int32, alternatives: Int32) -> N
         cell[v] = state.rows[v, CELL]
         start[v] = state.rows[v, HEAD]
         alternatives[v] = state.rows[v, ALT]
-
-
-def _forget_other_versions() -> None:
-    """Delete machine code made from other sources: the kernel's functions are compiled into it."""
-    here = Path(__file__).parent
-    digest = hashlib.sha256()
-    for source in sorted([*here.glob("*.py"), *Path(tabu.__file__).parent.glob("*.py")]):
-        digest.update(source.read_bytes())
-    folder = here / "__pycache__"
-    stamp = folder / "repair.sha256"
-    with contextlib.suppress(OSError):  # a folder that cannot be written holds no machine code
-        if stamp.exists() and stamp.read_text() == digest.hexdigest():
-            return
-        for kind in ("*.nbi", "*.nbc"):
-            for file in folder.glob(kind):
-                file.unlink(missing_ok=True)
-        folder.mkdir(exist_ok=True)
-        stamp.write_text(digest.hexdigest())
-
-
-_forget_other_versions()

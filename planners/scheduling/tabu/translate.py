@@ -222,7 +222,7 @@ def to_given(problem: GraphProblem, unit: int) -> Given:
     switches[HAS_SETUP] = problem.setup.size > 0
     switches[HAS_TRANSPORT] = problem.transport.size > 0
     switches[IS_PLAIN] = not problem.setup.size and not problem.transport.size
-    switches[ALL_ENDS] = problem.setup.size > 0 or len(alternatives) > n
+    switches[ALL_ENDS] = problem.setup.size > 0 or len(table) > n
     published = problem.published_cell if len(problem.published_cell) else UNPUBLISHED
 
     def ints(values: object) -> np.typing.NDArray[np.int32]:
