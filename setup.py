@@ -42,7 +42,10 @@ setup(
     ),
     package_data={"": ["py.typed"], "robot_cell": ["gateway/static/**/*", "reporting/assets/*"]},
     data_files=shared_files(),
-    extras_require={"test": ["pytest"]},  # colcon test looks for it
+    extras_require={
+        "test": ["pytest"],  # colcon test looks for it
+        "bench": ["pyjobshop>=0.0.9,<0.1"],  # the peer of `robot-cell bench scheduling`
+    },
     zip_safe=False,
     entry_points={
         "console_scripts": [
@@ -56,6 +59,7 @@ setup(
         ],
         # The plant file names a driver of these groups; other packages may register theirs.
         "robot_cell.arm_drivers": [
+            "loopback = drivers.arms.loopback:LoopbackArm",
             "mujoco = sim.arm_driver:MujocoArm",
         ],
         "robot_cell.fixture_drivers": [

@@ -20,6 +20,7 @@ import threading
 import time
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "first_run.json"
@@ -90,7 +91,32 @@ def demo(speed: str) -> dict[str, float]:
     for name in ("first_motion_s", "wall_s", "real_time_factor"):
         if answer.get(name) is not None:
             measured[name] = answer[name]
+    measured |= planned_and_executed(answer["operations"])
     return measured | {f"{name}_mb": value for name, value in sorted(peak_mb.items())}
+
+
+def planned_and_executed(operations: list[dict[str, Any]]) -> dict[str, float]:
+    """How far the durations of the run's operations are from those that were planned, percent.
+
+    The plan's are of the planned motion; the run's are of the physics.
+    """
+    gaps = sorted(
+        100.0
+        * abs(
+            (o["actual_end_s"] - o["actual_start_s"]) / (o["planned_end_s"] - o["planned_start_s"])
+            - 1.0
+        )
+        for o in operations
+        if o["status"] in ("complete", "done")
+    )
+    if not gaps:
+        return {}
+    return {
+        "operations": len(gaps),
+        "duration_gap_median_percent": gaps[len(gaps) // 2],
+        "duration_gap_p95_percent": gaps[min(int(0.95 * len(gaps)), len(gaps) - 1)],
+        "duration_gap_largest_percent": gaps[-1],
+    }
 
 
 def watch_memory(peak_mb: dict[str, float], ended: threading.Event) -> None:

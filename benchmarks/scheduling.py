@@ -1,10 +1,15 @@
-"""How far each scheduling engine stays from known optima, and how well a batch is planned in time.
+"""How good the scheduler's plans are, and how soon they come, beside its open peers.
 
-    python benchmarks/scheduling.py [--time-limit 2] [--files DIR]
+    robot-cell bench scheduling --set public --data DIR
 
-Each engine gets the same problem: the best dispatch rule; search over orders from there; CP-SAT
-from there without search; and `solve`, which is all of them. Prints a table and writes
-``benchmarks/results/scheduling.json``. ``--files`` adds the FJS files of another folder.
+Sets: ``public``: the gap to the best known makespan of every public instance. ``peers``: the same
+beside CP-SAT on the textbook model and PyJobShop, at equal time and threads. ``proofs``: small
+instances until they are proved optimal. ``scale``: 1,000 to 10,000 operations: first plan, gap to
+the load bound, memory. ``coupled``: weighted tardiness with people, calendars, buffers and
+fixtures. ``repair``: a cell dies in mid-plan.
+
+Writes ``benchmarks/results/scheduling_<set>.json`` after each instance; ``--resume`` goes on where
+a run was interrupted. Every plan is checked, on public instances against the raw file.
 """
 
 from __future__ import annotations
@@ -12,153 +17,154 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import random
+import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 from rich.console import Console
-from rich.table import Table
+from scheduling_coupled import cases
+from scheduling_coupled import measure as measure_coupled
+from scheduling_engines import EngineMissing, prepare
+from scheduling_files import CLASSES, VARIABLE, DataMissing, data_folder, entries
+from scheduling_public import measure as measure_public
+from scheduling_record import ROOT, Record, Row, SettingsDiffer
+from scheduling_scale import SIZES
+from scheduling_tables import summary, table
 
-from planners.scheduling import (
-    Alternative,
-    Cell,
-    Job,
-    ObjectiveWeights,
-    Operation,
-    Schedule,
-    SchedulingProblem,
-    best_of,
-    read_fjsp,
-    read_jsp,
-    solve,
-    verify,
+PROOFS = (
+    *("mk01", "mk03", "mk05", "mk07", "mk08", "mk09", "mfjs05", "ft10", "la16"),
+    *("Fattahi_setup_10", "Fattahi_setup_15"),
 )
-from planners.scheduling.bounds import bounds
-from planners.scheduling.cpsat import SearchSettings, improve
-from planners.scheduling.order_search import OrderSearch, SearchLimits
-
-ROOT = Path(__file__).resolve().parents[1]
-DATA = ROOT / "tests" / "data" / "scheduling"
-RESULTS = ROOT / "benchmarks" / "results" / "scheduling.json"
-KNOWN = {"mfjs05": 514, "mk01": 40, "mk02": 26, "mk07": 139, "ft10": 930, "la16": 945}
-"""Makespans that are proven optimal; sources in tests/data/scheduling/LICENSES.md."""
-JOB_SHOPS = {"ft10", "la16"}
-MINUTE_MS = 60_000
-RECIPES = (
-    (((0, 52_000),), ((0, 74_000), (1, 95_000)), ((1, 63_000),)),
-    (((0, 40_000),), ((0, 55_000),), ((1, 52_000), (0, 90_000)), ((1, 66_000),)),
-    (((0, 35_000), (1, 41_000)), ((1, 80_000),), ((1, 30_000), (0, 44_000))),
-)
-"""Per product and operation the (cell, duration in ms) alternatives of the batches."""
+SECONDS = {"proofs": 60.0, "scale": 30.0}
+USUAL_SECONDS = 20.0
+EXIT_FAULT, EXIT_USAGE = 1, 2
 
 
-def batch(seed: int, orders: int = 12, units: int = 27) -> SchedulingProblem:
-    """Orders for three products on two cells with calendars, due dates and priorities."""
-    rng = random.Random(seed)
-    quantities = [2] * orders
-    for _ in range(units - 2 * orders):
-        quantities[rng.randrange(orders)] += 1
-    jobs = []
-    for i, quantity in enumerate(quantities):
-        operations = tuple(
-            Operation(f"{k}", tuple(Alternative(*way) for way in ways), (k - 1,) if k else ())
-            for k, ways in enumerate(RECIPES[i % len(RECIPES)])
-        )
-        release = rng.choice((0, 0, 10)) * MINUTE_MS
-        due = release + rng.choice((20, 30, 45, 60)) * MINUTE_MS
-        weight = rng.choice((1.0, 2.0, 4.0))
-        jobs += [Job(f"{i}/{u}", operations, release, due, weight) for u in range(quantity)]
-    loading = ((12 * MINUTE_MS, 14 * MINUTE_MS), (40 * MINUTE_MS, 50 * MINUTE_MS))
-    assembly = ((25 * MINUTE_MS, 30 * MINUTE_MS),)
-    return SchedulingProblem((Cell("loading", loading), Cell("assembly", assembly)), tuple(jobs))
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="robot-cell bench scheduling",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--set",
+        default="public",
+        choices=("public", "peers", "proofs", "scale", "coupled", "repair"),
+    )
+    parser.add_argument(
+        "--seconds", type=float, help="per instance and engine (20; proofs 60; scale 30)"
+    )
+    parser.add_argument("--workers", type=int, default=2, help="threads of each engine (2)")
+    parser.add_argument("--seed", type=int, default=0, help="(0)")
+    parser.add_argument("--names", nargs="+", metavar="NAME", help="only these instances")
+    parser.add_argument(
+        "--classes", nargs="+", choices=CLASSES, help="only these classes of public instances"
+    )
+    parser.add_argument(
+        "--engines", nargs="+", choices=("solve", "cp-sat", "pyjobshop"), help="only these"
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        help=f"folder with index.csv and its files (or {VARIABLE}); else the copies of the tests",
+    )
+    parser.add_argument("--json", action="store_true", help="print the JSON instead of the table")
+    parser.add_argument("--output", type=Path, help="where the JSON goes")
+    parser.add_argument("--resume", action="store_true", help="keep the rows that are there")
+    return parser.parse_args()
 
 
-def measure(
-    name: str, problem: SchedulingProblem, weights: ObjectiveWeights, limit: float
-) -> dict[str, object]:
-    operations = sum(len(job.operations) for job in problem.jobs)
-    times: dict[str, float] = {}
-    plans: dict[str, Schedule] = {}
+Work = dict[str, Callable[[], Row]]
+"""Name of a row, and how it is measured."""
 
-    def note(engine: str, begin: float, plan: Schedule) -> Schedule:
-        times[engine] = round(time.perf_counter() - begin, 3)
-        plans[engine] = plan
-        faults = verify(problem, plan)
-        if faults:
-            sys.exit(f"{name}: the verifier rejects the plan of {engine}: {faults[0].message}")
-        return plan
 
-    rules = note("rules", time.perf_counter(), best_of(problem, weights))
-    begin = time.perf_counter()
-    search = OrderSearch(problem, rules, weights)
-    note("search", begin, search.run(SearchLimits(time.monotonic() + limit)))
-    begin = time.perf_counter()
-    settings = SearchSettings(deadline=time.monotonic() + limit, patience_s=limit)
-    found = improve(problem, bounds(problem), rules, weights, settings).schedule
-    note("cp_sat", begin, found or rules)
-    begin = time.perf_counter()
-    plan = solve(problem, time_limit_s=limit, weights=weights)
-    note("solve", begin, plan)
-    row: dict[str, object] = {"instance": name, "operations": operations, "status": plan.status}
-    row |= {"known": KNOWN.get(name), "bound": plan.lower_bound}
-    for engine, result in plans.items():
-        row[engine] = {
-            "makespan": result.objective.makespan_ms,
-            "weighted_tardiness": result.objective.weighted_tardiness,
-            "gap": result.objective.value / float(KNOWN.get(name) or plan.lower_bound) - 1,
-            "wall_s": times[engine],
-        }
+def work_of(options: argparse.Namespace) -> Work:
+    limits = (options.seconds, options.workers, options.seed)
+    if options.set == "repair":
+        try:
+            import repair
+        except ImportError as error:
+            raise DataMissing(f"benchmarks/repair.py cannot be loaded: {error}") from error
+        return {"repair": lambda: _repaired(repair, options.workers)}
+    if options.set == "coupled":
+        chosen = {n: p for n, p in cases().items() if not options.names or n in options.names}
+        return {n: lambda p=p: measure_coupled(p, *limits) for n, p in chosen.items()}
+    if options.set == "scale":
+        names = options.names or list(SIZES)
+        return {n: lambda n=n: _in_own_process(n, *limits) for n in names}
+    names = options.names or (list(PROOFS) if options.set == "proofs" else None)
+    engines = options.engines or (
+        ["solve", "cp-sat", "pyjobshop"] if options.set == "peers" else ["solve"]
+    )
+    chosen = entries(data_folder(options.data), names)
+    if options.classes:
+        chosen = [entry for entry in chosen if entry.group in options.classes]
+    elif options.set in ("public", "peers") and not names:
+        # Thousands of operations with hour-long durations: their peers need minutes to begin.
+        chosen = [entry for entry in chosen if entry.group != "jsp industry"]
+    return {e.name: lambda e=e: measure_public(e, engines, *limits) for e in chosen}
+
+
+def _repaired(repair: ModuleType, workers: int) -> Row:
+    """The whole benchmark of repair as one row; its seconds are its own."""
+    found: Row = repair.run(repair.Settings(workers=workers), Console(stderr=True))
+    return {key: value for key, value in found.items() if key not in ("date", "machine")}
+
+
+def _in_own_process(name: str, seconds: float, workers: int, seed: int) -> Row:
+    script = ROOT / "benchmarks" / "scheduling_scale.py"
+    done = subprocess.run(
+        [sys.executable, str(script), name, str(seconds), str(workers), str(seed)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{script.name} {name} failed:\n{done.stderr}")
+    row: Row = json.loads(done.stdout)
     return row
 
 
-def cell(result: object) -> str:
-    """Makespan, gap and wall time of one engine; lateness where there is some."""
-    assert isinstance(result, dict)
-    late = result["weighted_tardiness"]
-    gap = f"late {late:.0f}" if late else f"{100 * result['gap']:.1f} %"
-    return f"{result['makespan']}  {gap}  {result['wall_s']:.2f} s"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--time-limit", type=float, default=2.0, help="seconds for solve, per file")
-    parser.add_argument("--files", type=Path, help="a folder with more FJS files (*.txt, *.fjs)")
-    options = parser.parse_args()
-    import ortools  # so that its import is not charged to the first problem
-
-    cases = [(f"batch {seed}", batch(seed), ObjectiveWeights()) for seed in (1, 2, 3, 4)]
-    by_makespan = ObjectiveWeights(left_shift=False)
-    for name in KNOWN:
-        read = read_jsp if name in JOB_SHOPS else read_fjsp
-        cases.append((name, read(DATA / f"{name}.txt"), by_makespan))
-    if options.files:
-        more = [path for path in options.files.iterdir() if path.suffix in {".txt", ".fjs"}]
-        cases += [(path.stem, read_fjsp(path), by_makespan) for path in sorted(more)]
-    console = Console()
-    rows = []
-    for name, problem, weights in cases:
-        console.print(f"{name} ...", highlight=False)
-        rows.append(measure(name, problem, weights, options.time_limit))
-    table = Table(title="makespan, gap to the optimum (batches: to the bound), wall time")
-    for column in ("instance", "best rule", "search", "CP-SAT", "solve", "status"):
-        table.add_column(column)
-    for row in rows:
-        engines = (cell(row[engine]) for engine in ("rules", "search", "cp_sat", "solve"))
-        table.add_row(str(row["instance"]), *engines, str(row["status"]))
-    Console(width=max(110, console.width)).print(table)
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    result = {
-        "time_limit_s": options.time_limit,
-        "python": platform.python_version(),
-        "ortools": ortools.__version__,
-        "cores": os.cpu_count(),
-        "load_at_end": round(os.getloadavg()[0], 1),
-        "rows": rows,
-    }
-    RESULTS.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+def main() -> int:
+    options = parsed()
+    if options.seconds is None:
+        options.seconds = SECONDS.get(options.set, USUAL_SECONDS)
+    said = Console(stderr=True, highlight=False)
+    path = options.output or ROOT / "benchmarks" / "results" / f"scheduling_{options.set}.json"
+    settings = {"set": options.set, "seconds": options.seconds, "workers": options.workers,
+                "seed": options.seed}  # fmt: skip
+    try:
+        work = work_of(options)
+        record = Record(
+            path, settings, lambda rows: summary(options.set, rows), resume=options.resume
+        )
+        prepare()
+        for name, measure in work.items():
+            if record.has(name):
+                said.print(f"[dim]{name}: measured before[/dim]")
+                continue
+            said.print(f"[dim]{name} ...[/dim]")
+            record.add({"name": name} | measure())
+    except (DataMissing, EngineMissing, SettingsDiffer) as error:
+        said.print(f"[red]error:[/red] {error}")
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        said.print(f"interrupted; {path} holds what was measured, --resume goes on")
+        return 130
+    if options.json:
+        json.dump(record.content(), sys.stdout, indent=1)
+        print()
+    else:
+        wide = Console(highlight=False, width=max(132, Console().width))
+        wide.print(table(options.set, record.rows, settings))
+        wide.print(f"{path}")
+    faults = [row["name"] for row in record.rows if row.get("faults")]
+    if faults:
+        said.print(f"[red]plans that break their problem: {', '.join(faults)}[/red]")
+    return EXIT_FAULT if faults else os.EX_OK
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

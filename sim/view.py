@@ -149,6 +149,18 @@ def _can_draw(backend: str) -> bool:
     return done.returncode == 0
 
 
+def use_a_backend() -> None:
+    """Choose what draws without a display; before MuJoCo is imported. Exits if nothing does."""
+    if "MUJOCO_GL" in os.environ:
+        return
+    backend = next((name for name in _BACKENDS if _can_draw(name)), None)
+    if backend is None:
+        raise SystemExit(
+            "no OpenGL without a display: install libegl1 and libgl1-mesa-dri, or libosmesa6"
+        )
+    os.environ["MUJOCO_GL"] = backend
+
+
 def main() -> None:
     """Draw a picture, or show a window."""
     parser = argparse.ArgumentParser(description="Draw a simulated cell.")
@@ -160,13 +172,7 @@ def main() -> None:
     if args.what == "window":
         _show_window(args.model, args.state)
         return
-    if "MUJOCO_GL" not in os.environ:
-        backend = next((name for name in _BACKENDS if _can_draw(name)), None)
-        if backend is None:
-            raise SystemExit(
-                "no OpenGL without a display: install libegl1 and libgl1-mesa-dri, or libosmesa6"
-            )
-        os.environ["MUJOCO_GL"] = backend
+    use_a_backend()
     _draw_picture(args.model, args.state, args.to)
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planners.arrays import Array
+from planners.compiled import compiled
 from planners.kinematics.chain import chain_frames
-from planners.kinematics.compiled import compiled
 
 Ints = NDArray[np.int64]
 

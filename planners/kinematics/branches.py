@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planners.arrays import Array
-from planners.kinematics.compiled import compiled
+from planners.compiled import compiled
 from planners.kinematics.layout import (
     A1,
     ALPHA_2,

@@ -12,7 +12,7 @@ from math import acos, atan2, cos, sin, sqrt
 import numpy as np
 
 from planners.arrays import Array
-from planners.kinematics.compiled import compiled
+from planners.compiled import compiled
 
 
 @compiled

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planners.arrays import Array
+from planners.compiled import compiled
 from planners.kinematics.branches import spherical_wrist, three_parallel
-from planners.kinematics.compiled import compiled
 from planners.kinematics.layout import BRANCHES, EXACT, NONE
 from planners.kinematics.partners import add_nearest, find_partners, search_around
 from planners.kinematics.refine import refine

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from planners.arrays import Array
+from planners.compiled import compiled
 from planners.kinematics.chain import chain_frames
-from planners.kinematics.compiled import compiled
 
 
 @compiled

@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 
 from planners.arrays import Array
+from planners.compiled import compiled
 from planners.kinematics.chain import chain_frames, chain_jacobian, pose_error
-from planners.kinematics.compiled import compiled
 from planners.kinematics.inverse import Mask, rigid, turned_nearest
 from planners.kinematics.layout import BRANCHES
 from planners.kinematics.refine import damped_step

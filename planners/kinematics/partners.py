@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planners.arrays import Array
+from planners.compiled import compiled
 from planners.kinematics.chain import chain_frames, chain_jacobian, pose_error
-from planners.kinematics.compiled import compiled
 from planners.kinematics.layout import BRANCHES, NONE
 from planners.kinematics.refine import refine
 

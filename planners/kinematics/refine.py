@@ -12,8 +12,8 @@ from math import sqrt
 import numpy as np
 
 from planners.arrays import Array
+from planners.compiled import compiled
 from planners.kinematics.chain import chain_frames, chain_jacobian, pose_error
-from planners.kinematics.compiled import compiled
 
 
 @compiled

@@ -14,7 +14,7 @@ from math import sqrt
 import numpy as np
 
 from planners.arrays import Array
-from planners.kinematics.compiled import compiled
+from planners.compiled import compiled
 
 BOX = 0
 CYLINDER = 1

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planners.arrays import Array
+from planners.compiled import compiled
 from planners.kinematics.bounds import pair_bound, place_solids
 from planners.kinematics.chain import chain_frames
-from planners.kinematics.compiled import compiled
 from planners.kinematics.support import separation
 
 Ints = NDArray[np.int64]

@@ -30,10 +30,8 @@ import numpy as np
 
 from planners.arrays import Array
 from planners.motion.errors import MotionError
+from planners.motion.ramps import AT_ONCE, LINEAR, NODES, POWER, RAMPS, SHAPES, STEADY, TRIES
 from planners.motion.track import CELL_S, LEVELS, Track
-
-_NODES: Final = 32
-"""Stations at which a ramp is proven."""
 
 _LARGEST_RATE: Final = 1500.0
 """Largest d2 sigma / dt2 (1/s^2): from full speed to rest in 71 ms where the joints hardly move."""
@@ -49,48 +47,12 @@ _BETWEEN: Final = 2e-4
 """Share of the limits, per unit of s', that is kept for what happens between stations."""
 
 _MEET_TOLERANCE: Final = 1e-6
-_PUSHES: Final = (1.0, 0.5, 0.2, 0.07, 0.02)
-_LINEAR: Final = 0
-_GENTLE: Final = 1
-"""Shapes of a ramp: s' falls as 1 - f, or as (1 - f)^2, whose s'' vanishes at its end too."""
+_AT_ONCE_IN_A_LOOP: Final = 3
+"""What is tried in the first cycle where time is short; the rest follows in the next ones."""
 
-_STEADY: Final = 2
-"""(1 - f)^5: nearly exponential, for where the planned motion itself is at its jerk limit."""
-
-_POWER: Final = (1.0, 2.0, 5.0)
-_RAMPS: Final = (
-    (False, 1.0, _LINEAR),
-    (False, 0.65, _STEADY),
-    (False, 1.0, _GENTLE),
-    (False, 0.5, _LINEAR),
-    (True, 0.5, _GENTLE),
-    (False, 0.4, _GENTLE),
-)
-"""Ramps that are tried: from the rate that holds near here or for a while, times a share."""
-
-_TRIES: Final = tuple((push, *ramp) for push in _PUSHES for ramp in _RAMPS)
-_AT_ONCE: Final = tuple(
-    len(_RAMPS) * push + ramp for push in (0, 2, 4, 3, 1) for ramp in range(len(_RAMPS))
-)[:24]
 _BOLDER_EVERY: Final = 3
 _TRIES_PER_CYCLE: Final = 2
 """What is tried in the first cycle after another speed is asked for, and in each later one."""
-
-_F = np.linspace(0.0, 1.0, _NODES + 1)
-_SHAPES = tuple(
-    np.stack(
-        [
-            np.ones_like(_F),
-            _F,
-            (1.0 - (1.0 - _F) ** (p + 1)) / (p + 1),
-            (_F - (1.0 - (1.0 - _F) ** (p + 2)) / (p + 2)) / (p + 1),
-            (1.0 - _F) ** p,
-            p * (1.0 - _F) ** (p - 1),
-        ]
-    )
-    for p in (1, 2, 5)
-)
-"""Rows: 1, f, and the shape's integral, its double integral, itself, and minus its derivative."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +80,8 @@ class Governor:
     Args:
         track: where to go. It must start and end at rest.
         speed: path speed to begin with, 0 to 1 (at rest any speed is reached without a jump).
+        prepares: make the track's envelope where it is not there yet. If not, nothing changes
+            where the track is not prepared: its loop calls `Track.prepare_a_bit` ahead of it.
 
     Attributes:
         path_time_s: tau, seconds along the trajectory.
@@ -125,25 +89,28 @@ class Governor:
         speed_rate: d sigma / dt, 1/s.
     """
 
-    def __init__(self, track: Track, speed: float = 1.0) -> None:
+    def __init__(self, track: Track, speed: float = 1.0, *, prepares: bool = True) -> None:
         self.path_time_s = 0.0
         self.speed = min(max(speed, 0.0), 1.0)
         self.speed_rate = 0.0
         self._left = 0.0
-        self._shape = _LINEAR
+        self._shape = LINEAR
         self._target = self.speed
         self._try = 0
         self._worked = self._since = 0
         self._fresh = False
+        self._prepares = prepares
         self._use(track)
 
     def _use(self, track: Track) -> None:
         self.track = track
         n = track.dof
         self._limits = list(zip(track.acceleration.tolist(), track.jerk.tolist(), strict=True))
-        self._rows = np.empty((_NODES + 1, 5, 2 * n))
-        self._weights = np.zeros((_NODES + 1, 2, 5))
-        self._found = np.empty((_NODES + 1, 2, 2 * n))
+        self._rows = np.empty((NODES + 1, 5, 2 * n))
+        self._weights = [np.zeros((NODES + 1, 4, 5)) for _ in range(2)]
+        self._found = np.empty((NODES + 1, 4, 2 * n))
+        by_sign = self._found.reshape(NODES + 1, 4, 2, n)
+        self._as_is, self._mirrored = by_sign[:, :2], by_sign[:, 2:, ::-1]
         self._mix = np.zeros((4, 6))
 
     # -- what a servo calls ---------------------------------------------------------------------
@@ -174,7 +141,7 @@ class Governor:
         if dt > self.track.cycle_s + _TINY:
             self._follow(dt)
         elif self._left > 0.0 or s != target:
-            end = s + u * self._left / (_POWER[self._shape] + 1.0)
+            end = s + u * self._left / (POWER[self._shape] + 1.0)
             if abs(end - target) > _STILL:
                 changed = self._change(dt, target, 1.0 if target > end else -1.0)
             else:
@@ -184,6 +151,10 @@ class Governor:
         else:
             self.path_time_s += s * dt
         return self.state()
+
+    def steady(self, target: float) -> bool:
+        """Whether the speed is the one that is asked for and stays: cycles need no governing."""
+        return self._left <= 0.0 and self.speed == target
 
     def state(self) -> tuple[Array, Array, Array]:
         """Positions, velocities and accelerations (n,) now, without a step."""
@@ -197,6 +168,7 @@ class Governor:
         """Where a stop that is asked for now ends. Takes milliseconds: not for each cycle."""
         twin = Governor.__new__(Governor)
         twin.__dict__.update(self.__dict__)
+        twin._prepares = True
         twin._use(self.track)
         cycles = 0
         while not twin.at_rest:
@@ -232,7 +204,10 @@ class Governor:
         self._use(track)
         self.path_time_s = at_s
         ramp = (self.speed, self.speed_rate, self._left, self._shape, at_s)
-        if self._left > 0.0 and not self._proven(*ramp):
+        waits, self._prepares = self._prepares, True
+        proven = self._left <= 0.0 or self._proven(*ramp)
+        self._prepares = waits
+        if not proven:
             self._use(old)
             self.path_time_s = old_time_s
             raise SpliceError(
@@ -247,7 +222,7 @@ class Governor:
         if left <= 0.0:
             self.path_time_s += s * dt
             return
-        p = _POWER[self._shape]
+        p = POWER[self._shape]
         change = u * left / (p + 1.0)
         if dt < left - _TINY:
             rest = 1.0 - dt / left
@@ -268,7 +243,7 @@ class Governor:
     def _slack(self, dt: float) -> bool:
         """Whether the ramp to the target takes much longer than the jerk limit alone asks."""
         cell = min(int(self.path_time_s / CELL_S), self.track.rows - 1)
-        steep = abs(self.speed_rate) / min(self.track.rate[cell], _LARGEST_RATE)
+        steep = abs(self.speed_rate) / min(self.track.rate.item(cell), _LARGEST_RATE)
         return self._left > 1.1 * steep + 4.0 * dt
 
     def _change(self, dt: float, target: float, way: float, *, land: bool = False) -> bool:
@@ -277,30 +252,34 @@ class Governor:
         False leaves all as it was.
         """
         s, u, tau = self.speed, self.speed_rate, self.path_time_s
-        backup = -u / self._left * _POWER[self._shape] if self._left > 0.0 else 0.0
+        if not self._there(int(tau / CELL_S)):
+            return False
+        backup = -u / self._left * POWER[self._shape] if self._left > 0.0 else 0.0
         most = way * self._most(dt, way)
         if (most - backup) * way <= 0.0:
             return False
         track = self.track
         cell = min(int(tau / CELL_S), track.rows - 1)
         fresh, self._fresh = self._fresh, False
-        tries = len(_AT_ONCE) if fresh else 1 if land else _TRIES_PER_CYCLE
+        most_tries = len(AT_ONCE) if self._prepares else _AT_ONCE_IN_A_LOOP
+        tries = most_tries if fresh else 1 if land or not self._prepares else _TRIES_PER_CYCLE
         first = 0 if land else self._try
         for k in range(tries):
             if fresh:
-                index = _AT_ONCE[k]
+                index = AT_ONCE[k]
             elif k == 1 and first != self._worked:
                 index = self._worked
             else:
-                index = (first + k) % len(_TRIES)
-            push, near, share, shape = _TRIES[index]
+                index = (first + k) % len(TRIES)
+            push, near, share, shape = TRIES[index]
             x = backup + push * (most - backup)
-            p = _POWER[shape]
+            p = POWER[shape]
             u1 = u + x * dt
-            if shape == _STEADY:
-                steep = share * track.decay[cell] / p
+            if shape == STEADY:
+                steep = share * track.decay.item(cell) / p
             else:
-                rate = min(share * (track.rate_near if near else track.rate)[cell], _LARGEST_RATE)
+                held = (track.rate_near if near else track.rate).item(cell)
+                rate = min(share * held, _LARGEST_RATE)
                 steep = rate * (1.0 - 1.1 * _BETWEEN * abs(u1)) / (p * max(abs(u1), _TINY))
             if steep * _LONGEST_RAMP_S < 1.0:
                 continue
@@ -319,11 +298,11 @@ class Governor:
                 self._left, self._shape = left, shape
                 self._worked = index
                 self._since += 1
-                bolder = 0 if index < len(_RAMPS) else index - len(_RAMPS)
+                bolder = 0 if index < len(RAMPS) else index - len(RAMPS)
                 self._try = bolder if self._since % _BOLDER_EVERY == 0 else index
                 return True
         if not land:
-            self._try = (self._try + tries) % len(_TRIES)
+            self._try = (self._try + tries) % len(TRIES)
         return False
 
     def _landing(
@@ -380,7 +359,7 @@ class Governor:
         Checked at stations, each with the envelope of the stretches on both sides of it; in between
         the left sides are nearly linear in time, which the tolerance allows for.
         """
-        end = s + u * left / (_POWER[shape] + 1.0)
+        end = s + u * left / (POWER[shape] + 1.0)
         if end < -_STILL or end > 1.0 + _STILL:
             return False
         if u == 0.0:
@@ -390,21 +369,35 @@ class Governor:
         mix[1, 0], mix[1, 1], mix[1, 3] = tau / CELL_S, s * left / CELL_S, u * left * left / CELL_S
         mix[2, 4] = abs(u)
         mix[3, 5] = abs(u) / left
-        speed, at, rate, change = mix @ _SHAPES[shape]
+        speed, at, rate, change = mix @ SHAPES[shape]
         index = at.astype(np.intp)
         widest = int(2.0 * max(at[1] - at[0], at[-1] - at[-2])) + 1
         level = (widest - 1).bit_length()
         if level >= LEVELS:
             return False
         index[1:] = index[:-1]
-        tables = self.track.quickening if u > 0.0 else self.track.slowing
-        rows, weights, found = self._rows, self._weights, self._found
-        tables[level].take(index, axis=0, out=rows, mode="clip")
+        if not self._there(int(index[-1])):
+            return False
+        rows, weights = self._rows, self._weights[int(u > 0.0)]
+        self.track.levels[level].take(index, axis=0, out=rows, mode="clip")
+        # Rows of the weights: acceleration and jerk by the joints as they are, then mirrored. The
+        # speed's rate works on q' mirrored while it falls; its own change the other way round.
         square = speed * speed
-        weights[:, 0, 0] = square
-        weights[:, 0, 1] = rate
-        weights[:, 1, 2] = square * speed
-        weights[:, 1, 3] = speed * rate
-        weights[:, 1, 4] = change
-        np.matmul(weights, rows, out=found)
-        return bool(found.max() <= 1.0 + _ROUNDING - _BETWEEN * abs(u))
+        same, other = (0, 2) if u > 0.0 else (2, 0)
+        weights[:, same, 0] = rate
+        weights[:, 0, 1] = square
+        weights[:, other + 1, 2] = change
+        weights[:, same + 1, 3] = 3.0 * speed * rate
+        weights[:, 1, 4] = square * speed
+        np.matmul(weights, rows, out=self._found)
+        most = (self._as_is + self._mirrored).max()
+        return bool(most <= 1.0 + _ROUNDING - _BETWEEN * abs(u))
+
+    def _there(self, cell: int) -> bool:
+        """Whether the track's envelope reaches that far; it is made if that is this one's task."""
+        track = self.track
+        if track.ready <= cell and track.ready < track.rows:
+            if not self._prepares:
+                return False
+            track.prepare(cell + 1)
+        return True

@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 
 from planners.arrays import Array
-from planners.motion.compiled import compiled
+from planners.compiled import compiled
 
 _HALF = 0.5
 

@@ -7,8 +7,8 @@ from math import floor, pi
 import numpy as np
 
 from planners.arrays import Array
+from planners.compiled import compiled
 from planners.kinematics.chain import chain_frames, chain_jacobian, pose_error
-from planners.motion.compiled import compiled
 
 OK = 0
 NO_BRANCH = 1

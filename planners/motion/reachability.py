@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from planners.arrays import Array
-from planners.motion.compiled import compiled
+from planners.compiled import compiled
 
 _FLAT = 1e-12
 _STEPS = 40

@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 
 from planners.arrays import Array
-from planners.motion.compiled import compiled
+from planners.compiled import compiled
 
 _FLAT = 1e-9
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planners.arrays import Array
-from planners.motion.compiled import compiled
+from planners.compiled import compiled
 
 _DEGREE = 5
 

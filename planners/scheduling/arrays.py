@@ -9,11 +9,27 @@ buffers. A calendar or shift is use that is there from the start.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planners.scheduling.columns import (
+    CELL,
+    DURATION,
+    FAMILY,
+    GROUP,
+    INTERRUPTIBLE,
+    JOB,
+    NEEDS,
+    PREDECESSORS,
+    PUBLISHED_BEFORE,
+    PUBLISHED_CELL,
+    PUBLISHED_START,
+    SUCCESSORS,
+    WAYS,
+)
 from planners.scheduling.costs import MS_PER_H, Prices, published_neighbours
 from planners.scheduling.crew import SkillSet, skill_sets
 from planners.scheduling.intervals import FOREVER_MS, Intervals
@@ -86,21 +102,16 @@ def build_arrays(problem: SchedulingProblem) -> SchedulingArrays:
     """
     jobs, cells = problem.jobs, problem.cells
     first = np.cumsum([0] + [len(job.operations) for job in jobs])
-    number = {(j, o): int(first[j]) + o for j, o in problem.operation_keys()}
-    group, group_cost, group_decided = _groups(problem, number)
+    group, group_cost, group_decided = _groups(problem, first.tolist())
     frozen = sorted(problem.frozen, key=lambda a: (a.start_ms, a.end_ms, a.job, a.operation))
     ways = [way for job in jobs for operation in job.operations for way in operation.alternatives]
     shared = _Shared(problem)
     pairs: list[tuple[int, int]] = []
     flat: Row = []
-    operation_rows = _operation_rows(problem, number, group, flat)
+    operation_table = _operation_table(problem, first.tolist(), group, flat)
     job_rows = _job_rows(problem, first.tolist(), shared, pairs)
-    way_rows: list[Row] = []
-    for way in ways:
-        way_rows.append([way.cell, way.duration_ms, way.family, len(pairs)])
-        pairs.extend(shared.amounts(way.needs, way.crew, way.power_w))
-    way_rows.append([-1, -1, -1, len(pairs)])
-    cell_rows = _cell_rows(problem, shared, pairs, flat)
+    way_table = _way_table(ways, shared, pairs)
+    cell_rows = _cell_rows(problem, way_table, shared, pairs, flat)
     resource_rows: list[Row] = []
     for capacity, working, base in zip(
         shared.capacity, shared.while_working, shared.base, strict=True
@@ -111,21 +122,21 @@ def build_arrays(problem: SchedulingProblem) -> SchedulingArrays:
     prices = Prices(problem)
     return SchedulingArrays(
         ProblemArrays(
-            op=_ints(operation_rows),
-            way=_ints(way_rows),
+            op=operation_table,
+            way=way_table,
             job=_ints(job_rows),
             cell=_ints(cell_rows),
             resource=_ints(resource_rows),
             pairs=_ints(pairs).reshape(-1, 2),
             flat=_ints(flat),
             frozen=_ints(
-                [[number[a.job, a.operation], a.cell, a.start_ms, a.end_ms] for a in frozen]
+                [[first[a.job] + a.operation, a.cell, a.start_ms, a.end_ms] for a in frozen]
             ).reshape(-1, 4),
             groups=len(group_cost),
             now=problem.earliest_start_ms,
         ),
         CostArrays(
-            way=_floats([[way.power_w, _rate(problem, way)] for way in ways]).reshape(-1, 2),
+            way=_way_costs(problem, ways),
             cell=_floats([[c.setup_power_w, _rate(problem, c), c.standby_power_w] for c in cells]),
             weight=_floats([job.weight for job in jobs]),
             group=_floats(group_cost),
@@ -137,35 +148,67 @@ def build_arrays(problem: SchedulingProblem) -> SchedulingArrays:
     )
 
 
-def _operation_rows(
-    problem: SchedulingProblem, number: dict[tuple[int, int], int], group: Row, flat: Row
-) -> list[Row]:
-    published = {number[a.job, a.operation]: a for a in problem.published}
-    before = {number[b]: number[a] for _, a, b in published_neighbours(problem)}
-    predecessors: list[Row] = []
-    successors: list[Row] = [[] for _ in number]
-    for (j, o), i in number.items():
-        operation = problem.jobs[j].operations[o]
-        predecessors.append(sorted({number[j, p] for p in operation.predecessors}))
-        for p in predecessors[-1]:
-            successors[p].append(i)
-    starts = np.cumsum([0] + [len(some) for some in predecessors])
-    for some in (*predecessors, *successors):
-        flat.extend(some)
-    ends = int(starts[-1]) + np.cumsum([0] + [len(some) for some in successors])
-    rows: list[Row] = []
-    ways = 0
-    for (j, o), i in number.items():
-        operation = problem.jobs[j].operations[o]
-        row = [j, ways, int(starts[i]), int(ends[i]), int(operation.interruptible), group[i]]
-        if i in published:
-            row += [published[i].cell, published[i].start_ms, before.get(i, -1)]
-        else:
-            row += [-1, -1, -1]
-        rows.append(row)
-        ways += len(operation.alternatives)
-    rows.append([-1, ways, int(starts[-1]), int(ends[-1]), 0, -1, -1, -1, -1])
-    return rows
+def _operation_table(problem: SchedulingProblem, first: Row, group: Ints, flat: Row) -> Ints:
+    """The table of operations; what precedes and follows them goes to ``flat``."""
+    n = first[-1]
+    predecessors: Row = []
+    count = np.zeros(n + 1, dtype=np.int64)
+    ways = np.zeros(n + 1, dtype=np.int64)
+    i = 0
+    table = np.full((n + 1, 9), -1, dtype=np.int64)
+    table[:, INTERRUPTIBLE] = 0
+    for begin, job in zip(first, problem.jobs, strict=False):
+        for operation in job.operations:
+            some = operation.predecessors
+            if len(some) > 1:
+                some = tuple(sorted(set(some)))
+            for p in some:
+                predecessors.append(begin + p)
+            count[i], ways[i] = len(some), len(operation.alternatives)
+            if operation.interruptible:
+                table[i, INTERRUPTIBLE] = 1
+            i += 1
+    before = _ints(predecessors)
+    after = np.argsort(before, kind="stable")
+    owner = np.repeat(np.arange(n), count[:-1])
+    flat.extend(predecessors)
+    flat.extend(owner[after].tolist())
+    table[:-1, JOB] = np.repeat(np.arange(len(problem.jobs)), np.diff(first))
+    table[:, WAYS] = np.concatenate(([0], np.cumsum(ways[:-1])))
+    table[:, PREDECESSORS] = np.concatenate(([0], np.cumsum(count[:-1])))
+    followers = np.bincount(before, minlength=n)
+    table[:, SUCCESSORS] = len(before) + np.concatenate(([0], np.cumsum(followers)))
+    table[:-1, GROUP] = group
+    for a in problem.published:
+        table[first[a.job] + a.operation, [PUBLISHED_CELL, PUBLISHED_START]] = a.cell, a.start_ms
+    for _, (j, o), (k, q) in published_neighbours(problem):
+        table[first[k] + q, PUBLISHED_BEFORE] = first[j] + o
+    return table
+
+
+def _way_table(ways: list[Alternative], shared: _Shared, pairs: list[tuple[int, int]]) -> Ints:
+    """The table of ways; what they need goes to ``pairs``."""
+    n = len(ways)
+    table = np.full((n + 1, 4), -1, dtype=np.int64)
+    for column, name in ((CELL, "cell"), (DURATION, "duration_ms"), (FAMILY, "family")):
+        table[:-1, column] = np.fromiter(map(attrgetter(name), ways), np.int64, n)
+    table[:, NEEDS] = len(pairs)
+    if shared.capacity:
+        for i, way in enumerate(ways):
+            table[i, NEEDS] = len(pairs)
+            if way.needs or way.crew or way.power_w:
+                pairs.extend(shared.amounts(way.needs, way.crew, way.power_w))
+        table[n, NEEDS] = len(pairs)
+    return table
+
+
+def _way_costs(problem: SchedulingProblem, ways: list[Alternative]) -> Floats:
+    """The ways' power and what their people cost."""
+    costs = np.zeros((len(ways), 2))
+    costs[:, 0] = np.fromiter(map(attrgetter("power_w"), ways), np.float64, len(ways))
+    if any(skill.cost_per_h for skill in problem.skills):
+        costs[:, 1] = [_rate(problem, way) for way in ways]
+    return costs
 
 
 def _job_rows(
@@ -182,7 +225,11 @@ def _job_rows(
 
 
 def _cell_rows(
-    problem: SchedulingProblem, shared: _Shared, pairs: list[tuple[int, int]], flat: Row
+    problem: SchedulingProblem,
+    ways: Ints,
+    shared: _Shared,
+    pairs: list[tuple[int, int]],
+    flat: Row,
 ) -> list[Row]:
     """Closed times of all cells, then needs of all setups: each list ends where the next begins."""
     closed: Row = []
@@ -190,11 +237,8 @@ def _cell_rows(
         closed.append(len(pairs))
         pairs.extend(cell.unavailable)
     closed.append(len(pairs))
-    shortest = [FOREVER_MS] * len(problem.cells)
-    for job in problem.jobs:
-        for operation in job.operations:
-            for way in operation.alternatives:
-                shortest[way.cell] = min(shortest[way.cell], way.duration_ms)
+    shortest = np.full(len(problem.cells), FOREVER_MS, dtype=np.int64)
+    np.minimum.at(shortest, ways[:-1, CELL], ways[:-1, DURATION])
     rows: list[Row] = []
     for c, cell in enumerate(problem.cells):
         needs = len(pairs)
@@ -212,7 +256,7 @@ def _cell_rows(
                 needs,
                 -1 if cell.output_buffer is None else shared.first_buffer + cell.output_buffer,
                 transport,
-                shortest[c],
+                int(shortest[c]),
             ]
         )
     rows.append([closed[-1], -1, 0, -1, len(pairs), -1, -1, 0])
@@ -223,7 +267,7 @@ class _Shared:
     """What is shared, as one list of cumulative resources."""
 
     def __init__(self, problem: SchedulingProblem) -> None:
-        self.sets: tuple[SkillSet, ...] = skill_sets(problem)
+        self.sets: tuple[SkillSet, ...] = skill_sets(problem) if problem.skills else ()
         self.capacity = [resource.capacity for resource in problem.resources]
         self.while_working = [0] * len(self.capacity)
         self.base = [steps([r.unavailable], r.capacity) for r in problem.resources]
@@ -271,17 +315,15 @@ def steps(intervals: Iterable[Intervals], amount: int) -> list[tuple[int, int]]:
     return found
 
 
-def _groups(
-    problem: SchedulingProblem, number: dict[tuple[int, int], int]
-) -> tuple[Row, list[float], Row]:
-    decided = problem.decided_optional()
-    group = [-1] * len(number)
+def _groups(problem: SchedulingProblem, first: Row) -> tuple[Ints, list[float], Row]:
+    group = np.full(first[-1], -1, dtype=np.int64)
     cost: list[float] = []
     state: list[int] = []
+    decided = problem.decided_optional() if any(job.optional for job in problem.jobs) else {}
     for j, job in enumerate(problem.jobs):
         for k, part in enumerate(job.optional):
             for o in part.operations:
-                group[number[j, o]] = len(cost)
+                group[first[j] + o] = len(cost)
             cost.append(part.left_out_cost)
             state.append(int(decided.get((j, k), -1)))
     return group, cost, state

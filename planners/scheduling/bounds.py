@@ -62,17 +62,22 @@ def bounds(problem: SchedulingProblem) -> Bounds:
     conflicts = [*_frozen_conflicts(problem), *_never_enough(problem)]
     starts, ends, unplaceable = _each_job_alone(problem)
     conflicts.extend(unplaceable)
-    if not conflicts:
-        conflicts.extend(_overloads(problem, starts))
+    loads = [] if conflicts else list(_loads(problem, starts))
+    conflicts.extend(_overloads(problem, loads))
     if conflicts:
         raise InfeasibleProblem(tuple(conflicts))
     completion = tuple(
         max(ends[(j, o)] for o in range(len(job.operations))) for j, job in enumerate(problem.jobs)
     )
-    loads = (load.earliest_end_ms() for load in _loads(problem, starts))
+    ends_of_loads = (load.earliest_end_ms() for load in loads)
     energy, labour = _least_costs(problem)
-    makespan = max(max(completion, default=0), max(loads, default=0))
+    makespan = max(max(completion, default=0), max(ends_of_loads, default=0))
     return Bounds(starts, completion, makespan, energy, labour)
+
+
+def contradicts_itself(problem: SchedulingProblem) -> bool:
+    """Whether frozen operations exclude each other, which no engine can mend."""
+    return next(_frozen_conflicts(problem), None) is not None
 
 
 def _label(problem: SchedulingProblem, j: int, o: int) -> str:
@@ -254,10 +259,8 @@ def _loads(problem: SchedulingProblem, starts: dict[tuple[int, int], int]) -> It
         )
 
 
-def _overloads(
-    problem: SchedulingProblem, starts: dict[tuple[int, int], int]
-) -> Iterator[Conflict]:
-    for load in _loads(problem, starts):
+def _overloads(problem: SchedulingProblem, loads: list[_Load]) -> Iterator[Conflict]:
+    for load in loads:
         capacity = load.capacity_ms(FOREVER_MS)
         if load.work_ms > capacity:
             names = [problem.cells[c].name for c in load.cells]

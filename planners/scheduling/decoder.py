@@ -15,7 +15,7 @@ from planners.scheduling.compiled.decode import NO_MEMORY, TERMS, decode, evalua
 from planners.scheduling.compiled.state import State, new_state
 from planners.scheduling.errors import Conflict, InfeasibleProblem
 from planners.scheduling.problem import Assignment, SchedulingProblem
-from planners.scheduling.schedule import ObjectiveWeights, in_order
+from planners.scheduling.schedule import ObjectiveWeights
 
 
 def weight_array(weights: ObjectiveWeights) -> Floats:
@@ -101,14 +101,13 @@ class Decoder:
 
 def plan_of(arrays: SchedulingArrays, s: State) -> tuple[Assignment, ...]:
     """The plan in a state."""
-    first = arrays.first_operation.tolist()
-    jobs = arrays.job.tolist()
-    rows = s.op[:, [columns.ON, columns.START, columns.END]].tolist()
-    return in_order(
-        Assignment(jobs[i], i - first[jobs[i]], c, start, end)
-        for i, (c, start, end) in enumerate(rows)
-        if c >= 0
-    )
+    planned = np.flatnonzero(s.op[:, columns.ON] >= 0)
+    job = arrays.job[planned]
+    operation = planned - arrays.first_operation[job]
+    cell, start, end = (s.op[planned, k] for k in (columns.ON, columns.START, columns.END))
+    usual = np.lexsort((operation, job, cell, start))
+    fields = (column[usual].tolist() for column in (job, operation, cell, start, end))
+    return tuple(map(Assignment, *fields))
 
 
 def default_groups(arrays: SchedulingArrays) -> Ints:
@@ -118,10 +117,8 @@ def default_groups(arrays: SchedulingArrays) -> Ints:
 
 def topological(problem: SchedulingProblem, jobs: list[int]) -> Ints:
     """All operations, job after job, each job in its topological order."""
-    first = problem.arrays.first_operation
-    return np.array(
-        [int(first[j]) + o for j in jobs for o in problem.jobs[j].order], dtype=np.int64
-    )
+    first = problem.arrays.first_operation.tolist()
+    return np.array([first[j] + o for j in jobs for o in problem.jobs[j].order], dtype=np.int64)
 
 
 def genes_of(problem: SchedulingProblem, plan: tuple[Assignment, ...]) -> Genes:
@@ -135,22 +132,27 @@ def genes_of(problem: SchedulingProblem, plan: tuple[Assignment, ...]) -> Genes:
     start = np.full(n, np.iinfo(np.int64).max, dtype=np.int64)
     choice = np.full(n, -1, dtype=np.int64)
     groups = np.where(arrays.group_decided == 1, 1, 0).astype(np.int64)
+    first = arrays.first_operation.tolist()
+    ways, cells = p.op[:, columns.WAYS].tolist(), p.way[:, columns.CELL].tolist()
     for a in plan:
-        i = int(arrays.first_operation[a.job]) + a.operation
+        i = first[a.job] + a.operation
         start[i] = a.start_ms
-        ways = p.way[p.op[i, columns.WAYS] : p.op[i + 1, columns.WAYS], columns.CELL]
-        hits = np.flatnonzero(ways == a.cell)
-        if len(hits):
-            choice[i] = p.op[i, columns.WAYS] + int(hits[0])
-        if p.op[i, columns.GROUP] >= 0:
+        for k in range(ways[i], ways[i + 1]):
+            if cells[k] == a.cell:
+                choice[i] = k
+                break
+        if groups.size and p.op[i, columns.GROUP] >= 0:
             groups[p.op[i, columns.GROUP]] = 1
-    # A left-out operation goes right before what follows it, so that precedence holds.
-    for j, job in enumerate(problem.jobs):
-        for o in reversed(job.order):
-            i = int(arrays.first_operation[j]) + o
-            begin, end = p.op[i, columns.PREDECESSORS], p.op[i + 1, columns.PREDECESSORS]
-            for q in p.flat[begin:end]:
-                start[q] = min(start[q], start[i])
+    before = p.flat[: p.op[n, columns.PREDECESSORS]]
+    after = np.repeat(np.arange(n), np.diff(p.op[:, columns.PREDECESSORS]))
+    if (start[before] > start[after]).any():
+        # A left-out operation goes right before what follows it, so that precedence holds.
+        for j, job in enumerate(problem.jobs):
+            for o in reversed(job.order):
+                i = first[j] + o
+                begin, end = p.op[i, columns.PREDECESSORS], p.op[i + 1, columns.PREDECESSORS]
+                for q in p.flat[begin:end]:
+                    start[q] = min(start[q], start[i])
     rank = np.zeros(n, dtype=np.int64)
     rank[topological(problem, list(range(len(problem.jobs))))] = np.arange(n)
     order = np.lexsort((rank, start)).astype(np.int64)

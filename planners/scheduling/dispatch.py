@@ -216,7 +216,7 @@ def best_of(
     weights: ObjectiveWeights | None = None,
     *,
     out_of_time: Callable[[], bool] = lambda: False,
-    on_first: Callable[[], None] = lambda: None,
+    on_first: Callable[[Schedule], None] = lambda _schedule: None,
 ) -> Schedule:
     """The best plan of all rules; the first rule always runs to its end.
 
@@ -224,7 +224,7 @@ def best_of(
         problem: What to plan.
         weights: How the objective's terms are traded.
         out_of_time: Asked between rules; True keeps what was found so far.
-        on_first: Told when there is a plan.
+        on_first: Given the first plan at once.
 
     Raises:
         InfeasibleProblem: No rule found room for every operation.
@@ -247,11 +247,22 @@ def best_of(
         except InfeasibleProblem as error:
             failure = error
             continue
-        if best is None:
-            on_first()
-        if best is None or rank < best_rank:
-            best, best_rank, best_name = dispatcher.decoder.assignments(), rank, name
+        if best is not None and rank >= best_rank:
+            continue
+        is_first = best is None
+        best, best_rank, best_name = dispatcher.decoder.assignments(), rank, name
+        if is_first:
+            on_first(_as_schedule(problem, best, name, weights))
     if best is None:
         assert failure is not None  # RULES is not empty
         raise failure
-    return Schedule(best, "feasible", f"dispatch:{best_name}", evaluate(problem, best, weights))
+    return _as_schedule(problem, best, best_name, weights)
+
+
+def _as_schedule(
+    problem: SchedulingProblem,
+    plan: tuple[Assignment, ...],
+    rule: str,
+    weights: ObjectiveWeights,
+) -> Schedule:
+    return Schedule(plan, "feasible", f"dispatch:{rule}", evaluate(problem, plan, weights))

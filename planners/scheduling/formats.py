@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from planners.scheduling.instances import read_fjsp, read_jsp, read_sdst
+from planners.scheduling.instance_lines import Line, flexible_length, lines_of
+from planners.scheduling.instances import MOST_EXTRA_LINES, read_fjsp, read_jsp, read_sdst
 from planners.scheduling.problem import SchedulingProblem
 
 _Rows = Sequence[Sequence[int]]
@@ -41,11 +42,11 @@ def read_instance(path: Path, form: Format | None = None) -> Instance:
         InstanceError: the file breaks the format; says where.
         OSError: it cannot be read.
     """
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
-    rows = _numbers(text)
+    lines = lines_of(str(path), path.read_text(encoding="utf-8-sig", errors="replace"))
     if form is None:
-        form = _format_of(rows)
-    first = _first_machine(rows, form)
+        form = _format_of(lines)
+    tabled = any(line.words[0][2].lower() == "times" for line in lines)
+    first = 0 if tabled else _first_machine([line.numbers for line in lines], form)
     reader: Callable[..., SchedulingProblem] = {
         Format.fjsp: read_fjsp,
         Format.jsp: read_jsp,
@@ -54,42 +55,32 @@ def read_instance(path: Path, form: Format | None = None) -> Instance:
     return Instance(reader(path, first_machine=first), form, first)
 
 
-def _numbers(text: str) -> list[list[int]]:
-    """The lines that count, as integers; a line that is not made of them ends early."""
-    rows = []
-    for line in text.splitlines():
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        row: list[int] = []
-        for token in line.split():
-            try:
-                row.append(int(token))
-            except ValueError:
-                break
-        rows.append(row)
-    return rows
-
-
-def _format_of(rows: _Rows) -> Format:
-    if not rows or not rows[0]:
+def _format_of(lines: Sequence[Line]) -> Format:
+    titles = {line.words[0][2].lower() for line in lines}
+    rows = [line.numbers for line in lines]
+    if {"times", "machines"} <= titles:
+        return Format.jsp
+    if not rows[0]:
         return Format.fjsp  # its reader says what is wrong
     jobs = rows[0][0]
-    job_rows = rows[1 : 1 + jobs]
-    if not all(_is_flexible(row) for row in job_rows):
-        return Format.jsp
-    return Format.sdst if len(rows) > 1 + jobs else Format.fjsp
-
-
-def _is_flexible(row: Sequence[int]) -> bool:
-    """Whether a line is: operations, then per operation alternatives and as many pairs."""
-    if not row:
-        return False
-    at = 1
-    for _ in range(row[0]):
-        if at >= len(row) or row[at] < 1:
-            return False
-        at += 1 + 2 * row[at]
-    return at == len(row)
+    at = 0
+    numbers = [number for row in rows[1:] for number in row]
+    for _ in range(jobs):
+        length = flexible_length(numbers, at)
+        if length is None:
+            break
+        at += length
+    else:
+        per_line = all(flexible_length(row) == len(row) for row in rows[1 : 1 + jobs])
+        wrapped = len(numbers) - at in (0, 1, 2)
+        if per_line:
+            more = rows[1 + jobs :]
+            is_job = bool(more) and flexible_length(more[0]) == len(more[0])
+            return Format.sdst if len(more) > MOST_EXTRA_LINES and not is_job else Format.fjsp
+        machines = rows[0][1] if len(rows[0]) > 1 else 0
+        if wrapped and len(numbers) != 2 * jobs * machines:
+            return Format.fjsp
+    return Format.jsp
 
 
 def _first_machine(rows: _Rows, form: Format) -> int:

@@ -209,3 +209,32 @@ class _Generator:
                 )
             )
         return tuple(ways)
+
+
+def flexible_job_shop(
+    seed: int,
+    *,
+    operations: int = 1000,
+    per_job: int = 20,
+    alternatives: tuple[int, int] = (2, 5),
+) -> SchedulingProblem:
+    """A random flexible job shop in which nothing couples cells: for repair and for size.
+
+    Jobs are chains; a cell for every 50 operations. An operation takes 10 to 100 ms, on each of its
+    cells 0.8 to 1.2 times that.
+    """
+    rng = random.Random(seed)
+    cells = max(alternatives[1], operations // 50)
+    jobs: list[Job] = []
+    left = operations
+    while left:
+        count = min(per_job, left)
+        left -= count
+        chain = []
+        for o in range(count):
+            base = rng.randint(10, 100)
+            some = sorted(rng.sample(range(cells), rng.randint(*alternatives)))
+            ways = tuple(Alternative(c, max(1, int(base * rng.uniform(0.8, 1.2)))) for c in some)
+            chain.append(Operation(f"{len(jobs)}.{o}", ways, (o - 1,) if o else ()))
+        jobs.append(Job(f"job {len(jobs)}", tuple(chain)))
+    return SchedulingProblem(tuple(Cell(f"cell {c}") for c in range(cells)), tuple(jobs))

@@ -7,17 +7,19 @@ SDST (Fattahi et al. with setups, as ai-for-decision-making-tue distributes them
 machines from 1; then, per machine, a square matrix of setup times with a line per operation of all
 jobs before and a column per operation after. 1000000 stands where an operation cannot run. The
 first operation on a machine needs no setup.
-Empty lines and lines that begin with ``#`` are skipped. Durations become milliseconds one to one.
+JSP (Taillard): the header in words, a line of numbers, a matrix ``Times`` and one ``Machines``,
+which are numbered from 1.
+What may stand between and around the numbers: `instance_lines`. Durations become milliseconds one
+to one.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from planners.scheduling.errors import InstanceError
+from planners.scheduling.instance_lines import Line, flexible_length, lines_of, rewrapped
 from planners.scheduling.problem import (
     FOREVER_MS,
     Alternative,
@@ -27,41 +29,8 @@ from planners.scheduling.problem import (
     SchedulingProblem,
 )
 
-
-class _Line:
-    """The integers of one line, taken one by one, each complaint with its column."""
-
-    def __init__(self, source: str, number: int, text: str) -> None:
-        self.source = source
-        self.number = number
-        self.tokens = [(match.start() + 1, match.group()) for match in re.finditer(r"\S+", text)]
-        self.end_column = len(text.rstrip()) + 1
-        self.position = 0
-
-    def error(self, what: str, *, at_last: bool = False) -> InstanceError:
-        index = self.position - 1 if at_last else self.position
-        column = self.tokens[index][0] if index < len(self.tokens) else self.end_column
-        return InstanceError(self.source, self.number, column, what)
-
-    def more(self) -> bool:
-        return self.position < len(self.tokens)
-
-    def take(self, what: str, least: int, most: int | None = None) -> int:
-        if not self.more():
-            raise self.error(f"the line ends where {what} is expected")
-        token = self.tokens[self.position][1]
-        if not re.fullmatch(r"[+-]?\d{1,15}", token):
-            raise self.error(f"{what} must be a whole number, not {token!r}")
-        value = int(token)
-        if value < least or (most is not None and value > most):
-            limits = f">= {least}" if most is None else f"in {least}..{most}"
-            raise self.error(f"{what} must be {limits}, not {value}")
-        self.position += 1
-        return value
-
-    def finish(self, what: str) -> None:
-        if self.more():
-            raise self.error(f"unexpected {self.tokens[self.position][1]!r} after {what}")
+MOST_EXTRA_LINES = 2
+"""Lines of numbers after the jobs that are taken for known bounds and the like."""
 
 
 def read_fjsp(source: str | Path, *, first_machine: int = 0) -> SchedulingProblem:
@@ -75,11 +44,11 @@ def read_fjsp(source: str | Path, *, first_machine: int = 0) -> SchedulingProble
         InstanceError: The file breaks the format; says where.
     """
     lines, jobs, machines = _header(source)
-    rows = list(_job_lines(lines, jobs))
+    rows = _job_lines(_unwrapped(lines, jobs), jobs)
     return SchedulingProblem(_cells(machines), _flexible_jobs(rows, machines, first_machine))
 
 
-def _flexible_jobs(rows: list[_Line], machines: int, first_machine: int) -> tuple[Job, ...]:
+def _flexible_jobs(rows: list[Line], machines: int, first_machine: int) -> tuple[Job, ...]:
     problem_jobs = []
     for index, line in enumerate(rows):
         operations = []
@@ -100,6 +69,7 @@ def read_sdst(source: str | Path, *, first_machine: int = 1) -> SchedulingProble
     Each operation is a setup family of its own. Arguments and errors as in `read_fjsp`.
     """
     lines, jobs, machines = _header(source)
+    lines = _unwrapped(lines, jobs)
     if len(lines) < 1 + jobs:
         raise _short(lines, f"the file ends after {len(lines) - 1} of {jobs} jobs")
     plain = _flexible_jobs(lines[1 : 1 + jobs], machines, first_machine)
@@ -134,8 +104,10 @@ def read_sdst(source: str | Path, *, first_machine: int = 1) -> SchedulingProble
 def read_jsp(source: str | Path, *, first_machine: int = 0) -> SchedulingProblem:
     """Read a job shop; arguments and errors as in `read_fjsp`."""
     lines, jobs, machines = _header(source)
+    if len(lines) != 1 + jobs and sum(len(x.words) for x in lines[1:]) == 2 * jobs * machines:
+        lines = [lines[0], *rewrapped(lines[1:], [2 * machines] * jobs)]
     problem_jobs = []
-    for index, line in enumerate(_job_lines(lines, jobs)):
+    for index, line in enumerate(_job_lines(lines, jobs, width=2 * machines)):
         operations: list[Operation] = []
         while line.more():
             number = len(operations)
@@ -147,7 +119,7 @@ def read_jsp(source: str | Path, *, first_machine: int = 0) -> SchedulingProblem
 
 
 def _alternative(
-    line: _Line, machines: int, first_machine: int, before: list[Alternative]
+    line: Line, machines: int, first_machine: int, before: list[Alternative]
 ) -> Alternative:
     machine = line.take("a machine", first_machine, first_machine + machines - 1) - first_machine
     if any(other.cell == machine for other in before):
@@ -159,41 +131,84 @@ def _cells(machines: int) -> tuple[Cell, ...]:
     return tuple(Cell(f"{machine}") for machine in range(machines))
 
 
-def _header(source: str | Path) -> tuple[list[_Line], int, int]:
+def _header(source: str | Path) -> tuple[list[Line], int, int]:
     if isinstance(source, str) and "\n" in source:
         name, text = "text", source
     else:
         name, text = str(source), Path(source).read_text(encoding="utf-8-sig", errors="replace")
-    lines = [
-        _Line(name, number, content)
-        for number, content in enumerate(text.splitlines(), start=1)
-        if content.strip() and not content.lstrip().startswith("#")
-    ]
-    if not lines:
-        raise InstanceError(name, 1, 1, "the file is empty; expected 'jobs machines'")
+    lines = _untabled(lines_of(name, text))
     head = lines[0]
     jobs = head.take("the number of jobs", 1)
     machines = head.take("the number of machines", 1)
-    if head.more():  # the mean number of alternatives, which nobody needs
-        token = head.tokens[head.position][1]
-        if not re.fullmatch(r"\d+(\.\d*)?", token):
-            raise head.error(f"the mean number of alternatives must be a number, not {token!r}")
-        head.position += 1
-    head.finish("the header")
+    head.skip_numbers()  # the mean number of alternatives, known bounds: nobody needs them
     return lines, jobs, machines
 
 
-def _job_lines(lines: list[_Line], jobs: int) -> Iterator[_Line]:
+def _untabled(lines: list[Line]) -> list[Line]:
+    """Taillard's two matrices as lines of machine and duration, machines from 0."""
+    titles = [
+        k for k, line in enumerate(lines) if line.words[0][2].lower() in ("times", "machines")
+    ]
+    if len(titles) != 2:
+        return lines
+    times, machines = lines[titles[0] + 1 : titles[1]], lines[titles[1] + 1 :]
+    if len(times) != len(machines):
+        raise lines[titles[1]].error(f"{len(times)} lines of times, {len(machines)} of machines")
+    made = []
+    for durations, order in zip(times, machines, strict=True):
+        words = []
+        for duration in durations.words:
+            line, column = order.words[order.position][:2] if order.more() else order.end
+            words.append((line, column, str(order.take("a machine", 1) - 1)))
+            words.append(duration)
+        order.finish("the machines of the job")
+        made.append(Line(durations.source, words, durations.end))
+    return [lines[0], *made]
+
+
+def _unwrapped(lines: list[Line], jobs: int) -> list[Line]:
+    """Jobs of a flexible shop one to a line, where the file has them on several."""
+    if all(flexible_length(x.numbers) == len(x.words) for x in lines[1 : 1 + jobs]):
+        return lines
+    numbers = [number for line in lines[1:] for number in line.numbers]
+    lengths, at = [], 0
+    for _ in range(jobs):
+        length = flexible_length(numbers, at)
+        if length is None:
+            return lines
+        lengths.append(length)
+        at += length
+    if any(len(line.numbers) != len(line.words) for line in lines[1:]):
+        return lines
+    # Only where every job begins a line: else a wrong number would be taken for a wrapped line.
+    begins = {line.words[0][:2] for line in lines[1:]}
+    made = rewrapped(lines[1:], lengths)
+    if any(line.words[0][:2] not in begins for line in made):
+        return lines
+    jobs_end = made[jobs - 1].words[-1][:2]
+    rest = [line for line in lines[1:] if line.words[0][:2] > jobs_end]
+    return [lines[0], *made[:jobs], *rest]
+
+
+def _job_lines(lines: list[Line], jobs: int, width: int | None = None) -> list[Line]:
+    """The lines of the jobs; numbers after them that can be no job (known bounds) are passed over.
+
+    Raises:
+        InstanceError: There are fewer or more jobs than the header says.
+    """
     rows = lines[1:]
     if len(rows) < jobs:
         raise _short(lines, f"the file ends after {len(rows)} of {jobs} jobs")
-    if len(rows) > jobs:
-        raise rows[jobs].error(f"unexpected line after the last of {jobs} jobs")
-    yield from rows
+    for line in rows[jobs:]:
+        numbers = line.numbers
+        is_job = len(numbers) == width if width else flexible_length(numbers) == len(numbers)
+        if is_job or len(rows) > jobs + MOST_EXTRA_LINES or len(numbers) < len(line.words):
+            raise rows[jobs].error(f"unexpected line after the last of {jobs} jobs")
+    return rows[:jobs]
 
 
-def _short(lines: list[_Line], what: str) -> InstanceError:
+def _short(lines: list[Line], what: str) -> InstanceError:
     """The error of a file that ends too early."""
     last = lines[-1]
-    last.position = len(last.tokens)
+    last.position = len(last.words)
     return last.error(what)

@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from planners.scheduling.bounds import Bounds, bounds
+from planners.scheduling.bounds import Bounds, bounds, contradicts_itself
 from planners.scheduling.dispatch import best_of, follow
 from planners.scheduling.errors import Conflict, InfeasibleProblem, NoPlanFoundError
 from planners.scheduling.problem import SchedulingProblem
+from planners.scheduling.proving import Exact
 from planners.scheduling.schedule import Objective, ObjectiveWeights, Schedule, evaluate
+from planners.scheduling.strong_bounds import strengthened
 from planners.scheduling.tidy import tidied
 from planners.scheduling.verify import verify
 
@@ -27,10 +29,12 @@ SMALL = 60
 """Operations up to which CP-SAT is likely to prove what the search finds."""
 SMALL_SEARCH_S = 0.8
 """Search time at that size; it falls with the square of the size."""
-DETERMINISTIC_SHARE = 0.1
-"""CP-SAT's deterministic seconds per unit of effort: about ten times as many pass on the clock."""
 STEPS_PER_EFFORT = 20_000
 """Steps of each thread of the tabu search per unit of effort."""
+EARLY_SEARCH_SHARE = 0.1
+"""Share of the time limit after which a proof is tried for the first time."""
+EARLY_PROOF_SHARE = 0.1
+"""Share of the time limit that this may take."""
 MARGIN_S = 0.1
 """CP-SAT may take as long to stop once it is told to."""
 MIN_SEARCH_S = 0.05
@@ -186,10 +190,11 @@ def solve(
     deadline = begin + time_limit_s - min(MARGIN_S, MARGIN_S * time_limit_s)
     weights = weights or ObjectiveWeights()
     stop = should_stop or (lambda: False)
-    known = bounds(problem)
-    floor = known.value(problem, weights)
+    if contradicts_itself(problem):
+        bounds(problem)  # raises, and names all conflicts
+    floor = 0.0
 
-    def tell(schedule: Schedule, bound: float = floor) -> None:
+    def tell(schedule: Schedule, bound: float = 0.0) -> None:
         if on_progress is not None:
             elapsed = time.monotonic() - begin
             on_progress(Progress(elapsed, schedule.engine, schedule.objective, max(bound, floor)))
@@ -199,51 +204,48 @@ def solve(
 
     first: list[float] = []
 
+    def tell_first(schedule: Schedule) -> None:
+        first.append(time.monotonic() - begin)
+        tell(schedule)
+
     def rules_done() -> bool:
         return out_of_time() or time.monotonic() - begin > RULES_SHARE * time_limit_s
 
-    best, failure = _first_plan(
-        problem, weights, hint, rules_done, lambda: first.append(time.monotonic() - begin)
-    )
+    best, failure = _first_plan(problem, weights, hint, rules_done, tell_first)
+    known = bounds(problem)
+    floor = known.value(problem, weights)
     first_feasible_s = first[0] if first else time.monotonic() - begin
+    patience = max(MIN_PATIENCE_S, PATIENCE_SHARE * time_limit_s)
+    if patience_s is not None:
+        patience = patience_s
+    exact = Exact(problem, weights, workers, seed, effort, stop, tell)
+    proven = False
     if best is not None:
+        known = strengthened(problem, known)
+        floor = known.value(problem, weights)
         tell(best)
-        best = _searched(
-            problem,
-            weights,
-            best,
-            floor,
-            begin,
-            deadline,
-            workers,
-            seed,
-            effort,
-            patience_s,
-            stop,
-            tell,
-        )
+
+        def searched(plan: Schedule, until: float) -> Schedule:
+            return _searched(
+                problem, weights, plan, floor, begin, until, workers, seed, effort, patience_s,
+                stop, tell,
+            )  # fmt: skip
+
+        if exact.worth_an_early_try(best, known):
+            best = searched(best, begin + EARLY_SEARCH_SHARE * time_limit_s)
+            early = min(deadline, time.monotonic() + EARLY_PROOF_SHARE * time_limit_s)
+            if sum(len(job.operations) for job in problem.jobs) <= SMALL:
+                early = min(deadline, time.monotonic() + patience)
+            best, known, proven = exact.tried(best, known, early)
+            floor = known.value(problem, weights)
+        if not proven:
+            best = searched(best, deadline)
     bound = floor
-    proven = best is not None and best.objective.value <= floor * (1 + 1e-12)
+    proven = proven or (best is not None and best.objective.value <= floor * (1 + 1e-12))
     if not proven and not stop() and deadline - time.monotonic() > MIN_SEARCH_S:
         from planners.scheduling import cpsat
 
-        result = cpsat.improve(
-            problem,
-            known,
-            best,
-            weights,
-            cpsat.SearchSettings(
-                deadline=deadline,
-                patience_s=max(MIN_PATIENCE_S, PATIENCE_SHARE * time_limit_s)
-                if patience_s is None
-                else patience_s,
-                workers=workers,
-                seed=seed,
-                effort=None if effort is None else DETERMINISTIC_SHARE * effort,
-                should_stop=stop,
-                on_improvement=tell,
-            ),
-        )
+        result = exact.last(best, known, deadline, patience)
         if result.proof == "infeasible":
             raise _too_tight(problem, known, failure, cpsat.conflicts_of(problem, known))
         if best is None:
@@ -303,7 +305,7 @@ def _first_plan(
     weights: ObjectiveWeights,
     hint: Schedule | None,
     out_of_time: Callable[[], bool],
-    on_first: Callable[[], None],
+    on_first: Callable[[Schedule], None],
 ) -> tuple[Schedule | None, InfeasibleProblem | None]:
     """The best plan that takes no search, or why dispatching failed."""
     best: Schedule | None = None

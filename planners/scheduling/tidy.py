@@ -12,12 +12,19 @@ from planners.scheduling.schedule import ObjectiveWeights, Schedule, evaluate, i
 def identical_jobs(problem: SchedulingProblem) -> list[list[int]]:
     """Groups of two or more jobs that differ only in name: nothing frozen, published, optional."""
     touched = {fixed.job for fixed in problem.frozen} | {a.job for a in problem.published}
-    groups: dict[object, list[int]] = {}
+    alike: dict[object, list[int]] = {}
     for j, job in enumerate(problem.jobs):
         if j not in touched and not job.optional:
-            work = tuple((o.alternatives, o.predecessors, o.interruptible) for o in job.operations)
-            key = (work, job.release_ms, job.due_ms, job.weight, job.holds)
-            groups.setdefault(key, []).append(j)
+            # Told apart at a glance, mostly: whole jobs are many objects to compare.
+            glance = tuple(o.alternatives[0].duration_ms for o in job.operations)
+            key = (glance, job.release_ms, job.due_ms, job.weight, job.holds)
+            alike.setdefault(key, []).append(j)
+    groups: dict[object, list[int]] = {}
+    for number, some in enumerate(alike.values()):
+        for j in some if len(some) > 1 else ():
+            operations = problem.jobs[j].operations
+            work = tuple((o.alternatives, o.predecessors, o.interruptible) for o in operations)
+            groups.setdefault((number, work), []).append(j)
     return [group for group in groups.values() if len(group) > 1]
 
 
@@ -25,11 +32,14 @@ def units_in_order(
     problem: SchedulingProblem, assignments: Iterable[Assignment]
 ) -> tuple[Assignment, ...]:
     """The same plan with identical jobs renamed, so that the first of them starts first."""
+    identical = identical_jobs(problem)
+    if not identical:
+        return in_order(assignments)
     by_job: dict[int, list[Assignment]] = {}
     for assignment in assignments:
         by_job.setdefault(assignment.job, []).append(assignment)
     renamed: dict[int, int] = {}
-    for group in identical_jobs(problem):
+    for group in identical:
         by_start = sorted(group, key=lambda j: (first_start(by_job[j]), j))
         renamed.update(zip(by_start, group, strict=True))
     return in_order(

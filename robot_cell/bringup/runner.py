@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import selectors
 import signal
 import socket
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -48,6 +50,16 @@ class _Managed:
     in_a_row: int = 0
     recent: deque[float] = field(default_factory=deque)
     exit_code: int | None = None
+    off: bool = False
+
+
+@dataclass
+class _Switched:
+    """A cell to be switched off or on, and whether that has been done."""
+
+    cell: str
+    on: bool
+    done: threading.Event = field(default_factory=threading.Event)
 
 
 class Runner:
@@ -83,6 +95,7 @@ class Runner:
         self._stop_asked_s: float | None = None
         self._stop_stage = 0
         self._failed = False
+        self._switched: queue.SimpleQueue[_Switched] = queue.SimpleQueue()
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.setblocking(False)
         self._wake_write.setblocking(False)
@@ -111,6 +124,22 @@ class Runner:
         """Ask for the end; safe from a signal handler and from another thread."""
         if self._stop_asked_s is None:
             self._stop_asked_s = time.monotonic()
+        self._wake()
+
+    def power(self, cell: str, *, on: bool) -> None:
+        """Kill a cell's processes as a power cut would, or start them again; from another thread.
+
+        The processes of a cell are those whose names begin with it. What is off is not started
+        again by itself.
+        """
+        asked = _Switched(cell, on)
+        self._switched.put(asked)
+        self._wake()
+        while not asked.done.wait(0.1):
+            if self._stop_asked_s is not None:
+                return
+
+    def _wake(self) -> None:
         try:
             self._wake_write.send(b"\0")
         except OSError:
@@ -125,10 +154,11 @@ class Runner:
             if all(managed.child is None for managed in self._managed):
                 return False
         else:
+            self._switch_cells(now_s)
             for managed in self._managed:
                 if managed.due_s is not None and managed.due_s <= now_s:
                     self._start(managed, now_s)
-            if all(m.child is None and m.due_s is None for m in self._managed):
+            if all(m.child is None and m.due_s is None and not m.off for m in self._managed):
                 return False
         for key, _ in self._selector.select(self._timeout_s()):
             if key.data is None:
@@ -173,6 +203,25 @@ class Runner:
                     _say(f"{managed.spec.name} did not end when asked to: killed")
                     managed.child.signal_group(signal.SIGKILL)
             self._stop_stage = 3
+
+    def _switch_cells(self, now_s: float) -> None:
+        """Do what `power` asked for."""
+        while not self._switched.empty():
+            asked = self._switched.get_nowait()
+            mine = [m for m in self._managed if m.spec.name.startswith(f"{asked.cell}.")]
+            _say(f"{asked.cell} goes {'on' if asked.on else 'off'}: {len(mine)} processes")
+            for managed in mine:
+                managed.off = not asked.on
+                managed.due_s = now_s if asked.on else None
+                if managed.child is not None and not asked.on:
+                    managed.child.signal_group(signal.SIGKILL)
+            for managed in mine:
+                if asked.on and managed.child is None:
+                    self._start(managed, now_s)
+                elif not asked.on and managed.child is not None:
+                    self._reap(managed)
+            self._publish()
+            asked.done.set()
 
     # -- one process ----------------------------------------------------------------------------
 

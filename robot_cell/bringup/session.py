@@ -11,13 +11,13 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final
 
 from robot_cell.bringup import shared_memory
-from robot_cell.bringup.compose import write_simulation
+from robot_cell.bringup.compose import participants, write_simulation
 from robot_cell.errors import RobotCellError
 
 STOP_WITHIN_S: Final = 6.0
@@ -58,13 +58,22 @@ class PlantSession:
         cells: names of the plant's cells.
         arguments: of the launch file, but for `run_dir`.
         keep: leave the run directory where it is, for a look at its logs and its journal.
+        faults: what is to happen to the cells, as `robot_cell.bringup.faults` reads it.
     """
 
     def __init__(
-        self, cells: Iterable[str], arguments: Mapping[str, str], *, keep: bool = False
+        self,
+        cells: Iterable[str],
+        arguments: Mapping[str, str],
+        *,
+        keep: bool = False,
+        faults: Sequence[str] = (),
     ) -> None:
         self._cells = list(cells)
         self._arguments = dict(arguments)
+        self._faults = tuple(faults)
+        if faults:
+            self._arguments["participants"] = str(participants(self._cells) + 1)
         self.keep = keep
         self.run_dir = Path()
         self._process: subprocess.Popen[bytes] | None = None
@@ -78,11 +87,13 @@ class PlantSession:
         try:
             file = write_simulation(self.run_dir, self._cells)
             words = [f"{name}:={value}" for name, value in self._arguments.items()]
+            faults = [word for text in self._faults for word in ("--fault", text)]
             with (self.run_dir / "launch.log").open("wb") as log:
                 self._process = subprocess.Popen(
                     [
                         sys.executable, "-m", "robot_cell.bringup", str(file),
-                        "--restart-limit", str(RESTART_LIMIT), f"run_dir:={self.run_dir}", *words,
+                        "--restart-limit", str(RESTART_LIMIT), *faults,
+                        f"run_dir:={self.run_dir}", *words,
                     ],
                     stdin=subprocess.DEVNULL,
                     stdout=log,

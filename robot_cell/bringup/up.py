@@ -17,6 +17,7 @@ from pathlib import Path
 
 from robot_cell.bringup import shared_memory
 from robot_cell.bringup.errors import RunDirectoryInUseError
+from robot_cell.bringup.faults import Fault, FaultInjector, read_faults
 from robot_cell.bringup.launch_file import LaunchPlan, load_launch_file
 from robot_cell.bringup.runner import Runner
 from robot_cell.errors import RobotCellError
@@ -45,8 +46,17 @@ def parse_assignments(words: Sequence[str]) -> dict[str, str]:
     return values
 
 
-def up(file: Path, arguments: Mapping[str, str], *, restart_limit: int | None = None) -> int:
+def up(
+    file: Path,
+    arguments: Mapping[str, str],
+    *,
+    restart_limit: int | None = None,
+    faults: Sequence[Fault] = (),
+) -> int:
     """Start what a launch file names and stay until it has ended; SIGINT or SIGTERM ends it.
+
+    With `faults` the processes are always started and ended by this one, and plant time waits for
+    one participant more (`robot_cell.bringup.faults`).
 
     Returns:
         0 when everything ended as it should or was asked to, 1 when a process failed.
@@ -59,11 +69,27 @@ def up(file: Path, arguments: Mapping[str, str], *, restart_limit: int | None = 
     before = shared_memory.entries()
     with _run_directory(plan) as run_dir:
         try:
-            if ros2_launch_is_installed():
+            if ros2_launch_is_installed() and not faults:
                 return _up_with_ros2(plan)
-            return Runner(plan.processes, run_dir / "logs", restart_limit=restart_limit).run()
+            runner = Runner(plan.processes, run_dir / "logs", restart_limit=restart_limit)
+            with _injected(run_dir, faults, runner):
+                return runner.run()
         finally:
             shared_memory.sweep(before)
+
+
+@contextlib.contextmanager
+def _injected(run_dir: Path, faults: Sequence[Fault], runner: Runner) -> Iterator[None]:
+    """Have faults happen to the processes of a runner while it runs."""
+    if not faults:
+        yield
+        return
+    injector = FaultInjector(run_dir, faults, runner)
+    injector.start()
+    try:
+        yield
+    finally:
+        injector.close()
 
 
 def ros2_launch_is_installed() -> bool:
@@ -129,7 +155,7 @@ def _absolute(plan: LaunchPlan) -> dict[str, str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """`python -m robot_cell.bringup FILE [--restart-limit N] [name:=value ...]`.
+    """`python -m robot_cell.bringup FILE [--restart-limit N] [--fault TEXT]... [name:=value ...]`.
 
     The same as `robot-cell up`, without what a command line for people has to import; it ends when
     the process that started it ends.
@@ -140,12 +166,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         at = words.index("--restart-limit")
         limit = int(words[at + 1])
         del words[at : at + 2]
+    texts: list[str] = []
+    while "--fault" in words:
+        at = words.index("--fault")
+        texts.append(words[at + 1])
+        del words[at : at + 2]
     parent = os.getppid()
     ctypes.CDLL(None).prctl(1, signal.SIGTERM, 0, 0, 0)  # PR_SET_PDEATHSIG
     if os.getppid() != parent:
         return 1
     try:
-        return up(Path(words[0]), parse_assignments(words[1:]), restart_limit=limit)
+        faults = read_faults(texts, {text.partition(":")[0] for text in texts})
+        return up(Path(words[0]), parse_assignments(words[1:]), restart_limit=limit, faults=faults)
     except RobotCellError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 3

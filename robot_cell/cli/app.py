@@ -10,7 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
-from robot_cell.cli import bench, jobs, plan, run, status, submit, up, warm_up
+from robot_cell.cli import (
+    bench,
+    draft,
+    jobs,
+    motion,
+    plan,
+    run,
+    speed,
+    status,
+    submit,
+    up,
+    warm_up,
+)
 from robot_cell.cli import check as doctor
 from robot_cell.cli.exit_codes import ExitCode, help_text
 
@@ -44,14 +56,27 @@ for _name, _command in (
     ("job", jobs.job),
     ("cancel", jobs.cancel),
     ("plan", plan.plan),
+    ("draft", draft.draft),
+    ("hold", speed.hold),
+    ("resume", speed.resume),
+    ("override", speed.override),
     ("status", status.status),
     ("doctor", doctor.doctor),
     ("warm-up", warm_up.warm_up),
 ):
     app.command(_name)(_returning(_command))
-app.command("bench", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
-    _returning(bench.bench)
+app.add_typer(bench.bench, name="bench")
+
+
+_motion = typer.Typer(
+    name="motion",
+    no_args_is_help=True,
+    help="Plan a program, draw it, or look at an arm; no plant is needed.",
 )
+_motion.command("plan")(_returning(motion.plan))
+_motion.command("check")(_returning(motion.check))
+_motion.command("replay")(_returning(motion.replay))
+app.add_typer(_motion)
 
 
 @app.callback()

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from robot_cell.cli.exit_codes import ExitCode
 from robot_cell.errors import RobotCellError
 
-
-class Benchmark(str, Enum):
-    """What can be measured."""
-
-    first_run = "first-run"
-    scheduling = "scheduling"
-    motion = "motion"
-    kinematics = "kinematics"
-    coupled = "coupled"
-    public_instances = "public-instances"
+SCRIPTS = {
+    "first-run": "From the command to the first motion of an arm.",
+    "scheduling": "Plans beside the best known and beside open peers (--set, --help).",
+    "motion": "Path planning, timing, cycles.",
+    "loop": "The servo's loop beside an empty one.",
+    "kinematics": "Models, inverse kinematics, collision.",
+}
+"""What can be measured; each is a script of the same name."""
 
 
 class BenchmarkMissingError(RobotCellError):
@@ -30,16 +28,50 @@ class BenchmarkMissingError(RobotCellError):
         self.script = script
 
 
-def bench(
-    context: typer.Context,
-    what: Annotated[Benchmark, typer.Argument(help="What to measure.")] = Benchmark.first_run,
-) -> int:
-    """Measure this machine; what follows the name goes to the benchmark's script."""
+bench = typer.Typer(
+    help="Measure this machine. What follows the name goes to the benchmark, --help too.",
+    invoke_without_command=True,
+)
+
+
+@bench.callback()
+def _first_run(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        raise typer.Exit(_run("first-run", []))
+
+
+def _run(name: str, arguments: list[str]) -> int:
     import subprocess
     import sys
 
     root = Path(__file__).resolve().parents[2]
-    script = root / "benchmarks" / f"{what.value.replace('-', '_')}.py"
+    script = root / "benchmarks" / f"{name.replace('-', '_')}.py"
     if not script.is_file():
         raise BenchmarkMissingError(script)
-    return subprocess.run([sys.executable, str(script), *context.args], check=False).returncode
+    child = subprocess.Popen([sys.executable, str(script), *arguments])
+    while True:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            # The terminal interrupts both; the script writes down what it has, then ends.
+            try:
+                child.wait()
+            except KeyboardInterrupt:
+                child.kill()
+            return ExitCode.INTERRUPTED
+
+
+def _command(name: str) -> Callable[[typer.Context], None]:
+    def measured(context: typer.Context) -> None:
+        raise typer.Exit(_run(name, context.args))
+
+    return measured
+
+
+for _name, _help in SCRIPTS.items():
+    bench.command(
+        _name,
+        help=_help,
+        add_help_option=False,
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )(_command(_name))

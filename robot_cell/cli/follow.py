@@ -16,6 +16,13 @@ from robot_cell.client import JobView, OperationView, PlantClient, PlantNotReach
 from robot_cell.model import JobOrder, Plant
 from robot_cell.reporting.gantt_html import write_html
 from robot_cell.reporting.gantt_terminal import render_terminal
+from robot_cell.reporting.plan_changes import (
+    BACK,
+    Happening,
+    happenings,
+    lost_cells,
+    waiting_operations,
+)
 from robot_cell.reporting.run_result import (
     Conditions,
     Records,
@@ -24,7 +31,7 @@ from robot_cell.reporting.run_result import (
     build_run_result,
     chart_of,
 )
-from robot_cell.store import open_journal
+from robot_cell.store import Journal, open_journal
 
 if TYPE_CHECKING:
     from robot_cell.reporting.gantt_data import GanttData
@@ -64,11 +71,16 @@ class Follower:
         self._first_motion_s: float | None = None
         self._jobs: list[JobView] = []
         self._schedule: ScheduleView | None = None
+        self._happenings: list[Happening] = []
+        self._last_event = 0
+        self._records: Journal | None = None
         self._client = self._connect()
 
     def close(self) -> None:
-        """Give up the connection to the plant."""
+        """Give up the connection to the plant, and its journal."""
         self._client.close()
+        if self._records is not None:
+            self._records.close()
 
     def submit(self, orders: Sequence[JobOrder], source: str, kind: str, *, report: Path) -> bool:
         """Hand the batch in and show the schedule; False if it was refused."""
@@ -95,8 +107,12 @@ class Follower:
             self._say(f"schedule: {page}")
         return True
 
-    def wait(self, time_limit_s: float | None) -> bool:
-        """Show progress until every job has ended; False if the run cannot go on or time is up."""
+    def wait(self, time_limit_s: float | None, *, returns: int = 0) -> bool:
+        """Show progress until every job has ended; False if the run cannot go on or time is up.
+
+        As long as fewer than `returns` lost cells have come back, work that waits for one is no
+        reason to end.
+        """
         asked_s = 0.0
         quiet_since_s: float | None = None
         with show_progress(self._console, quiet=self._quiet) as show:
@@ -110,16 +126,28 @@ class Follower:
                     asked_s = now_s
                     self._jobs = self._ask(self._client.jobs)
                     show(self._jobs)
+                    self._tell_happenings()
                     if self._jobs and all(job.status in _ENDED for job in self._jobs):
                         return True
-                stopped = [state for state in states if state.state in _STOPPED]
-                if stopped and not any(state.state == "Execute" for state in states):
+                lost = lost_cells(self._happenings)
+                living = [state for state in states if state.cell not in lost]
+                stopped = [state for state in living if state.state in _STOPPED]
+                came_back = sum(one.what == BACK for one in self._happenings)
+                stuck = stopped or (lost and came_back >= returns)
+                if stuck and not any(state.state == "Execute" for state in living):
                     quiet_since_s = quiet_since_s or now_s
                 else:
                     quiet_since_s = None
                 if quiet_since_s is not None and now_s - quiet_since_s > STUCK_AFTER_S:
                     for state in stopped:
                         self._console.print(f"{state.cell} is {state.state}: {state.message}")
+                    if lost:
+                        waiting = waiting_operations(self._happenings)
+                        self._console.print(
+                            f"{', '.join(sorted(lost))} did not come back; waiting for it: "
+                            f"{', '.join(waiting) or 'what is left, see the report'}",
+                            markup=False,
+                        )
                     self._session.keep = True
                     return False
                 if time_limit_s is not None and self._waited_s() > time_limit_s:
@@ -127,13 +155,31 @@ class Follower:
                     return False
                 time.sleep(POLL_S)
 
-    def result(self, speed: float, seed: int) -> tuple[RunResult, GanttData]:
+    def _tell_happenings(self) -> None:
+        """Say what has happened to the cells and the plan since the last time."""
+        events = self._journal().events(after=self._last_event)
+        if not events:
+            return
+        self._last_event = events[-1].event_id
+        for one in happenings(events):
+            self._happenings.append(one)
+            self._say(f"at {one.at_s:.1f} s: {one.text}")
+
+    def _journal(self) -> Journal:
+        """The plant's journal, opened at the first question: the plant has made it by then."""
+        if self._records is None:
+            self._records = open_journal(self._session.run_dir / "journal.db")
+        return self._records
+
+    def result(
+        self, speed: float, seed: int, faults: tuple[str, ...] = ()
+    ) -> tuple[RunResult, GanttData]:
         """What the run was, and its chart."""
+        self._tell_happenings()
         wall_s = self._waited_s()
         schedule = self._ask(self._client.schedule)
         self._jobs = self._ask(self._client.jobs)
-        with open_journal(self._session.run_dir / "journal.db") as journal:
-            measured = {record.operation_id: record for record in journal.operations()}
+        measured = {record.operation_id: record for record in self._journal().operations()}
         first = self._schedule or schedule
         operations = _against(first, schedule)
         setup_s = self._setup_s or 0.0
@@ -146,9 +192,10 @@ class Follower:
                 first.engine,
                 first.makespan_ns * 1e-9,
                 first.lower_bound_ns * 1e-9,
+                faults,
             ),
             Timing(wall_s, self._setup_s, self._first_motion_s, wall_s - setup_s),
-            Records(self._jobs, operations, measured),
+            Records(self._jobs, operations, measured, tuple(self._happenings)),
         )
         return result, self._chart(operations, schedule, "What was made")
 

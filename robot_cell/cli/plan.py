@@ -37,7 +37,10 @@ class InstanceFormat(str, Enum):
 
 def plan(
     file: Annotated[
-        Path, typer.Argument(help="Plant file (YAML), with ORDERS; or a public benchmark file.")
+        Path,
+        typer.Argument(
+            help="Plant file (YAML), with ORDERS; a scheduling problem (YAML); or a benchmark file."
+        ),
     ],
     orders: Annotated[
         Path | None, typer.Argument(help="Batch of job orders: CSV, JSON or XLSX.")
@@ -57,17 +60,20 @@ def plan(
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Plan a batch on an empty plant, or solve a benchmark file; nothing is started or stored."""
+    """Plan a batch on an empty plant, or solve a problem file; nothing is started or stored."""
     threads = workers or os.cpu_count() or 1
-    if form is InstanceFormat.auto:
-        is_plant = orders is not None or file.suffix.lower() in (".yaml", ".yml")
-    else:
-        is_plant = form is InstanceFormat.yaml
-    if not is_plant:
+    is_yaml = form is InstanceFormat.yaml or (
+        form is InstanceFormat.auto and file.suffix.lower() in (".yaml", ".yml")
+    )
+    if is_yaml and orders is None:
+        from robot_cell.cli.plan_problem import is_problem
+
+        if not is_problem(file):
+            raise typer.BadParameter("a plant file needs a batch of orders", param_hint="ORDERS")
+        form = InstanceFormat.yaml
+    if orders is None:
         from robot_cell.cli.plan_instance import plan_instance
 
-        if orders is not None:
-            raise typer.BadParameter("a benchmark file has no batch of orders", param_hint="ORDERS")
         return plan_instance(
             file,
             None if form is InstanceFormat.auto else form.value,
@@ -78,8 +84,8 @@ def plan(
             gantt=gantt,
             as_json=as_json,
         )
-    if orders is None:
-        raise typer.BadParameter("a plant file needs a batch of orders", param_hint="ORDERS")
+    if not is_yaml and form is not InstanceFormat.auto:
+        raise typer.BadParameter("a benchmark file has no batch of orders", param_hint="ORDERS")
     return _plan_batch(file, orders, time_limit, threads, seed, objective or [], gantt, as_json)
 
 

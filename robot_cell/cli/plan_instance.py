@@ -1,4 +1,4 @@
-"""`robot-cell plan FILE`: solve a benchmark file, with its machine numbers made zero-based."""
+"""`robot-cell plan FILE`: solve a benchmark file (machines made zero-based) or a YAML problem."""
 
 from __future__ import annotations
 
@@ -57,13 +57,21 @@ def plan_instance(
     as_json: bool,
 ) -> int:
     """Read, solve, show."""
-    from planners.scheduling import solve
+    from planners.scheduling import ObjectiveWeights, solve
     from planners.scheduling.formats import Format, read_instance
     from robot_cell.cli.output import err, out, print_json
     from robot_cell.reporting.gantt_html import write_html
 
-    instance = read_instance(path, None if form is None else Format(form))
-    weights = weights_of(objective) or _makespan()
+    weights = weights_of(objective)
+    if form == "yaml":
+        from robot_cell.cli.plan_problem import read_problem
+
+        problem, unit_s = read_problem(path), 0.001
+        weights = weights or ObjectiveWeights()
+    else:
+        instance = read_instance(path, None if form is None else Format(form))
+        problem, form, unit_s = instance.problem, instance.format.value, 1.0
+        weights = weights or _makespan()
 
     def tell(progress: Progress) -> None:
         if not as_json and sys.stderr.isatty():
@@ -73,7 +81,7 @@ def plan_instance(
             )
 
     found = solve(
-        instance.problem,
+        problem,
         time_limit_s=time_limit_s,
         workers=workers,
         seed=seed,
@@ -82,13 +90,13 @@ def plan_instance(
         on_progress=tell,
     )
     if gantt is not None:
-        write_html(gantt, _chart(path.stem, instance.problem, found))
+        write_html(gantt, _chart(path.stem, problem, found, unit_s))
     if as_json:
-        print_json(_as_dict(path, instance.format.value, found))
+        print_json(_as_dict(path, form, found))
         return ExitCode.OK
     makespan = found.objective.makespan_ms
     out().print(
-        f"{path.name} ({instance.format.value}): makespan {makespan:,}, "
+        f"{path.name} ({form}): makespan {makespan:,}, value {found.objective.value:,.0f}, "
         f"lower bound {found.lower_bound:,.0f}, {found.status}, by {found.engine} "
         f"in {found.wall_s:.2f} s (first plan after {found.first_feasible_s:.3f} s)"
     )
@@ -127,10 +135,13 @@ def _as_dict(path: Path, form: str, found: Schedule) -> dict[str, Any]:
     }
 
 
-def _chart(title: str, problem: SchedulingProblem, found: Schedule) -> GanttData:
-    """One time unit of the file is shown as a second."""
+def _chart(title: str, problem: SchedulingProblem, found: Schedule, unit_s: float) -> GanttData:
+    """The plan as a chart; a time unit of a benchmark file is shown as a second."""
+    from planners.scheduling.costs import setups_before
     from robot_cell.reporting.gantt_data import GanttBar, GanttData
 
+    setups = setups_before(problem, found.assignments)
+    frozen = {(a.job, a.operation) for a in problem.frozen}
     bars = tuple(
         GanttBar(
             problem.cells[a.cell].name,
@@ -139,10 +150,22 @@ def _chart(title: str, problem: SchedulingProblem, found: Schedule) -> GanttData
             problem.jobs[a.job].operations[a.operation].name,
             "",
             problem.jobs[a.job].name,
-            float(a.start_ms),
-            float(a.end_ms),
+            a.start_ms * unit_s,
+            a.end_ms * unit_s,
+            setup_s=setups.get((a.job, a.operation), 0) * unit_s,
+            frozen=(a.job, a.operation) in frozen,
         )
         for a in found.assignments
     )
-    cells = tuple(cell.name for cell in problem.cells)
-    return GanttData(title, datetime(2000, 1, 1, tzinfo=timezone.utc), cells, bars)
+    return GanttData(
+        title,
+        datetime(2000, 1, 1, tzinfo=timezone.utc),
+        tuple(cell.name for cell in problem.cells),
+        bars,
+        unavailable_s={
+            cell.name: tuple((start * unit_s, end * unit_s) for start, end in cell.unavailable)
+            for cell in problem.cells
+            if cell.unavailable
+        },
+        due_s={job.name: job.due_ms * unit_s for job in problem.jobs if job.due_ms is not None},
+    )

@@ -72,15 +72,31 @@ def run(
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the run directory (journal, logs).")
     ] = False,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CELL:off@TIME[,on@TIME...]",
+            help="Cut a cell's power at that plant time, for example cell_b:off@30s: its processes "
+            "are killed, and stay dead until on@TIME, if that is given: cell_b:off@30s,on@90s. "
+            "The plan is repaired live. Back on, the cell has been cleared of parts. May be given "
+            "several times, for several cells.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Make a batch on a simulated plant, from the file to the report."""
     began_s = command_started_s()
     speed_value, start_value = read_speed(speed), read_start(start)
+    from robot_cell.bringup.faults import BadFaultError, read_faults, refuse_standstill
     from robot_cell.model.plant_file import load_plant
     from robot_cell.orders import read_batch
 
     model = load_plant(plant)
+    try:
+        faults = read_faults(fault or (), model.cells)
+        refuse_standstill(faults, model.cells)
+    except BadFaultError as error:
+        raise typer.BadParameter(str(error), param_hint="--fault") from error
     batch = read_batch(orders, model)
     first = start_value or min(order.release for order in batch.orders)
 
@@ -94,12 +110,15 @@ def run(
         "hold_until_batch": "true",
         "viewer": "false" if headless or not has_display() else "true",
     }
-    session = PlantSession(model.cells, arguments, keep=keep)
+    session = PlantSession(model.cells, arguments, keep=keep, faults=fault or ())
     try:
         with session:
             return _follow(
                 session, model, batch.orders, (batch.source, batch.format),
-                _Settings(began_s, speed_value, seed, report, time_limit, as_json),
+                _Settings(
+                    began_s, speed_value, seed, report, time_limit, as_json,
+                    tuple(fault or ()), sum(f.verb == "on" for f in faults),
+                ),
             )  # fmt: skip
     finally:
         if session.keep:
@@ -110,7 +129,10 @@ def run(
 
 @dataclass(frozen=True)
 class _Settings:
-    """How a run was asked for; `began_s` is on the clock of `time.monotonic`."""
+    """How a run was asked for; `began_s` is on the clock of `time.monotonic`.
+
+    `returns` is how often cells that are switched off will come back.
+    """
 
     began_s: float
     speed: float
@@ -118,6 +140,8 @@ class _Settings:
     report: Path
     time_limit_s: float | None
     as_json: bool
+    faults: tuple[str, ...] = ()
+    returns: int = 0
 
 
 def _follow(
@@ -135,8 +159,8 @@ def _follow(
     try:
         if not follower.submit(orders, *origin, report=settings.report):
             return ExitCode.BAD_INPUT
-        finished = follower.wait(settings.time_limit_s)
-        result, chart = follower.result(settings.speed, settings.seed)
+        finished = follower.wait(settings.time_limit_s, returns=settings.returns)
+        result, chart = follower.result(settings.speed, settings.seed, settings.faults)
     finally:
         follower.close()
     session.stop()

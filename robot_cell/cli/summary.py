@@ -37,6 +37,8 @@ def print_summary(console: Console, result: RunResult, files: list[Path]) -> Non
     ]  # fmt: skip
     columns = ("order", "product", ">made", "status", ">due after", ">made after", ">late by")
     console.print(make_table("", columns, rows))
+    for one in result.happenings:
+        console.print(f"at {duration_text(one.at_s)}: {one.text}", markup=False, soft_wrap=True)
     actual = result.actual_makespan_s
     speed = "as fast as possible" if result.speed == 0.0 else f"at speed {result.speed:g}"
     console.print(

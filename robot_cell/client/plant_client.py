@@ -15,12 +15,15 @@ from types import TracebackType
 from typing import Any, Final
 
 import rclpy
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from robot_cell_interfaces.msg import CellState
 from robot_cell_interfaces.srv import CancelJob, CellCommand, GetJobs, GetSchedule, SubmitBatch
+from std_srvs.srv import SetBool
 
 from robot_cell.client.views import (
     CellStateView,
@@ -170,11 +173,32 @@ class PlantClient:
 
     def command(self, cell: str, command: str, asked_by: str) -> CommandResult:
         """Give a cell a PackML command."""
-        name = f"/{cell}/command"
-        if name not in self._services:
-            self._services[name] = self._node.create_client(CellCommand, name)
-        answer = self._call(name, CellCommand.Request(command=command, asked_by=asked_by))
+        return self._give(f"/{cell}/command", command, asked_by)
+
+    def decide_draft(self, verdict: str, asked_by: str) -> CommandResult:
+        """Approve or refuse the plan that waits for it: `approve` or `refuse`."""
+        return self._give("/decide_draft", verdict, asked_by)
+
+    def _give(self, name: str, command: str, asked_by: str) -> CommandResult:
+        request = CellCommand.Request(command=command, asked_by=asked_by)
+        answer = self._asked(CellCommand, name, request)
         return CommandResult(answer.success, answer.message or answer.state_name)
+
+    def hold(self, cell: str, *, on: bool) -> CommandResult:
+        """Feed hold of a cell's arm: stop on the path in mid-move and stay, or go on."""
+        answer = self._asked(SetBool, f"/{cell}/arm/hold", SetBool.Request(data=on))
+        return CommandResult(answer.success, answer.message)
+
+    def override(self, cell: str, percent: float) -> CommandResult:
+        """Path speed of a cell's arm, percent of the planned one, 0 to 100."""
+        value = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=percent)
+        request = SetParameters.Request(
+            parameters=[Parameter(name="override_percent", value=value)]
+        )
+        result = self._asked(SetParameters, f"/{cell}/arm/set_parameters", request).results[0]
+        return CommandResult(
+            result.successful, result.reason or f"path speed at most {percent:g} % from now on"
+        )
 
     def wait_ready(
         self,
@@ -231,6 +255,12 @@ class PlantClient:
     def _start_ns(self) -> int:
         answer = self._call("/get_schedule", GetSchedule.Request())
         return int(answer.schedule.start_unix_ns)
+
+    def _asked(self, kind: Any, service: str, request: Any) -> Any:
+        """Ask a service of a cell."""
+        if service not in self._services:
+            self._services[service] = self._node.create_client(kind, service)
+        return self._call(service, request)
 
     def _found(self, service: str, timeout_s: float) -> Any:
         client = self._services[service]

@@ -28,6 +28,11 @@ class Segments:
     coefficients: Array
 
     @property
+    def dof(self) -> int:
+        """Number of joints."""
+        return int(self.coefficients.shape[2])
+
+    @property
     def duration_s(self) -> float:
         """Seconds from start to end."""
         return float(self.times[-1])

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
-import gc
 import logging
 import os
 import signal
@@ -30,68 +28,71 @@ from drivers.arms import ArmDriver, ArmError, ArmTimeout, load_arm_driver
 from drivers.time_page import TimePage
 from robot_cell.execution.heartbeat import Heartbeat
 from robot_cell.execution.horizon import Horizon, Outcome
-from robot_cell.execution.segments import Segments
+from robot_cell.execution.loop_statistics import COMPUTE, LATENESS, PERIOD, LoopStatistics
+from robot_cell.execution.motion import Motion
+from robot_cell.execution.real_time import prefer_real_time
 
 Array = NDArray[np.float64]
-
-STOP_S: Final = 0.25
-"""Duration of a stop on the path from full path speed."""
 
 _READ_S: Final = 0.1
 _RECONNECT_S: Final = 0.5
 _HEARTBEAT_S: Final = 0.2
+_LEISURE_NS: Final = 50_000
 
 _log = logging.getLogger("servo")
 
 
 @dataclass
-class Motion:
-    """A trajectory being followed; path time runs slower than time while stopping."""
+class Order:
+    """A motion, and by what it is judged."""
 
-    order: int
-    segments: Segments
+    number: int
+    motion: Motion
     path_tolerance: Array
     goal_tolerance: Array
     stopped_velocity: Array
     goal_time_ns: int
-    path_s: float = 0.0
-    rate: float = 1.0
-    stopping: bool = False
+    extensions: int
     ended_ns: int = -1
     failed: Outcome | None = None
 
-    @property
-    def at_end(self) -> bool:
-        """Whether no further setpoint differs from the last one."""
-        return self.rate == 0.0 or self.path_s >= self.segments.duration_s
-
-    def setpoints(self, count: int, step_s: float) -> Array:
-        """The next `count` setpoints (count, n), one each `step_s` seconds."""
-        if not self.stopping:
-            at = self.path_s + step_s * np.arange(1, count + 1)
-            self.path_s = min(float(at[-1]), self.segments.duration_s)
-            return self.segments.positions(np.asarray(at, np.float64))
-        rates = np.maximum(0.0, self.rate - step_s / STOP_S * np.arange(1, count + 1))
-        at = self.path_s + np.cumsum(rates) * step_s
-        self.rate = float(rates[-1])
-        self.path_s = min(float(at[-1]), self.segments.duration_s)
-        return self.segments.positions(np.asarray(at, np.float64))
+    def stop(self, why: Outcome) -> None:
+        """Stop on the path; the first reason counts."""
+        if not self.motion.stopping:
+            self.motion.stop()
+            self.failed = why
 
 
 class Servo:
     """One arm's loop; `step` is one period and is all that touches arm and page."""
 
     def __init__(
-        self, driver: ArmDriver, horizon: Horizon, announce: Callable[[int], None]
+        self,
+        driver: ArmDriver,
+        horizon: Horizon,
+        announce: Callable[[int], None],
+        *,
+        in_real_time: bool = False,
+        settings: int = 0,
     ) -> None:
         self._driver = driver
         self._horizon = horizon
         self._announce = announce
-        self._motion: Motion | None = None
+        self._in_real_time = in_real_time
+        self._settings = settings
+        self._loop = LoopStatistics(horizon.statistics)
+        self._state_ns = self._due_ns = self._period_ns = 0
+        self._order: Order | None = None
         self._hold: Array | None = None
+        self._still: Array | None = None
         self._seen_order = horizon.order()
         self._count = 1
         self._step_s = 0.001
+
+    @property
+    def changing_speed(self) -> bool:
+        """Whether a motion's path speed changes now."""
+        return self._order is not None and self._order.motion.changing_speed
 
     def connect(self, timeout_s: float) -> None:
         """Connect to the arm and hold it where it is.
@@ -101,8 +102,12 @@ class Servo:
         """
         state = self._driver.connect(timeout_s)
         self._hold = state.positions.copy()
+        self._still = None
         self._count = self._driver.setpoints_per_period
-        self._step_s = self._driver.period_ns * 1e-9 / self._count
+        self._period_ns = self._driver.period_ns
+        self._step_s = self._period_ns * 1e-9 / self._count
+        self._loop.begin(self._period_ns, self._settings)
+        self._state_ns = 0
         self._horizon.set_measured(
             state.time_ns, state.positions, state.velocities, state.positions
         )
@@ -112,12 +117,12 @@ class Servo:
     def lost(self) -> None:
         """The device is gone: the motion fails with the device's error, nothing is resumed."""
         self._horizon.set_connected(False)
-        motion, self._motion = self._motion, None
+        order, self._order = self._order, None
         measured = self._horizon.measured()
-        if motion is not None and measured is not None:
+        if order is not None and measured is not None:
             zero = np.zeros(self._horizon.dof)
             self._horizon.finish(
-                motion.order, Outcome.DEVICE_FAULT, measured.time_ns, zero, measured.positions
+                order.number, Outcome.DEVICE_FAULT, measured.time_ns, zero, measured.positions
             )
             self._announce(measured.time_ns)
 
@@ -129,64 +134,104 @@ class Servo:
             ArmError: the arm is lost or faulted.
         """
         state = self._driver.read(timeout_s)
+        came_ns = time.monotonic_ns()
         assert self._hold is not None
         setpoint = self._hold
-        if self._motion is not None:
+        if self._order is not None:
             self._judge(state.time_ns, state.positions, state.velocities)
         self._take_order(state.time_ns, state.positions)
-        motion = self._motion
-        if motion is None or motion.at_end:
-            block = np.tile(self._hold, (self._count, 1))
+        order, horizon = self._order, self._horizon
+        if order is None or order.motion.ended:
+            if self._still is None:
+                self._still = np.repeat(setpoint[None], self._count, axis=0)
+            block = self._still
         else:
-            block = motion.setpoints(self._count, self._step_s)
+            block = order.motion.setpoints(self._count, horizon.asked_speed())
             self._hold = block[-1].copy()
-        self._horizon.set_measured(state.time_ns, state.positions, state.velocities, setpoint)
+            self._still = None
+            horizon.set_progress(order.motion.path_s, order.motion.speed)
+        horizon.set_measured(state.time_ns, state.positions, state.velocities, setpoint)
         self._driver.write(block)
+        if order is not None and self._in_real_time:
+            used_ns = time.monotonic_ns() - came_ns
+            order.motion.prepare_a_bit(at_leisure=used_ns < _LEISURE_NS)
+        self._count_loop(came_ns, time.monotonic_ns())
+
+    def _count_loop(self, came_ns: int, done_ns: int) -> None:
+        loop, period_ns = self._loop, self._period_ns
+        loop.cycle()
+        loop.count(COMPUTE, done_ns - came_ns)
+        if self._state_ns:
+            loop.count(PERIOD, came_ns - self._state_ns)
+        if self._in_real_time:  # in simulation time waits for everybody
+            self._due_ns += period_ns
+            late_ns = came_ns - self._due_ns
+            if late_ns < 0 or self._state_ns == 0:
+                self._due_ns, late_ns = came_ns, 0  # the earliest one sets the deadlines
+            loop.count(LATENESS, late_ns)
+            if late_ns >= period_ns or done_ns - came_ns >= period_ns:
+                loop.overrun()
+                self._due_ns += late_ns // period_ns * period_ns
+        self._state_ns = came_ns
 
     def _take_order(self, now_ns: int, positions: Array) -> None:
-        number = self._horizon.order()
+        horizon = self._horizon
+        number = horizon.order()
         if number != self._seen_order:
             self._seen_order = number
-            segments, tolerances, goal_time_ns = self._horizon.trajectory()
-            if self._motion is not None:
+            if self._order is not None:
                 self._finish(now_ns, positions, Outcome.STOPPED)
-            path, goal, stopped = tolerances
-            self._motion = Motion(number, segments, path, goal, stopped, goal_time_ns)
-        motion = self._motion
-        if motion is None or motion.stopping or motion.order > self._horizon.stopped():
+            extensions = horizon.extensions()
+            motion = Motion(
+                horizon.segments(),
+                horizon.limits(),
+                self._step_s,
+                latest_stop_s=horizon.latest_stop_s(),
+                in_real_time=self._in_real_time,
+            )
+            (path, goal, stopped), goal_time_ns = horizon.judgement()
+            path[path <= 0.0] = np.inf  # not watched
+            self._order = Order(number, motion, path, goal, stopped, goal_time_ns, extensions)
+        order = self._order
+        if order is None:
             return
-        motion.stopping = True
-        motion.failed = Outcome.STOPPED
-        if motion.path_s == 0.0:  # stopped before its first setpoint
-            self._finish(now_ns, positions, Outcome.STOPPED)
+        if order.extensions != horizon.extensions():
+            order.extensions = horizon.extensions()
+            order.motion.extend(horizon.segments(), horizon.latest_stop_s())
+        if order.number <= horizon.stopped() and not order.motion.stopping:
+            order.stop(Outcome.STOPPED)
+            if order.motion.path_s == 0.0:  # stopped before its first setpoint
+                self._finish(now_ns, positions, Outcome.STOPPED)
 
     def _judge(self, now_ns: int, positions: Array, velocities: Array) -> None:
-        motion = self._motion
-        assert motion is not None
+        order = self._order
+        assert order is not None
         assert self._hold is not None
-        error = positions - self._hold
-        if not motion.at_end:
-            watched = motion.path_tolerance > 0.0
-            if np.any((np.abs(error) > motion.path_tolerance) & watched) and not motion.stopping:
-                motion.stopping = True
-                motion.failed = Outcome.PATH_TOLERANCE
-            return
-        if motion.ended_ns < 0:
-            motion.ended_ns = now_ns
-        still = bool(np.all(np.abs(velocities) <= motion.stopped_velocity))
-        if motion.failed is not None:
-            if still or now_ns - motion.ended_ns > motion.goal_time_ns:
-                self._finish(now_ns, positions, motion.failed)
-        elif still and bool(np.all(np.abs(error) <= motion.goal_tolerance)):
+        error = np.abs(positions - self._hold)
+        if not order.motion.ended:
+            if (error > order.path_tolerance).any():
+                order.stop(Outcome.PATH_TOLERANCE)
+            if not (order.motion.starved and order.motion.at_rest):
+                order.ended_ns = -1
+                return
+            order.failed = Outcome.STARVED
+        if order.ended_ns < 0:
+            order.ended_ns = now_ns
+        still = bool((np.abs(velocities) <= order.stopped_velocity).all())
+        late = now_ns - order.ended_ns > order.goal_time_ns
+        if order.failed is not None:
+            if late or (still and order.failed is not Outcome.STARVED):
+                self._finish(now_ns, positions, order.failed)
+        elif still and bool((error <= order.goal_tolerance).all()):
             self._finish(now_ns, positions, Outcome.DONE)
-        elif now_ns - motion.ended_ns > motion.goal_time_ns:
+        elif late:
             self._finish(now_ns, positions, Outcome.GOAL_TOLERANCE)
 
     def _finish(self, now_ns: int, positions: Array, outcome: Outcome) -> None:
-        motion, self._motion = self._motion, None
-        assert motion is not None
+        order, self._order = self._order, None
+        assert order is not None
         assert self._hold is not None
-        self._horizon.finish(motion.order, outcome, now_ns, positions - self._hold, positions)
+        self._horizon.finish(order.number, outcome, now_ns, positions - self._hold, positions)
         self._announce(now_ns)
 
 
@@ -213,17 +258,6 @@ def run(servo: Servo, beat: Callable[[str], None], stop: Callable[[], bool]) -> 
         except ArmError as error:
             _log.warning("%s", error)
             servo.lost()
-
-
-def _prefer_real_time() -> None:
-    """Freeze the garbage collector, lock memory and ask for SCHED_FIFO where that is permitted."""
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mlockall(3)
-    with contextlib.suppress(PermissionError, AttributeError, OSError):
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(20))
 
 
 def main() -> None:
@@ -259,10 +293,10 @@ def main() -> None:
     horizon = Horizon(args.run_dir / "horizons" / f"{args.cell}.page", args.dof)
     driver = load_arm_driver(args.driver)(args.address)
     heartbeat = Heartbeat(args.run_dir / "heartbeats" / f"{args.cell}.page", "servo", _HEARTBEAT_S)
-    if not args.simulated:
-        _prefer_real_time()
+    settings = 0 if args.simulated else prefer_real_time()
+    servo = Servo(driver, horizon, announce, in_real_time=not args.simulated, settings=settings)
     try:
-        run(Servo(driver, horizon, announce), heartbeat.beat, lambda: stopped)
+        run(servo, heartbeat.beat, lambda: stopped)
     finally:
         with contextlib.suppress(ArmError):
             driver.stop()

@@ -13,12 +13,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from planners.motion import track
 from robot_cell.execution.segments import Segments, cubic, linear, quintic
 
 Array = NDArray[np.float64]
 
 LIMIT_SLACK: Final = 1.001
 """Limits are checked on samples; a thousandth covers rounding and the points between."""
+
+END_VELOCITY_RAD_S: Final = 1e-3
+"""A goal's first and last velocity may be this much off zero."""
 
 _SAMPLE_S: Final = 0.002
 
@@ -45,13 +49,23 @@ class GoalCode(IntEnum):
 
 @dataclass(frozen=True)
 class JointLimits:
-    """Limits of an arm's joints, each (n,): rad, rad, rad/s, rad/s²."""
+    """Limits of an arm's joints, each (n,): rad, rad, rad/s, rad/s², rad/s³.
+
+    A goal is checked against all but the jerk, of which a goal's sender need not know. Changes of
+    the path speed keep to it.
+    """
 
     names: tuple[str, ...]
     lower: Array
     upper: Array
     velocity: Array
     acceleration: Array
+    jerk: Array
+
+    @property
+    def of_changes(self) -> track.JointLimits:
+        """What changes of the path speed keep to."""
+        return track.JointLimits(self.velocity, self.acceleration, self.jerk)
 
 
 @dataclass(frozen=True)
@@ -109,6 +123,8 @@ def segments_of(
         times = np.array([0.0, 0.01])
         positions = np.vstack([positions, positions])
         velocities = accelerations = None
+    if velocities is not None:
+        _check_ends(velocities, limits.names)
     if velocities is None:
         segments = linear(times, positions)
     elif accelerations is None:
@@ -175,6 +191,18 @@ def _check_times(times: Array) -> None:
             f"point {index + 1} at {times[index + 1]:g} s does not come after "
             f"point {index} at {times[index]:g} s",
         )
+
+
+def _check_ends(velocities: Array, names: tuple[str, ...]) -> None:
+    """An arm stands before and after a goal: one that does not would jump there."""
+    for which, row in (("starts", velocities[0]), ("ends", velocities[-1])):
+        joint = int(np.argmax(np.abs(row)))
+        if abs(row[joint]) > END_VELOCITY_RAD_S:
+            raise GoalRefusedError(
+                GoalCode.INVALID_GOAL,
+                f"the trajectory {which} while {names[joint]} moves at {row[joint]:.4f} rad/s; "
+                "start and end it at rest",
+            )
 
 
 def _check_limits(segments: Segments, limits: JointLimits, *, accelerated: bool) -> None:

@@ -201,6 +201,24 @@ class Product(Word):
         return tuple(names.index(name) for name in after)
 
 
+class Planning(Word):
+    """How the scheduler treats a plan that is being carried out.
+
+    Attributes:
+        confirm_ahead_s: work that is to start within that time is confirmed: no new plan moves it,
+            unless its cell is lost.
+        improve_gain_s: seconds of makespan (or ms of weighted lateness) that a better plan must
+            gain after a repair to be published.
+        improve_gain_per_move_s: and so much more for each operation that it moves to another cell.
+        approve_drafts: a better plan waits until a person approves it; repairs do not.
+    """
+
+    confirm_ahead_s: float = Field(default=0.0, ge=0.0, le=86_400.0)
+    improve_gain_s: float = Field(default=1.0, ge=0.0)
+    improve_gain_per_move_s: float = Field(default=0.5, ge=0.0)
+    approve_drafts: bool = False
+
+
 class Plant(Word):
     """Everything a plant file says."""
 
@@ -209,6 +227,7 @@ class Plant(Word):
     time_zone: str = "UTC"
     products: dict[Name, Product] = Field(min_length=1)
     cells: dict[Name, Cell] = Field(min_length=1)
+    planning: Planning = Planning()
 
     @field_validator("time_zone")
     @classmethod

@@ -97,7 +97,13 @@ Step = Annotated[
 
 
 class Program(Word):
-    """The steps of one operation on one cell; it starts and ends at the arm's home pose."""
+    """The steps of one operation on one cell; it starts and ends at the arm's home pose.
+
+    Attributes:
+        repeatable: if the cell is lost in the middle of it, it may be done again from the
+            beginning, with the same part, on any cell that can; otherwise a person decides.
+    """
 
     description: str = ""
+    repeatable: bool = False
     steps: tuple[Step, ...] = Field(min_length=1)

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from typing import Any, Final
 
 import numpy as np
 from control_msgs.action import FollowJointTrajectory
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor, SetParametersResult
 from rclpy.action import CancelResponse, GoalResponse
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
+from std_srvs.srv import SetBool
 
 from drivers.clock import FOREVER_NS
 from planners.kinematics.arm_description import read_arm
+from planners.motion.speed_requests import SpeedRequests
 from robot_cell.execution.horizon import Horizon, Outcome, Result
+from robot_cell.execution.loop_statistics import LoopStatistics
 from robot_cell.execution.trajectory_goal import (
     GoalCode,
     GoalRefusedError,
@@ -33,6 +40,17 @@ JOINT_STATES_HZ: Final = 50.0
 GOAL_TOLERANCE_RAD: Final = 0.005
 STOPPED_RAD_S: Final = 0.02
 GOAL_TIME_S: Final = 2.0
+REPORT_S: Final = 1.0
+FEEDBACK_NS: Final = 1_000_000_000
+
+OVERRIDE: Final = "override"
+HOLD: Final = "feed hold"
+"""Who may ask for another path speed."""
+
+_OVERRIDE: Final = ParameterDescriptor(
+    description="path speed of every motion, percent of the planned one; 0 holds on the path",
+    floating_point_range=[FloatingPointRange(from_value=0.0, to_value=100.0)],
+)
 
 _CODES: Final = {
     Outcome.DONE: GoalCode.SUCCESSFUL,
@@ -40,6 +58,7 @@ _CODES: Final = {
     Outcome.PATH_TOLERANCE: GoalCode.PATH_TOLERANCE_VIOLATED,
     Outcome.GOAL_TOLERANCE: GoalCode.GOAL_TOLERANCE_VIOLATED,
     Outcome.DEVICE_FAULT: GoalCode.DEVICE,
+    Outcome.STARVED: GoalCode.STOPPED,
 }
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -49,11 +68,14 @@ class ArmNode(PlantNode):
 
     def __init__(self) -> None:
         super().__init__("arm", in_cell=True)
+        self.declare_parameter("override_percent", 100.0, _OVERRIDE)
         self._servo: subprocess.Popen[bytes] | None = None
         self._event_fd = -1
         self._lock = threading.Lock()
         self._pending: dict[int, Any] = {}
-        self._epoch = 0
+        self._requests = SpeedRequests()
+        self._told_ns = 0
+        self._reported_s = 0.0
 
     def configure(self) -> None:
         """Start the servo child and offer the action."""
@@ -64,13 +86,19 @@ class ArmNode(PlantNode):
             upper=np.array([joint.upper for joint in joints]),
             velocity=np.array([joint.velocity for joint in joints]),
             acceleration=np.array([joint.acceleration for joint in joints]),
+            jerk=np.array([joint.jerk for joint in joints]),
         )
         dof = len(self._limits.names)
         path = self.run_dir / "horizons" / f"{self.cell_name}.page"
         self._horizon = Horizon(path, dof, create=True)
         self._start_servo(dof)
+        self._requests.ask(OVERRIDE, float(self.get_parameter("override_percent").value) / 100.0)
+        self._ask_speed()
+        self.add_on_set_parameters_callback(self._on_parameters)
+        self.create_service(SetBool, "arm/hold", self._on_hold)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._states = self.create_publisher(JointState, "joint_states", 10)
-        self.every(1.0 / JOINT_STATES_HZ, self._publish_state)
+        self.every(1.0 / JOINT_STATES_HZ, self._turn)
         self._server = DeferredActionServer(
             self,
             FollowJointTrajectory,
@@ -92,6 +120,10 @@ class ArmNode(PlantNode):
             except subprocess.TimeoutExpired:
                 servo.kill()
                 servo.wait()
+            report = LoopStatistics(self._horizon.statistics).report()
+            path = self.run_dir / "loops" / f"{self.cell_name}.json"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(json.dumps(report.as_json(), indent=2) + "\n")
 
     # -- servo ----------------------------------------------------------------------------------
 
@@ -129,6 +161,80 @@ class ArmNode(PlantNode):
         if self._servo is not None:
             self.get_logger().error("the servo has ended; this node ends to be started again")
             os.kill(os.getpid(), signal.SIGTERM)
+
+    # -- path speed -----------------------------------------------------------------------------
+
+    def _on_parameters(self, parameters: list[Any]) -> SetParametersResult:
+        for parameter in parameters:
+            if parameter.name == "override_percent":
+                try:
+                    self._requests.ask(OVERRIDE, float(parameter.value) / 100.0)
+                except ValueError as error:
+                    return SetParametersResult(successful=False, reason=str(error))
+                self._ask_speed()
+        return SetParametersResult(successful=True)
+
+    def _on_hold(self, request: Any, response: Any) -> Any:
+        """Feed hold: stop on the path and stay, or go on from there."""
+        if request.data:
+            self._requests.ask(HOLD, 0.0)
+        else:
+            self._requests.drop(HOLD)
+        self._ask_speed()
+        path_s, speed = self._horizon.progress()
+        response.success = True
+        response.message = (
+            f"path speed {100.0 * self._requests.target:g} % is asked for"
+            f"{f' by {self._requests.lowest}' if self._requests.lowest else ''}; "
+            f"it was {100.0 * speed:.0f} %, {path_s:.2f} s along the last motion"
+        )
+        return response
+
+    def _ask_speed(self) -> None:
+        self._horizon.ask_speed(self._requests.target)
+
+    def _turn(self) -> None:
+        self._publish_state()
+        if self._requests.target < 1.0:
+            self._tell_that_it_goes_on()
+        now_s = time.monotonic()
+        if now_s - self._reported_s > REPORT_S:
+            self._reported_s = now_s
+            if self._diagnostics.get_subscription_count():
+                self._diagnostics.publish(self._loop_message())
+
+    def _tell_that_it_goes_on(self) -> None:
+        """Whoever waits for a motion that is slowed or held hears of it once a second."""
+        now_ns = self.clock.now_ns()
+        if 0 <= now_ns - self._told_ns < FEEDBACK_NS:
+            return
+        self._told_ns = now_ns
+        with self._lock:
+            goals = list(self._pending.values())
+        for goal in goals:  # without positions: those come with the end
+            goal.publish_feedback(FollowJointTrajectory.Feedback(joint_names=self._limits.names))
+
+    def _loop_message(self) -> Any:
+        report = LoopStatistics(self._horizon.statistics).report()
+        values = {
+            "cycles": report.cycles,
+            "overruns": report.overruns,
+            "nominal_us": report.nominal_us,
+            "settings": " ".join(report.settings) or "none",
+            "path_speed_percent": 100.0 * self._horizon.progress()[1],
+            "held_back_by": self._requests.lowest or "nobody",
+        }
+        for name in ("period", "lateness", "compute"):
+            spread = getattr(report, name)
+            values |= {f"{name}_p99_us": spread.p99, f"{name}_largest_us": spread.largest}
+        status = DiagnosticStatus(
+            level=DiagnosticStatus.WARN if report.overruns else DiagnosticStatus.OK,
+            name=f"{self.cell_name}/arm: servo loop",
+            message=f"{report.overruns} of {report.cycles} periods missed",
+            hardware_id=self.cell.arm.driver,
+            values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+        )
+        return DiagnosticArray(header=Header(stamp=self.stamp()), status=[status])
 
     def _publish_state(self) -> None:
         measured = self._horizon.measured()
@@ -193,6 +299,7 @@ class ArmNode(PlantNode):
             signals = self.clock.seq(f"{self.cell_name}/servo")
             order = self._horizon.follow(
                 segments,
+                self._limits.of_changes,
                 path_tolerance=path_tolerance,
                 goal_tolerance=goal_tolerance,
                 stopped_velocity=np.full(len(self._limits.names), STOPPED_RAD_S),

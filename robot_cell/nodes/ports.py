@@ -66,8 +66,12 @@ class ActionArm:
         goal = self._goal(motion)
         measured: dict[str, tuple[float, ...]] = {}
         arrived = threading.Event()
+        heard = [0]
 
         def on_feedback(message: Any) -> None:
+            heard[0] = max(heard[0], self._clock.now_ns())
+            if not message.feedback.actual.positions:
+                return  # the arm goes on; what it measured comes with the end
             measured["error"] = tuple(message.feedback.error.positions)
             measured["positions"] = tuple(message.feedback.actual.positions)
             arrived.set()
@@ -82,8 +86,8 @@ class ActionArm:
             await_now(call.answered, "the arm")
             if not call.accepted:
                 return MotionOutcome(False, "the arm refused the goal")
-            deadline_ns = self._clock.now_ns() + int((motion.duration_s + _ARM_SLACK_S) * 1e9)
-            await_peer(self._clock, call.ended, self._peer, signals, deadline_ns, "the arm")
+            heard[0] = self._clock.now_ns() + int(motion.duration_s * 1e9)
+            self._await_end(call, signals, heard)
         except NoAnswerError as error:
             return MotionOutcome(False, str(error))
         finally:
@@ -97,6 +101,22 @@ class ActionArm:
             measured.get("error", ()),
             measured.get("positions", ()),
         )
+
+    def _await_end(self, call: GoalCall, signals: int, heard: list[int]) -> None:
+        """Wait until the motion ends, for as long as the arm says that it goes on.
+
+        Raises:
+            NoAnswerError: it is overdue, and the arm has said nothing for the slack.
+        """
+        while True:
+            deadline_ns = heard[0] + int(_ARM_SLACK_S * 1e9)
+            try:
+                await_peer(self._clock, call.ended, self._peer, signals, deadline_ns, "the arm")
+                return
+            except NoAnswerError:
+                # Held or slowed, a motion takes longer than planned: the arm says so each second.
+                if heard[0] + int(_ARM_SLACK_S * 1e9) <= deadline_ns:
+                    raise
 
     def _goal(self, motion: StepMotion) -> Any:
         """The motion as a message; a program's motions are the same each time it runs."""

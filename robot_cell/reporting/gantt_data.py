@@ -34,7 +34,11 @@ AXIS_STEPS_S = (
 
 @dataclass(frozen=True, slots=True)
 class GanttBar:
-    """One operation of one work unit on one cell. Times are seconds after the chart's start."""
+    """One operation of one work unit on one cell. Times are seconds after the chart's start.
+
+    ``setup_s`` is the length of the setup right before the planned start; ``frozen`` work can no
+    longer change.
+    """
 
     cell: str
     order_id: str
@@ -47,6 +51,8 @@ class GanttBar:
     actual_start_s: float | None = None
     actual_end_s: float | None = None
     status: str = "planned"
+    setup_s: float = 0.0
+    frozen: bool = False
 
     @property
     def lateness_s(self) -> float | None:
@@ -97,7 +103,7 @@ class GanttData:
     @property
     def span_s(self) -> tuple[float, float]:
         """First and last second with a bar on it; due dates and closed times do not stretch it."""
-        begins = [bar.planned_start_s for bar in self.bars]
+        begins = [bar.planned_start_s - bar.setup_s for bar in self.bars]
         ends = [bar.planned_end_s for bar in self.bars]
         begins += [bar.actual_start_s for bar in self.bars if bar.actual_start_s is not None]
         ends += [bar.actual_end_s for bar in self.bars if bar.actual_end_s is not None]
@@ -160,12 +166,18 @@ def duration_text(seconds: float) -> str:
     return f"{sign}{secs} s"
 
 
-def late_orders(data: GanttData) -> dict[str, float]:
-    """Seconds by which an order ends after its due date, for the orders that do."""
+def order_ends_s(data: GanttData) -> dict[str, float]:
+    """When the last operation of each order ends: actual where known, else planned."""
     ends: dict[str, float] = {}
     for bar in data.bars:
         end = bar.planned_end_s if bar.actual_end_s is None else bar.actual_end_s
         ends[bar.order_id] = max(end, ends.get(bar.order_id, end))
+    return ends
+
+
+def late_orders(data: GanttData) -> dict[str, float]:
+    """Seconds by which an order ends after its due date, for the orders that do."""
+    ends = order_ends_s(data)
     return _positive(
         (order, ends[order] - data.due_s[order]) for order in ends if order in data.due_s
     )

@@ -15,6 +15,7 @@ from robot_cell.reporting.gantt_data import (
     GanttData,
     duration_text,
     late_orders,
+    order_ends_s,
 )
 
 CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -38,6 +39,7 @@ def write_html(path: str | Path, data: GanttData, *, now_s: float | None = None)
 def render_html(data: GanttData, *, now_s: float | None = None) -> str:
     """The page of `write_html` as text."""
     bars = sorted(data.bars, key=lambda bar: (bar.planned_start_s, bar.cell, bar.order_id))
+    colours = data.colours()
     return _PAGE.format(
         policy=escape(CONTENT_POLICY),
         title=escape(data.title),
@@ -48,7 +50,7 @@ def render_html(data: GanttData, *, now_s: float | None = None) -> str:
         keys=_keys(data),
         legend=_legend(data),
         count=len(bars),
-        rows="\n".join(_row(data, bar, i) for i, bar in enumerate(bars)),
+        rows="\n".join(_row(data, bar, i, colours[bar.order_id]) for i, bar in enumerate(bars)),
         json=_json(data, bars, now_s),
     )
 
@@ -83,7 +85,15 @@ def _facts(data: GanttData) -> str:
 
 
 def _keys(data: GanttData) -> str:
-    keys = ['<span><i class="shut"></i>closed</span>', "<span>▾ due</span>"]
+    keys = ['<span><i class="shut"></i>closed</span>'] if any(data.unavailable_s.values()) else []
+    if data.due_s:
+        keys.append("<span>▾ due</span>")
+    if any(bar.setup_s for bar in data.bars):
+        keys.append('<span><i class="setup"></i>setup</span>')
+    if any(bar.frozen for bar in data.bars):
+        keys.append('<span><i class="frozen"></i>frozen</span>')
+    if late_orders(data):
+        keys.append('<span><i class="late"></i>after its due date</span>')
     if data.has_actual:
         keys[:0] = [
             '<span><i class="pale"></i>planned</span>',
@@ -110,7 +120,7 @@ def _legend(data: GanttData) -> str:
     return "".join(items)
 
 
-def _row(data: GanttData, bar: GanttBar, index: int) -> str:
+def _row(data: GanttData, bar: GanttBar, index: int, colour: str) -> str:
     late = bar.lateness_s
     late_look = "num late-cell" if late is not None and late > 0 else "num"
     values = [
@@ -131,15 +141,14 @@ def _row(data: GanttData, bar: GanttBar, index: int) -> str:
         f'<td class="{look}">{escape(value)}</td>' if look else f"<td>{escape(value)}</td>"
         for value, look in values
     )
-    colour = data.colours()[bar.order_id]
-    return f'<tr data-bar="{index}" style="--order:{colour}">{cells}</tr>'
+    return f'<tr data-bar="{index}" tabindex="-1" style="--order:{colour}">{cells}</tr>'
 
 
 def _maybe(data: GanttData, seconds: float | None) -> str:
     return "" if seconds is None else _iso(data, seconds)
 
 
-def _tip(data: GanttData, bar: GanttBar) -> list[tuple[str, str]]:
+def _tip(data: GanttData, bar: GanttBar, order_ends_s: dict[str, float]) -> list[tuple[str, str]]:
     def span(start: float, end: float | None) -> str:
         begin = f"{data.at(start):%Y-%m-%d %H:%M:%S}"
         if end is None:
@@ -160,13 +169,15 @@ def _tip(data: GanttData, bar: GanttBar) -> list[tuple[str, str]]:
     if bar.lateness_s is not None:
         lines.append(("against plan", _signed(bar.lateness_s)))
     if bar.order_id in data.due_s:
-        slack = data.due_s[bar.order_id] - data.order_end_s(bar.order_id)
+        slack = data.due_s[bar.order_id] - order_ends_s[bar.order_id]
         state = (
             f"{duration_text(slack)} to spare" if slack >= 0 else f"{duration_text(-slack)} late"
         )
         due = f"{data.at(data.due_s[bar.order_id]):%Y-%m-%d %H:%M:%S}"
         lines.append(("due", f"{due} (order: {state})"))
-    lines.append(("status", bar.status))
+    if bar.setup_s:
+        lines.append(("setup before", duration_text(bar.setup_s)))
+    lines.append(("status", f"{bar.status}, frozen" if bar.frozen else bar.status))
     return lines
 
 
@@ -177,7 +188,9 @@ def _signed(seconds: float) -> str:
 
 
 def _json(data: GanttData, bars: list[GanttBar], now_s: float | None) -> str:
-    orders = list(data.colours())
+    orders = {order: i for i, order in enumerate(data.colours())}
+    cells = {cell: i for i, cell in enumerate(data.cells)}
+    ends = order_ends_s(data)
     content: dict[str, Any] = {
         "epoch": data.start.timestamp(),
         "offsets": _offsets(data),
@@ -194,9 +207,9 @@ def _json(data: GanttData, bars: list[GanttBar], now_s: float | None) -> str:
         ],
         "bars": [
             {
-                "cell": data.cells.index(bar.cell),
-                "order": orders.index(bar.order_id),
-                "name": f"{bar.order_id}/{bar.unit}",
+                "cell": cells[bar.cell],
+                "order": orders[bar.order_id],
+                "name": f"{bar.order_id}/{bar.unit}" if bar.unit else bar.order_id,
                 "unit": bar.unit,
                 "operation": bar.operation,
                 "p0": bar.planned_start_s,
@@ -204,7 +217,9 @@ def _json(data: GanttData, bars: list[GanttBar], now_s: float | None) -> str:
                 "a0": bar.actual_start_s,
                 "a1": bar.actual_end_s,
                 "status": bar.status,
-                "tip": _tip(data, bar),
+                "setup": bar.setup_s,
+                "frozen": bar.frozen,
+                "tip": _tip(data, bar, ends),
             }
             for bar in bars
         ],
@@ -247,12 +262,14 @@ _PAGE = """<!doctype html>
 <dl class="facts">{facts}</dl>
 </header>
 <section class="card chart-card" aria-label="Gantt chart">
-<div class="bar-tools"><p>{keys}</p><p class="hint">drag to pan, Ctrl + wheel to zoom</p>
+<div class="bar-tools"><p>{keys}</p>
+<p class="hint">drag to pan, Ctrl + wheel to zoom, n and p to walk</p>
 <button type="button" id="zoom-out" aria-label="Zoom out">−</button>
 <button type="button" id="zoom-in" aria-label="Zoom in">+</button>
 <button type="button" id="zoom-fit">Fit</button></div>
-<svg id="chart" tabindex="0" role="img" aria-label="Operations per cell over time; plus and minus
- zoom, arrows pan, 0 shows everything. The table below holds the same operations."></svg>
+<div id="chart" tabindex="0" role="application" aria-label="Operations per cell over time; plus and
+ minus zoom, arrows pan, 0 shows everything, n and p go from operation to operation. The table below
+ holds the same operations."><canvas></canvas></div>
 <ul class="legend" aria-label="Job orders">{legend}</ul>
 <noscript><p class="note">The chart needs JavaScript; the table below does not.</p></noscript>
 </section>

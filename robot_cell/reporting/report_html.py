@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from robot_cell.reporting.gantt_data import GanttData, duration_text
+from robot_cell.reporting.plan_changes import LOST
 from robot_cell.reporting.run_result import JobResult, OperationResult, RunResult
 
 _CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -40,6 +41,7 @@ def render_report_html(result: RunResult, chart: GanttData) -> str:
         cells="\n".join(_cell_rows(result, chart)),
         operations="\n".join(_operation_row(o, chart) for o in result.operations),
         problems=problems,
+        changes=_changes(result, chart),
         about=_about(result),
     )
 
@@ -155,6 +157,29 @@ def _problems(result: RunResult) -> str:
     return f'<ul class="bad">{items}</ul>'
 
 
+def _changes(result: RunResult, chart: GanttData) -> str:
+    """A section of what was lost and how the plan changed; none where nothing was."""
+    if not result.happenings and not result.faults:
+        return ""
+    rows = "".join(
+        _row(
+            (_clock(chart, one.at_s), "n"),
+            (f"{one.at_s:.1f} s", "n"),
+            (escape(one.text), "bad" if one.what == LOST else ""),
+        )
+        for one in result.happenings
+    )
+    asked = f"<p>Asked for: {escape('; '.join(result.faults))}.</p>" if result.faults else ""
+    return f"""<section>
+<h2>Faults and repairs</h2>
+{asked}<div class="wide"><table>
+<thead><tr><th class="n">at</th><th class="n">after</th><th>what happened</th></tr></thead>
+<tbody>{rows}</tbody>
+</table></div>
+</section>
+"""
+
+
 def _about(result: RunResult) -> str:
     speed = "as fast as possible" if result.speed == 0.0 else f"speed {result.speed:g}"
     parts = [
@@ -223,7 +248,7 @@ _PAGE = """\
 </tbody>
 </table></div>
 </section>
-<section>
+{changes}<section>
 <h2>Failures</h2>
 {problems}
 </section>

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from robot_cell.model import Plant, unavailable
 from robot_cell.reporting.gantt_data import GanttBar, GanttData
+from robot_cell.reporting.plan_changes import Happening
 
 if TYPE_CHECKING:
     from robot_cell.client import JobView, OperationView
@@ -67,7 +68,12 @@ class OperationResult:
 
 @dataclass(frozen=True)
 class RunResult:
-    """A run, from the command to the last job."""
+    """A run, from the command to the last job.
+
+    Attributes:
+        faults: what was asked to happen to the cells.
+        happenings: cells that were lost and came back, and how the plan was changed.
+    """
 
     plant: str
     start: datetime
@@ -83,6 +89,8 @@ class RunResult:
     real_time_factor: float | None
     jobs: tuple[JobResult, ...]
     operations: tuple[OperationResult, ...]
+    faults: tuple[str, ...] = ()
+    happenings: tuple[Happening, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -133,6 +141,7 @@ class Conditions:
     engine: str = ""
     planned_makespan_s: float = 0.0
     lower_bound_s: float = 0.0
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,6 +151,7 @@ class Records:
     jobs: Sequence[JobView]
     operations: Sequence[OperationView]
     measured: Mapping[str, OperationRecord] = field(default_factory=dict)
+    happenings: Sequence[Happening] = ()
 
 
 def build_run_result(conditions: Conditions, timing: Timing, records: Records) -> RunResult:
@@ -172,6 +182,8 @@ def build_run_result(conditions: Conditions, timing: Timing, records: Records) -
         real_time_factor=round(simulated_s / running_s, 3) if running_s else None,
         jobs=jobs,
         operations=operations,
+        faults=conditions.faults,
+        happenings=tuple(records.happenings),
     )
 
 

@@ -18,6 +18,7 @@ LIMITS = JointLimits(
     upper=np.array([1.0, 2.0]),
     velocity=np.array([2.0, 2.0]),
     acceleration=np.array([10.0, 10.0]),
+    jerk=np.array([100.0, 100.0]),
 )
 HOME = np.zeros(2)
 

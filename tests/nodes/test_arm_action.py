@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.ros, pytest.mark.plant, pytest.mark.timeout(240)]
 
 READY_S = 90.0
 ANSWER_S = 30.0
+LONG_S = 120.0
 
 
 class Arm:
@@ -49,8 +50,8 @@ class Arm:
     def _on_state(self, message: Any) -> None:
         self.state = message
 
-    def wait(self, future: Any) -> Any:
-        self.executor.spin_until_future_complete(future, timeout_sec=ANSWER_S)
+    def wait(self, future: Any, timeout_s: float = ANSWER_S) -> Any:
+        self.executor.spin_until_future_complete(future, timeout_sec=timeout_s)
         assert future.done()
         return future.result()
 
@@ -154,7 +155,7 @@ def test_what_is_wrong_with_a_goal_has_its_own_code_and_nothing_moves(arm: Arm) 
 def test_a_cancelled_goal_stops_on_its_path_and_says_so(arm: Arm) -> None:
     start = arm.positions()
     goal = start + np.array([1.0, 0.0, 0.0, 0.0, 0.0, 0.0])
-    handle = arm.send(JOINTS, [point(0.0, start), point(20.0, goal)])
+    handle = arm.send(JOINTS, [point(0.0, start), point(8.0, goal)])
     while arm.measured()[0] < start[0] + 0.05:
         pass
     arm.wait(handle.cancel_goal_async())
@@ -166,3 +167,25 @@ def test_a_cancelled_goal_stops_on_its_path_and_says_so(arm: Arm) -> None:
     assert arm.positions() == pytest.approx(stopped, abs=1e-4)
     result = arm.follow(JOINTS, [point(0.0, stopped), point(4.0, start)])
     assert result.error_code == GoalCode.SUCCESSFUL, result.error_string
+
+
+def test_a_feed_hold_stops_in_mid_move_and_resume_goes_on_to_the_end(arm: Arm) -> None:
+    start = arm.positions()
+    goal = start + np.array([0.6, 0.1, -0.1, 0.2, -0.2, 0.4])
+    with PlantClient.connect(READY_S) as client:
+        handle = arm.send(JOINTS, [point(0.0, start), point(8.0, goal)])
+        ended = handle.get_result_async()
+        while np.max(np.abs(arm.measured() - start)) < 0.01:
+            pass
+        assert client.hold("cell_a", on=True).success
+        held = arm.positions()
+        assert not ended.done()
+        assert 0.01 < held[0] - start[0] < 0.59
+        along = (held - start) / (goal - start)
+        assert along == pytest.approx(np.full(6, along[0]), abs=0.01)
+        assert client.override("cell_a", 60.0).success
+        assert not client.override("cell_a", 101.0).success
+        assert client.hold("cell_a", on=False).success
+        assert arm.wait(ended, LONG_S).result.error_code == GoalCode.SUCCESSFUL
+        assert arm.positions() == pytest.approx(goal, abs=0.005)
+        assert client.override("cell_a", 100.0).success

@@ -7,6 +7,7 @@ end is in the way, waits and is tried again whenever one gets its end.
 
 from __future__ import annotations
 
+from planners.compiled import compiled_lean as compiled
 from planners.scheduling.arrays import CostArrays, Floats, Ints, ProblemArrays
 from planners.scheduling.columns import (
     CELL,
@@ -29,7 +30,6 @@ from planners.scheduling.columns import (
     WAY,
     WAYS,
 )
-from planners.scheduling.compiled.jit import compiled
 from planners.scheduling.compiled.placement import earliest, place, place_frozen
 from planners.scheduling.compiled.profiles import NEVER
 from planners.scheduling.compiled.state import EVENTS, FULL, PLACED, State, gather_before, reset

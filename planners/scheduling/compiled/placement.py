@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from planners.compiled import compiled_lean as compiled
 from planners.scheduling.arrays import ProblemArrays
 from planners.scheduling.columns import (
     BEGIN,
@@ -44,7 +45,6 @@ from planners.scheduling.columns import (
     WAYS_FROM,
     WHILE_WORKING,
 )
-from planners.scheduling.compiled.jit import compiled
 from planners.scheduling.compiled.profiles import NEVER, add_use, free_from, next_fit
 from planners.scheduling.compiled.state import EVENTS, FULL, PLACED, State, gather_before
 from planners.scheduling.intervals import FOREVER_MS

@@ -7,8 +7,8 @@ place, ``profile[r, 0, -1]``.
 
 from __future__ import annotations
 
+from planners.compiled import compiled_lean as compiled
 from planners.scheduling.arrays import Ints
-from planners.scheduling.compiled.jit import compiled
 
 NEVER = 1 << 60
 """Later than every time; sums of two still fit into 64 bits."""

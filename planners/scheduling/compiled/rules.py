@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from planners.compiled import compiled_lean as compiled
 from planners.scheduling.arrays import CostArrays, Ints, ProblemArrays
 from planners.scheduling.columns import (
     CELL,
@@ -24,11 +25,11 @@ from planners.scheduling.columns import (
     ON,
     PREDECESSORS,
     RELEASE,
+    SETUPS,
     SUCCESSORS,
     WAYS,
 )
 from planners.scheduling.compiled.decode import DONE, NO_MEMORY, try_place
-from planners.scheduling.compiled.jit import compiled
 from planners.scheduling.compiled.placement import earliest, place_frozen
 from planners.scheduling.compiled.profiles import NEVER
 from planners.scheduling.compiled.state import EVENTS, FULL, PLACED, State, gather_before, reset
@@ -58,6 +59,11 @@ class Waiting(NamedTuple):
     """Per operation: predecessors that are not done."""
     known: Ints
     """How many operations were placed when it was last asked what it would get."""
+    changed: Ints
+    """Per cell: how many operations were placed when it last received one."""
+    least_start: Ints
+    """Per way: where it would have started when last asked; places only fill up."""
+    least_end: Ints
     heap: Ints
     stack: Ints
     blocked: Ints
@@ -68,7 +74,8 @@ class Waiting(NamedTuple):
 def new_waiting(p: ProblemArrays) -> Waiting:
     """Work space for `dispatch`."""
     n = len(p.op) - 1
-    sizes = {"first": len(p.cell) - 1}
+    cells, ways = len(p.cell) - 1, len(p.way)
+    sizes = {"first": cells, "changed": cells, "least_start": ways, "least_end": ways}
     return Waiting(
         **{name: np.full(sizes.get(name, n + 1), -1, dtype=np.int64) for name in Waiting._fields}
     )
@@ -122,6 +129,10 @@ def _refresh(p: ProblemArrays, s: State, w: Waiting, i: int) -> None:
     """Find out anew what an operation would get, and list it with that cell."""
     if w.known[i] == s.flags[PLACED]:
         return
+    if p.resource.shape[0] == 1 and w.cell[i] >= 0 and w.changed[w.cell[i]] <= w.known[i]:
+        # Nothing is shared and its cell is as it was: the other cells can only have become worse.
+        return
+    asked = w.known[i]
     w.known[i] = s.flags[PLACED]
     count = gather_before(p, s, i)
     ready = p.job[p.op[i, JOB], RELEASE]
@@ -130,7 +141,14 @@ def _refresh(p: ProblemArrays, s: State, w: Waiting, i: int) -> None:
     w.ready[i] = ready
     best_start, best_end, best_setup, best = NEVER, NEVER, 0, -1
     for a in range(p.op[i, WAYS], p.op[i + 1, WAYS]):
-        start, end, setup, _ = earliest(p, s, i, a, count, 0)
+        c = p.way[a, CELL]
+        if p.resource.shape[0] > 1 or p.cell[c, SETUPS] >= 0:
+            start, end, setup, _ = earliest(p, s, i, a, count, 0)
+        elif w.least_start[a] >= NEVER or (asked >= 0 and w.changed[c] <= asked):
+            start, end, setup = w.least_start[a], w.least_end[a], 0
+        else:
+            start, end, setup, _ = earliest(p, s, i, a, count, w.least_start[a])
+            w.least_start[a], w.least_end[a] = start, end
         if start < NEVER and (
             end < best_end or (end == best_end and start - setup > best_start - best_setup)
         ):
@@ -286,6 +304,8 @@ def dispatch(
     w.first[:] = -1
     w.cell[:] = -1
     w.known[:] = -1
+    w.changed[:] = 0
+    w.least_start[:] = 0
     n = p.op.shape[0] - 1
     size, blocked = 0, 0
     for i in range(n):
@@ -328,6 +348,7 @@ def dispatch(
             return best
         if s.flags[FULL] != 0:
             return NO_MEMORY
+        w.changed[p.way[chosen, CELL]] = s.flags[PLACED]
         size, blocked = _free(p, s, w, best, size, blocked)
         if blocked > 0 and s.flags[EVENTS] > events:
             again = blocked

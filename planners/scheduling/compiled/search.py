@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from planners.compiled import compiled_lean as compiled
 from planners.scheduling.arrays import CostArrays, Floats, Ints, ProblemArrays
 from planners.scheduling.columns import (
     DUE,
@@ -27,7 +28,6 @@ from planners.scheduling.columns import (
     WAYS,
 )
 from planners.scheduling.compiled.decode import DONE, NO_MEMORY, T_STARTS, T_VALUE, decode, evaluate
-from planners.scheduling.compiled.jit import compiled
 from planners.scheduling.compiled.state import State
 
 REACH = 40

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from planners.compiled import compiled_lean as compiled
 from planners.scheduling import columns
 from planners.scheduling.arrays import Ints, ProblemArrays
 from planners.scheduling.columns import (
@@ -30,7 +31,6 @@ from planners.scheduling.columns import (
     SETUP,
     WAY,
 )
-from planners.scheduling.compiled.jit import compiled
 
 FULL = 0
 """Flag: a profile had no room for another step; the state must be made larger."""

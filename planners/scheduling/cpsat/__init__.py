@@ -4,6 +4,7 @@ Importing this package imports OR-Tools, which takes most of a second; `solve` d
 """
 
 from planners.scheduling.cpsat.conflicts import conflicts_of
+from planners.scheduling.cpsat.proof import prove
 from planners.scheduling.cpsat.search import SearchResult, SearchSettings, improve
 
-__all__ = ["SearchResult", "SearchSettings", "conflicts_of", "improve"]
+__all__ = ["SearchResult", "SearchSettings", "conflicts_of", "improve", "prove"]

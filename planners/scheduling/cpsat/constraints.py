@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from ortools.sat.python import cp_model
 
+from planners.scheduling.bounds import remaining_work
 from planners.scheduling.cpsat.variables import Choice, Key, OperationVariables, Variables
 from planners.scheduling.tidy import identical_jobs
 
@@ -130,9 +131,17 @@ def _stay(v: Variables, variables: OperationVariables, choice: Choice) -> cp_mod
 
 
 def add_loads(v: Variables, makespan: cp_model.IntVar) -> None:
-    """A cell cannot do more between its first possible start and the makespan than fits."""
+    """A cell cannot do more than fits between its first possible start and its last possible end.
+
+    Work on the cell is followed, in its job, by no less than the least tail of all of it.
+    """
     if v.explain:
         return
+    tails: dict[Key, int] = {}
+    for j, job in enumerate(v.problem.jobs):
+        for o, chain in enumerate(remaining_work(v.problem, j)):
+            shortest = min(way.duration_ms for way in job.operations[o].alternatives)
+            tails[j, o] = max(0, chain - shortest)
     for c in range(len(v.problem.cells)):
         members = [(key, choice) for key, op, choice in on_cell(v, c) if op.fact is None]
         if not members:
@@ -143,7 +152,9 @@ def add_loads(v: Variables, makespan: cp_model.IntVar) -> None:
             for start, end in v.problem.blocked(c)
         )
         work = sum(choice.way.duration_ms * choice.chosen for _, choice in members)
-        v.model.add(work + closed + head <= makespan)
+        # Closed time is counted as far as the bound, into which the tail may reach.
+        tail = 0 if closed else min(tails[key] for key, _ in members)
+        v.model.add(work + closed + head + tail <= makespan)
 
 
 def add_symmetry_breaking(v: Variables) -> None:

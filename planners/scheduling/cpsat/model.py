@@ -33,9 +33,10 @@ class PlantModel:
         weights: ObjectiveWeights,
         *,
         explain: bool = False,
+        end_by: int | None = None,
     ) -> None:
         self.problem = problem
-        self.variables: Variables = add_variables(problem, bounds, explain=explain)
+        self.variables: Variables = add_variables(problem, bounds, explain=explain, end_by=end_by)
         self.model: cp_model.CpModel = self.variables.model
         v = self.variables
         add_precedence(v)

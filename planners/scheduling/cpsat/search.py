@@ -110,25 +110,37 @@ def improve(
     shop = PlantModel(problem, known, weights)
     if incumbent is not None:
         shop.hint(units_in_order(problem, incumbent.assignments))
-    improvements = _Improvements(shop, weights, incumbent, settings.on_improvement)
-    solver = _solver(settings)
-    status = _run(solver, shop, improvements, settings)
-    if improvements.error is not None:
-        raise improvements.error
+    best, bound, status = run_model(shop, weights, incumbent, settings)
     if status == cp_model.INFEASIBLE and incumbent is None:
         return SearchResult(None, floor, "infeasible")
-    best = improvements.best
     if best is None:
         return SearchResult(None, floor, "none")
-    bound = floor
-    if status in (cp_model.OPTIMAL, cp_model.FEASIBLE, cp_model.UNKNOWN):
-        bound = max(floor, solver.best_objective_bound / shop.scale)
-    bound = min(bound, best.objective.value)
+    bound = min(max(floor, bound), best.objective.value)
     closed = bound >= best.objective.value * (1 - PROOF_TOLERANCE)
     proof: Literal["optimal", "none"] = (
         "optimal" if closed or (status == cp_model.OPTIMAL and shop.exact) else "none"
     )
     return SearchResult(best, bound, proof)
+
+
+def run_model(
+    shop: PlantModel,
+    weights: ObjectiveWeights,
+    incumbent: Schedule | None,
+    settings: SearchSettings,
+    tune: Callable[[cp_model.CpSolver], None] = lambda _solver: None,
+) -> tuple[Schedule | None, float, int]:
+    """Solve a model: the best plan, incumbent included; CP-SAT's bound (or 0); its status."""
+    improvements = _Improvements(shop, weights, incumbent, settings.on_improvement)
+    solver = _solver(settings)
+    tune(solver)
+    status = _run(solver, shop, improvements, settings)
+    if improvements.error is not None:
+        raise improvements.error
+    bound = 0.0
+    if status in (cp_model.OPTIMAL, cp_model.FEASIBLE, cp_model.UNKNOWN):
+        bound = solver.best_objective_bound / shop.scale
+    return improvements.best, bound, status
 
 
 def _solver(settings: SearchSettings) -> cp_model.CpSolver:

@@ -67,11 +67,18 @@ class Variables:
 
 
 def add_variables(
-    problem: SchedulingProblem, bounds: Bounds, *, explain: bool = False
+    problem: SchedulingProblem, bounds: Bounds, *, explain: bool = False, end_by: int | None = None
 ) -> Variables:
-    """Start, end, presence and choices of every operation."""
+    """Start, end, presence and choices of every operation.
+
+    Args:
+        problem: What to plan.
+        bounds: Its bounds.
+        explain: Whether limits may be switched off one by one.
+        end_by: When everything has to be done; by default there is time enough for every plan.
+    """
     v = Variables(problem, bounds, explain)
-    v.horizon = _horizon(problem)
+    v.horizon = _horizon(problem) if end_by is None else end_by
     decided = problem.decided_optional()
     part_of: dict[Key, cp_model.IntVar] = {}
     for j, job in enumerate(problem.jobs):
@@ -114,8 +121,10 @@ def _operation(
     model, name = v.model, f"{key[0]}.{key[1]}"
     operation = v.problem.jobs[key[0]].operations[key[1]]
     yes = model.new_constant(1)
-    start = model.new_int_var(v.bounds.earliest_start_ms[key], latest, f"start {name}")
-    end = model.new_int_var(0, v.horizon, f"end {name}")
+    earliest = v.bounds.earliest_start_ms[key]
+    shortest = 0 if present is not None else min(w.duration_ms for w in operation.alternatives)
+    start = model.new_int_var(earliest, latest, f"start {name}")
+    end = model.new_int_var(earliest + shortest, latest + shortest, f"end {name}")
     choices = []
     for way in operation.alternatives:
         if len(operation.alternatives) == 1:
@@ -132,8 +141,13 @@ def _operation(
                 start, way.duration_ms, end, chosen, f"run {name}.{way.cell}"
             )
         choices.append(Choice(way, chosen, work, pauses))
-    if len(choices) > 1:
-        model.add(sum(c.chosen for c in choices) == (1 if present is None else present))
+    if len(choices) > 1 and present is None:
+        model.add_exactly_one(c.chosen for c in choices)
+    elif len(choices) > 1:
+        model.add(sum(c.chosen for c in choices) == present)
+    if present is None and not any(c.pauses for c in choices):
+        # The intervals say so one by one; only in one line does the relaxation know it, too.
+        model.add(end == start + sum(c.way.duration_ms * c.chosen for c in choices))
     if present is not None:
         model.add(end == start).only_enforce_if(present.Not())
     return OperationVariables(start, end, yes if present is None else present, tuple(choices))

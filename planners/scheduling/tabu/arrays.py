@@ -42,7 +42,8 @@ ALT = 13
 """Index of the chosen alternative."""
 OWN_TAIL = 14
 """Its tail if nothing follows it: 0 at the target, otherwise NEVER."""
-WIDTH = 16
+SHIFT = 4
+WIDTH = 1 << SHIFT
 
 NONE = -1
 MANY = -2
@@ -54,6 +55,10 @@ NEVER = -(1 << 30)
 # Switches in Given.switches.
 HAS_SETUP = 0
 HAS_TRANSPORT = 1
+IS_PLAIN = 2
+"""Neither setups nor transport."""
+ALL_ENDS = 3
+"""Look at moves of either end of every block, also where none can gain anything by itself."""
 SWITCHES = 4
 
 # Numbers in State.numbers.
@@ -73,7 +78,10 @@ SETUP_TIME = 10
 MOVED_COUNT = 11
 TARGET = 12
 """Where the tails lead to: END_OF_PLAN or a job."""
+MOVED_LIMIT = 13
+"""How many operations may be on another cell than published; makespan only."""
 NUMBERS = 16
+NO_LIMIT = 1 << 40
 END_OF_PLAN = -1
 
 # Numbers in State.values.
@@ -131,12 +139,12 @@ class State(NamedTuple):
     """A plan under search, and what the search remembers."""
 
     rows: Int32
+    """The rows of all operations, one behind the other; see access.py."""
     order: Int32
     """All operations in a topological order of the disjunctive graph."""
     first: Int32
     """First operation on each cell, or NONE."""
     last: Int32
-    dirty: UInt8
     mark: UInt8
     saved: Int32
     """The part of `order` before the last repair."""
@@ -175,11 +183,10 @@ def new_state(given: Given, seed: int) -> State:
 
     mixed = (seed * 0x9E3779B97F4A7C15 + 0xD1B54A32D192ED03) % (1 << 64)
     return State(
-        rows=np.zeros((n, WIDTH), dtype=np.int32),
+        rows=ints(n * WIDTH),
         order=ints(n),
         first=ints(m),
         last=ints(m),
-        dirty=np.zeros(n + 1, dtype=np.uint8),
         mark=np.zeros(n + 1, dtype=np.uint8),
         saved=ints(n + 1),
         moved=ints(n + 1),

@@ -7,6 +7,8 @@ remaining (MWKR) goes first. Disturbed priorities give different plans for diffe
 
 from __future__ import annotations
 
+from planners.compiled import compiled_into as compiled
+from planners.scheduling.tabu.access import nth, of, put
 from planners.scheduling.tabu.arrays import (
     CELL,
     DUR,
@@ -17,7 +19,6 @@ from planners.scheduling.tabu.arrays import (
     Int32,
     State,
 )
-from planners.scheduling.tabu.compiled import compiled
 from planners.scheduling.tabu.graph import after, choose_alternative, job_ready, reset_rows
 from planners.scheduling.tabu.moves import random_below
 
@@ -29,12 +30,12 @@ def _remaining_work(given: Given, topological: Int32, remaining: Int32) -> None:
     """Longest chain of shortest durations from the start of each operation on."""
     for i in range(len(topological) - 1, -1, -1):
         v = topological[i]
-        shortest = given.alt_dur[given.alt_ptr[v]]
-        for a in range(given.alt_ptr[v] + 1, given.alt_ptr[v + 1]):
-            shortest = min(shortest, given.alt_dur[a])
+        shortest = nth(given.alt_dur, nth(given.alt_ptr, v))
+        for a in range(nth(given.alt_ptr, v) + 1, nth(given.alt_ptr, v + 1)):
+            shortest = min(shortest, nth(given.alt_dur, a))
         chain = 0
-        for j in range(given.succ_ptr[v], given.succ_ptr[v + 1]):
-            chain = max(chain, remaining[given.succ_op[j]] + given.succ_lag[j])
+        for j in range(nth(given.succ_ptr, v), nth(given.succ_ptr, v + 1)):
+            chain = max(chain, remaining[nth(given.succ_op, j)] + nth(given.succ_lag, j))
         remaining[v] = chain + shortest
 
 
@@ -42,14 +43,14 @@ def _remaining_work(given: Given, topological: Int32, remaining: Int32) -> None:
 def _choose_cell(given: Given, state: State, thrift: int, v: int) -> tuple[int, int]:
     """Alternative on which v would end first if ``thrift`` durations came on top; the true end."""
     best, end, least = NONE, 0, 1 << 60
-    for a in range(given.alt_ptr[v], given.alt_ptr[v + 1]):
-        k = given.alt_cell[a]
+    for a in range(nth(given.alt_ptr, v), nth(given.alt_ptr, v + 1)):
+        k = nth(given.alt_cell, a)
         start = max(
             job_ready(given, state.rows, v, k), after(given, state.rows, k, state.last[k], v)
         )
-        cost = start + given.alt_dur[a] * (1 + thrift)
+        cost = start + nth(given.alt_dur, a) * (1 + thrift)
         if cost < least:
-            best, end, least = a, start + given.alt_dur[a], cost
+            best, end, least = a, start + nth(given.alt_dur, a), cost
     return best, end
 
 
@@ -94,19 +95,19 @@ def greedy(
     for v in range(n):
         chance = random_below(state.random, CHANCE + 1)
         priority[v] = remaining[v] - (remaining[v] * disturb // CHANCE) * chance // CHANCE
-        missing[v] = given.pred_ptr[v + 1] - given.pred_ptr[v]
+        missing[v] = nth(given.pred_ptr, v + 1) - nth(given.pred_ptr, v)
     count = write = 0
     for v in range(n):
-        if given.fixed[v]:
+        if nth(given.fixed, v):
             order[write] = v
             write += 1
-            alternatives[v] = given.alt_ptr[v]
-            choose_alternative(given, rows, v, given.alt_ptr[v])
-            rows[v, HEAD] = rows[v, RELEASE]
-            for i in range(given.succ_ptr[v], given.succ_ptr[v + 1]):
-                missing[given.succ_op[i]] -= 1
+            alternatives[v] = nth(given.alt_ptr, v)
+            choose_alternative(given, rows, v, nth(given.alt_ptr, v))
+            put(rows, v, HEAD, of(rows, v, RELEASE))
+            for i in range(nth(given.succ_ptr, v), nth(given.succ_ptr, v + 1)):
+                missing[nth(given.succ_op, i)] -= 1
     for v in range(n):
-        if not given.fixed[v] and missing[v] == 0:
+        if not nth(given.fixed, v) and missing[v] == 0:
             ready[count] = v
             count += 1
     for i in range(count):
@@ -125,8 +126,8 @@ def greedy(
                 if v == first:
                     at = i
             elif (
-                given.alt_cell[a] == k
-                and ends[v] - given.alt_dur[a] < ends[first]
+                nth(given.alt_cell, a) == k
+                and ends[v] - nth(given.alt_dur, a) < ends[first]
                 and (at == NONE or priority[v] > priority[ready[at]])
             ):
                 at = i
@@ -136,10 +137,10 @@ def greedy(
         order[write] = v
         write += 1
         choose_alternative(given, rows, v, alternatives[v])
-        rows[v, HEAD] = ends[v] - rows[v, DUR]
-        state.last[rows[v, CELL]] = v
-        for i in range(given.succ_ptr[v], given.succ_ptr[v + 1]):
-            s = given.succ_op[i]
+        put(rows, v, HEAD, ends[v] - of(rows, v, DUR))
+        state.last[of(rows, v, CELL)] = v
+        for i in range(nth(given.succ_ptr, v), nth(given.succ_ptr, v + 1)):
+            s = nth(given.succ_op, i)
             missing[s] -= 1
             if missing[s] == 0:
                 ready[count] = s

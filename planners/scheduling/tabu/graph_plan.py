@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from planners.compiled import compiled_into as compiled
 from planners.scheduling.tabu.arrays import Float64, Int64
-from planners.scheduling.tabu.compiled import compiled
 from planners.scheduling.tabu.graph_problem import NO_DUE, GraphProblem
 
 

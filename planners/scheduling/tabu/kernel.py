@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from planners.compiled import compiled_into as compiled
+from planners.scheduling.tabu.access import nth, of
 from planners.scheduling.tabu.arrays import (
+    ALL_ENDS,
     ALT,
     BEST,
+    CELL,
     HEAD,
     ITERATION,
     LAST_GAIN,
     MAKESPAN,
+    MOVED_COUNT,
+    MOVED_LIMIT,
     MP,
     MS,
     NONE,
@@ -18,8 +24,7 @@ from planners.scheduling.tabu.arrays import (
     Int32,
     State,
 )
-from planners.scheduling.tabu.compiled import compiled
-from planners.scheduling.tabu.graph import apply_move, load, makespan
+from planners.scheduling.tabu.graph import load, makespan
 from planners.scheduling.tabu.moves import (
     best_insertion,
     closing_path,
@@ -32,6 +37,7 @@ from planners.scheduling.tabu.moves import (
     trace_path,
 )
 from planners.scheduling.tabu.tabu_list import forbid_return, is_tabu, may_not_enter
+from planners.scheduling.tabu.update import apply_move
 
 # Numbers in State.choice: the best admissible move, how many are as good, and any move at all.
 VALUE = 0
@@ -56,15 +62,25 @@ def start_from(given: Given, state: State, order: Int32, alternatives: Int32) ->
     state.numbers[MAKESPAN] = end
     state.numbers[BEST] = end
     state.numbers[LAST_GAIN] = state.numbers[ITERATION]
+    moved = 0
+    for v in range(len(state.rows)):
+        moved += is_moved(given, v, state.rows[v, CELL])
+    state.numbers[MOVED_COUNT] = moved
     keep_best(state)
+
+
+@compiled
+def is_moved(given: Given, v: int, cell: int) -> int:
+    """1 if that cell is another than the published one of v, else 0."""
+    return int(given.published_cell[v] >= 0 and given.published_cell[v] != cell)
 
 
 @compiled
 def keep_best(state: State) -> None:
     """Remember the present plan."""
-    for v in range(len(state.rows)):
-        state.best_alt[v] = state.rows[v, ALT]
-        state.best_start[v] = state.rows[v, HEAD]
+    for v in range(len(state.order)):
+        state.best_alt[v] = of(state.rows, v, ALT)
+        state.best_start[v] = of(state.rows, v, HEAD)
 
 
 @compiled
@@ -91,48 +107,77 @@ def _take(state: State, value: int, v: int, a: int, x: int) -> None:
 
 
 @compiled
-def _scan_block(given: Given, state: State, i: int, b: int, e: int) -> None:
-    """Moves of the i-th operation of the path within its block, the b-th to the e-th."""
-    rows, path = state.rows, state.path
-    u = path[i]
+def _scan_block(
+    given: Given, state: State, i: int, b: int, e: int, ends: tuple[bool, bool]
+) -> None:
+    """Moves of the i-th operation of the path within its block, the b-th to the e-th.
+
+    ``ends`` says whether another first, and whether another last operation could help at all.
+    """
+    rows, path, choice = state.rows, state.path, state.choice
+    u = nth(path, i)
     for j in range(i + 1, e + 1):
-        w = path[j]
+        w = nth(path, j)
         if not may_follow(given, rows, u, w):
             break
-        tabu = is_tabu(state, w, u)
-        if i == b or j == e:
+        if (i == b and ends[0]) or (j == e and ends[1]):
             length = fill_forward(state, u, w)
-            value = estimate_segment(given, state, length, rows[u, MP], rows[w, MS])
-            if _promising(state, value, u, rows[u, ALT], w) and (
-                not tabu or value < state.numbers[BEST]
+            value = estimate_segment(
+                given, state, length, of(rows, u, MP), of(rows, w, MS), choice[VALUE]
+            )
+            if _promising(state, value, u, of(rows, u, ALT), w) and (
+                value < state.numbers[BEST] or not is_tabu(state, w, u)
             ):
-                _take(state, value, u, rows[u, ALT], w)
-    for j in range(i - 1, b - 1, -1):
-        w = path[j]
-        if not may_precede(given, rows, u, w):
+                _take(state, value, u, of(rows, u, ALT), w)
+    for j in range(i - 2, b - 1, -1):
+        w = nth(path, j)
+        if not may_precede(given, rows, u, nth(path, j + 1)) or not may_precede(given, rows, u, w):
             break
-        tabu = is_tabu(state, u, w)
-        if i == e or j == b:
+        if (i == e and ends[1]) or (j == b and ends[0]):
             length = fill_backward(state, w, u)
-            value = estimate_segment(given, state, length, rows[w, MP], rows[u, MS])
-            if _promising(state, value, u, rows[u, ALT], rows[w, MP]) and (
-                not tabu or value < state.numbers[BEST]
+            value = estimate_segment(
+                given, state, length, of(rows, w, MP), of(rows, u, MS), choice[VALUE]
+            )
+            if _promising(state, value, u, of(rows, u, ALT), of(rows, w, MP)) and (
+                value < state.numbers[BEST] or not is_tabu(state, u, w)
             ):
-                _take(state, value, u, rows[u, ALT], rows[w, MP])
+                _take(state, value, u, of(rows, u, ALT), of(rows, w, MP))
+
+
+@compiled
+def _useful_ends(given: Given, state: State, b: int, e: int, length: int) -> tuple[bool, bool]:
+    """Whether the block could gain from another first operation, and from another last one.
+
+    A path that begins with its cell, or ends with the plan, is as long in any order of its block
+    there (Nowicki and Smutnicki, Management Science 42, 1996), unless setups differ. With a choice
+    of cells such moves help all the same: they make room for others.
+    """
+    rows, v = state.rows, nth(state.path, b)
+    if given.switches[ALL_ENDS]:
+        return True, True
+    at_start = b == 0 and of(rows, v, HEAD) == nth(given.available, of(rows, v, CELL))
+    return not at_start, e != length - 1
 
 
 @compiled
 def _scan_other_cells(given: Given, state: State, v: int) -> None:
     """Moves of v to its other cells, the best place on each."""
-    rows = state.rows
+    rows, numbers = state.rows, state.numbers
+    if (
+        numbers[MOVED_COUNT] >= numbers[MOVED_LIMIT]
+        and given.published_cell[v] >= 0
+        and not is_moved(given, v, rows[v, CELL])
+    ):
+        return
     closing = closing_path(given, rows, v)
-    for a in range(given.alt_ptr[v], given.alt_ptr[v + 1]):
-        if a != rows[v, ALT]:
+    for a in range(nth(given.alt_ptr, v), nth(given.alt_ptr, v + 1)):
+        if a != of(rows, v, ALT):
             value, x = best_insertion(given, state, v, a, NOTHING)
             if value < NOTHING:
                 value = max(value, closing)
                 if _promising(state, value, v, a, x) and (
-                    value < state.numbers[BEST] or not may_not_enter(state, v, given.alt_cell[a])
+                    value < state.numbers[BEST]
+                    or not may_not_enter(state, v, nth(given.alt_cell, a))
                 ):
                     _take(state, value, v, a, x)
 
@@ -154,15 +199,15 @@ def _scan_path(given: Given, state: State, length: int) -> None:
         i = number if every else random_below(state.random, length)
         if not every or i > e:
             b = i
-            while b > 0 and rows[path[b], MP] == path[b - 1]:
+            while b > 0 and of(rows, nth(path, b), MP) == nth(path, b - 1):
                 b -= 1
             e = i
-            while e + 1 < length and rows[path[e], MS] == path[e + 1]:
+            while e + 1 < length and of(rows, nth(path, e), MS) == nth(path, e + 1):
                 e += 1
         if e > b:
-            _scan_block(given, state, i, b, e)
-        if given.alt_ptr[path[i] + 1] - given.alt_ptr[path[i]] > 1:
-            _scan_other_cells(given, state, path[i])
+            _scan_block(given, state, i, b, e, _useful_ends(given, state, b, e, length))
+        if nth(given.alt_ptr, nth(path, i) + 1) - nth(given.alt_ptr, nth(path, i)) > 1:
+            _scan_other_cells(given, state, nth(path, i))
 
 
 @compiled
@@ -170,9 +215,11 @@ def _make_move(given: Given, state: State, v: int, a: int, x: int) -> None:
     """Move v, forbid its way back, keep the plan if it is the best so far."""
     rows, numbers = state.rows, state.numbers
     forbid_return(state, v, a, x)
+    was_moved = is_moved(given, v, rows[v, CELL])
     if not apply_move(given, state, v, a, x):
         numbers[STEPS_REFUSED] += 1
         return
+    numbers[MOVED_COUNT] += is_moved(given, v, rows[v, CELL]) - was_moved
     end = makespan(given, rows)
     numbers[MAKESPAN] = end
     if end < numbers[BEST]:

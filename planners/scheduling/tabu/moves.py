@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from planners.compiled import compiled_into as compiled
+from planners.scheduling.tabu.access import nth, of
 from planners.scheduling.tabu.arrays import (
     CELL,
     DUR,
@@ -32,7 +34,6 @@ from planners.scheduling.tabu.arrays import (
     State,
     UInt64,
 )
-from planners.scheduling.tabu.compiled import compiled
 from planners.scheduling.tabu.graph import after, before, job_ready, job_tail, setup
 
 _7, _13, _17, _33 = np.uint64(7), np.uint64(13), np.uint64(17), np.uint64(33)
@@ -60,8 +61,8 @@ def trace_path(given: Given, state: State, end: int) -> int:
     last = NONE
     seen = 0
     for i in range(len(given.sinks)):
-        v = given.sinks[i]
-        if rows[v, HEAD] + rows[v, DUR] == end:
+        v = nth(given.sinks, i)
+        if of(rows, v, HEAD) + of(rows, v, DUR) == end:
             seen += 1
             if random_below(state.random, seen) == 0:
                 last = v
@@ -79,18 +80,18 @@ def trace_from(given: Given, state: State, last: int) -> int:
     while u != NONE:
         path[length] = u
         length += 1
-        cell, head = rows[u, CELL], rows[u, HEAD]
-        before_on_cell = rows[u, MP]
+        cell, head = of(rows, u, CELL), of(rows, u, HEAD)
+        before_on_cell = of(rows, u, MP)
         if before_on_cell == FIXED or after(given, rows, cell, before_on_cell, u) != head:
             before_on_cell = NONE
         before_in_job = NONE
-        jp = rows[u, JP]
+        jp = of(rows, u, JP)
         if jp >= 0 or jp == MANY:
-            for i in range(given.pred_ptr[u], given.pred_ptr[u + 1]):
-                p = given.pred_op[i]
-                t = rows[p, HEAD] + rows[p, DUR] + given.pred_lag[i]
+            for i in range(nth(given.pred_ptr, u), nth(given.pred_ptr, u + 1)):
+                p = nth(given.pred_op, i)
+                t = of(rows, p, HEAD) + of(rows, p, DUR) + nth(given.pred_lag, i)
                 if given.switches[HAS_TRANSPORT]:
-                    t += given.transport[rows[p, CELL], cell]
+                    t += given.transport[of(rows, p, CELL), cell]
                 if t == head:
                     before_in_job = p
         if before_in_job == NONE:
@@ -108,20 +109,19 @@ def may_follow(given: Given, rows: Int32, u: int, x: int) -> bool:
 
     A path would make x start after that successor ends, and the successor's tail hold x.
     """
-    js = rows[u, JS]
+    js = of(rows, u, JS)
     if js == NONE:
         return True
     if js >= 0:
         return bool(
-            rows[x, HEAD] < rows[js, HEAD] + rows[js, DUR]
-            or rows[js, TAIL] < rows[x, TAIL] + rows[x, DUR]
+            of(rows, x, HEAD) < of(rows, js, HEAD) + of(rows, js, DUR)
+            or of(rows, js, TAIL) < of(rows, x, TAIL) + of(rows, x, DUR)
         )
-    for i in range(given.succ_ptr[u], given.succ_ptr[u + 1]):
-        s = given.succ_op[i]
-        if (
-            rows[x, HEAD] >= rows[s, HEAD] + rows[s, DUR]
-            and rows[s, TAIL] >= rows[x, TAIL] + rows[x, DUR]
-        ):
+    for i in range(nth(given.succ_ptr, u), nth(given.succ_ptr, u + 1)):
+        s = nth(given.succ_op, i)
+        if of(rows, x, HEAD) >= of(rows, s, HEAD) + of(rows, s, DUR) and of(rows, s, TAIL) >= of(
+            rows, x, TAIL
+        ) + of(rows, x, DUR):
             return False
     return True
 
@@ -129,49 +129,51 @@ def may_follow(given: Given, rows: Int32, u: int, x: int) -> bool:
 @compiled
 def may_precede(given: Given, rows: Int32, u: int, y: int) -> bool:
     """Whether no path leads from y to a predecessor of u in its job, for certain."""
-    jp = rows[u, JP]
+    jp = of(rows, u, JP)
     if jp == NONE:
         return True
     if jp >= 0:
         return bool(
-            rows[jp, HEAD] < rows[y, HEAD] + rows[y, DUR]
-            or rows[y, TAIL] < rows[jp, TAIL] + rows[jp, DUR]
+            of(rows, jp, HEAD) < of(rows, y, HEAD) + of(rows, y, DUR)
+            or of(rows, y, TAIL) < of(rows, jp, TAIL) + of(rows, jp, DUR)
         )
-    for i in range(given.pred_ptr[u], given.pred_ptr[u + 1]):
-        p = given.pred_op[i]
-        if (
-            rows[p, HEAD] >= rows[y, HEAD] + rows[y, DUR]
-            and rows[y, TAIL] >= rows[p, TAIL] + rows[p, DUR]
-        ):
+    for i in range(nth(given.pred_ptr, u), nth(given.pred_ptr, u + 1)):
+        p = nth(given.pred_op, i)
+        if of(rows, p, HEAD) >= of(rows, y, HEAD) + of(rows, y, DUR) and of(rows, y, TAIL) >= of(
+            rows, p, TAIL
+        ) + of(rows, p, DUR):
             return False
     return True
 
 
 @compiled
-def estimate_segment(given: Given, state: State, length: int, x: int, y: int) -> int:
+def estimate_segment(given: Given, state: State, length: int, x: int, y: int, limit: int) -> int:
     """Longest path through the first operations of ``state.segment`` in that order.
 
-    They run between x and y (NONE: nothing) on the cell of the first of them.
+    They run between x and y (NONE: nothing) on the cell of the first of them. Once it is known to
+    be longer than ``limit``, how much longer is not found out.
     """
     rows, segment, heads = state.rows, state.segment, state.heads
-    v = segment[0]
-    cell = rows[v, CELL]
+    v = nth(segment, 0)
+    cell = of(rows, v, CELL)
     head = max(job_ready(given, rows, v, cell), after(given, rows, cell, x, v))
     heads[0] = head
     for i in range(1, length):
         u = v
-        v = segment[i]
-        t = head + rows[u, DUR] + setup(given, rows, cell, u, v)
+        v = nth(segment, i)
+        t = head + of(rows, u, DUR) + setup(given, rows, cell, u, v)
         head = max(job_ready(given, rows, v, cell), t)
         heads[i] = head
     tail = max(job_tail(given, rows, v, cell), before(given, rows, cell, v, y))
-    longest: int = head + rows[v, DUR] + tail
+    longest: int = head + of(rows, v, DUR) + tail
     for i in range(length - 2, -1, -1):
+        if longest > limit:
+            break
         w = v
-        v = segment[i]
-        t = tail + rows[w, DUR] + setup(given, rows, cell, v, w)
+        v = nth(segment, i)
+        t = tail + of(rows, w, DUR) + setup(given, rows, cell, v, w)
         tail = max(job_tail(given, rows, v, cell), t)
-        longest = max(longest, heads[i] + rows[v, DUR] + tail)
+        longest = max(longest, nth(heads, i) + of(rows, v, DUR) + tail)
     return longest
 
 
@@ -182,7 +184,7 @@ def fill_forward(state: State, u: int, v: int) -> int:
     length = 0
     w = u
     while w != v:
-        w = rows[w, MS]
+        w = of(rows, w, MS)
         segment[length] = w
         length += 1
     segment[length] = u
@@ -199,7 +201,7 @@ def fill_backward(state: State, u: int, v: int) -> int:
     while w != v:
         segment[length] = w
         length += 1
-        w = rows[w, MS]
+        w = of(rows, w, MS)
     return length
 
 
@@ -212,7 +214,7 @@ def best_insertion(given: Given, state: State, v: int, a: int, limit: int) -> tu
         that it would follow (NONE: none, v comes first).
     """
     rows = state.rows
-    k, duration = given.alt_cell[a], given.alt_dur[a]
+    k, duration = nth(given.alt_cell, a), nth(given.alt_dur, a)
     ready = job_ready(given, rows, v, k)
     tail = job_tail(given, rows, v, k)
     best, place = limit, NONE
@@ -226,16 +228,16 @@ def best_insertion(given: Given, state: State, v: int, a: int, limit: int) -> tu
             best, place = path, x
         if y == NONE:
             break
-        x, y = y, rows[y, MS]
+        x, y = y, of(rows, y, MS)
     return best, place
 
 
 @compiled
 def closing_path(given: Given, rows: Int32, v: int) -> int:
     """Longest path over the gap that v leaves on its cell; it can grow where there are setups."""
-    u, w = rows[v, MP], rows[v, MS]
+    u, w = of(rows, v, MP), of(rows, v, MS)
     if not given.switches[HAS_SETUP] or w == NONE:
         return NEVER
-    k = rows[v, CELL]
-    length: int = after(given, rows, k, u, w) + rows[w, DUR] + rows[w, TAIL]
+    k = of(rows, v, CELL)
+    length: int = after(given, rows, k, u, w) + of(rows, w, DUR) + of(rows, w, TAIL)
     return length

@@ -9,8 +9,8 @@ so the result has no cycle. How often the other plan is asked sets how far along
 
 from __future__ import annotations
 
+from planners.compiled import compiled_into as compiled
 from planners.scheduling.tabu.arrays import NONE, Int32, UInt64
-from planners.scheduling.tabu.compiled import compiled
 from planners.scheduling.tabu.moves import random_below
 
 

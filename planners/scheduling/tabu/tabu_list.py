@@ -9,6 +9,8 @@ a slot share their fate, which is rare and harmless.
 
 from __future__ import annotations
 
+from planners.compiled import compiled_into as compiled
+from planners.scheduling.tabu.access import of
 from planners.scheduling.tabu.arrays import (
     ALT,
     CELL,
@@ -23,7 +25,6 @@ from planners.scheduling.tabu.arrays import (
     TENURE_STAY,
     State,
 )
-from planners.scheduling.tabu.compiled import compiled
 from planners.scheduling.tabu.moves import random_below
 
 ANYWHERE = -1
@@ -32,7 +33,7 @@ ANYWHERE = -1
 @compiled
 def slot_of(a: int, b: int) -> int:
     """The place of a pair in the tabu table (multiplicative hashing; Knuth, TAOCP 3, 6.4)."""
-    return ((a * 0x1E3779B97F4A7C15 + b * 0x42B2AE3D27D4EB4F) >> 40) & (TABU_SLOTS - 1)
+    return ((int(a) * 0x1E3779B97F4A7C15 + int(b) * 0x42B2AE3D27D4EB4F) >> 40) & (TABU_SLOTS - 1)
 
 
 @compiled
@@ -58,16 +59,16 @@ def forbid(state: State, a: int, b: int, steps: int) -> None:
 def forbid_return(state: State, v: int, a: int, x: int) -> None:
     """Forbid to undo the move of v to alternative a behind x, which is about to be made."""
     rows, numbers = state.rows, state.numbers
-    if a != rows[v, ALT]:
-        forbid(state, -1 - v, rows[v, CELL], numbers[TENURE_MOVED])
+    if a != of(rows, v, ALT):
+        forbid(state, -1 - v, of(rows, v, CELL), numbers[TENURE_MOVED])
         forbid(state, -1 - v, ANYWHERE, numbers[TENURE_STAY])
-    elif x != NONE and rows[x, HEAD] > rows[v, HEAD]:
+    elif x != NONE and of(rows, x, HEAD) > of(rows, v, HEAD):
         w = v
         while w != x:
-            w = rows[w, MS]
+            w = of(rows, w, MS)
             forbid(state, v, w, numbers[TENURE])
     else:
         w = v
-        while rows[w, MP] != x:
-            w = rows[w, MP]
+        while of(rows, w, MP) != x:
+            w = of(rows, w, MP)
             forbid(state, w, v, numbers[TENURE])

@@ -9,7 +9,14 @@ import numpy as np
 
 from planners.scheduling.problem import Assignment, SchedulingProblem
 from planners.scheduling.schedule import ObjectiveWeights, in_order
-from planners.scheduling.tabu.arrays import HAS_SETUP, HAS_TRANSPORT, SWITCHES, Given
+from planners.scheduling.tabu.arrays import (
+    ALL_ENDS,
+    HAS_SETUP,
+    HAS_TRANSPORT,
+    IS_PLAIN,
+    SWITCHES,
+    Given,
+)
 from planners.scheduling.tabu.graph_plan import GraphPlan
 from planners.scheduling.tabu.graph_problem import (
     FREE,
@@ -180,19 +187,19 @@ def to_given(problem: GraphProblem, unit: int) -> Given:
     def scaled(values: np.typing.NDArray[np.int64], least: int = 0) -> np.typing.NDArray[np.int32]:
         return np.maximum(least, (values + unit // 2) // unit).astype(np.int32)
 
-    alternatives: list[tuple[int, int]] = []
-    alt_ptr, pred_ptr = [0], [0]
-    kept: list[int] = []
-    cells, durations = problem.alt_cell.tolist(), problem.alt_duration.tolist()
-    pointer, pred_pointer = problem.alt_ptr.tolist(), problem.pred_ptr.tolist()
-    for v in range(n):
-        if fixed[v]:
-            alternatives.append((int(problem.fixed_cell[v]), int(problem.fixed_duration[v])))
-        else:
-            alternatives.extend((cells[i], durations[i]) for i in range(pointer[v], pointer[v + 1]))
-            kept.extend(range(pred_pointer[v], pred_pointer[v + 1]))
-        alt_ptr.append(len(alternatives))
-        pred_ptr.append(len(kept))
+    # A fixed operation has one alternative, no predecessors, and is released at its start.
+    ways = np.diff(problem.alt_ptr)
+    kept = np.flatnonzero(~np.repeat(fixed, np.diff(problem.pred_ptr)))
+    alt_ptr = np.concatenate(([0], np.cumsum(np.where(fixed, 1, ways))))
+    pred_ptr = np.concatenate(([0], np.cumsum(np.where(fixed, 0, np.diff(problem.pred_ptr)))))
+    table = np.zeros((alt_ptr[-1], 2), dtype=np.int64)
+    free_ways = ~np.repeat(fixed, ways)
+    free_rows = ~np.repeat(fixed, np.diff(alt_ptr))
+    table[free_rows, 0] = problem.alt_cell[free_ways]
+    table[free_rows, 1] = problem.alt_duration[free_ways]
+    if len(problem.fixed_cell):
+        table[~free_rows, 0] = problem.fixed_cell[fixed]
+        table[~free_rows, 1] = problem.fixed_duration[fixed]
     pred = problem.pred[kept]
     lag = problem.pred_lag[kept]
     owner = np.repeat(np.arange(n), np.diff(pred_ptr))
@@ -214,8 +221,9 @@ def to_given(problem: GraphProblem, unit: int) -> Given:
     switches = np.zeros(SWITCHES, dtype=np.int64)
     switches[HAS_SETUP] = problem.setup.size > 0
     switches[HAS_TRANSPORT] = problem.transport.size > 0
+    switches[IS_PLAIN] = not problem.setup.size and not problem.transport.size
+    switches[ALL_ENDS] = problem.setup.size > 0 or len(table) > n
     published = problem.published_cell if len(problem.published_cell) else UNPUBLISHED
-    table = np.array(alternatives, dtype=np.int64).reshape(-1, 2)
 
     def ints(values: object) -> np.typing.NDArray[np.int32]:
         return np.ascontiguousarray(values, dtype=np.int32)

@@ -15,6 +15,8 @@ from planners.scheduling.tabu.arrays import (
     ITERATION,
     MAKESPAN_COST,
     MOST_CANDIDATES,
+    MOVED_LIMIT,
+    NO_LIMIT,
     NONE,
     SAMPLE,
     TENURE,
@@ -49,6 +51,8 @@ class Tuning:
         trial: Steps of each of these trials.
         nearest: Least share (per cent) of a child's way from one parent to the other.
         spread: How much more that share may be, by lot.
+        moved_limit: Most operations that may be on another cell than published, for as long as
+            nothing begins anew; None: any number. Makespan only.
     """
 
     patience: int = 0
@@ -62,6 +66,7 @@ class Tuning:
     trial: int = 500
     nearest: int = 10
     spread: int = 41
+    moved_limit: int | None = None
 
 
 def _patience(given: Given) -> int:
@@ -84,6 +89,9 @@ LONG_TENURES = (15, 6)
 THRIFTS = (0, 1, 2, 4, 8, 16, 32)
 """Which of them makes the best plan depends on how much the cells differ in speed."""
 
+FIRST_CHANCE = 50
+"""Per mille of chance in the priorities from one first plan to the next."""
+
 TRIALS = ((14, 300), (4, 1_500))
 """How many first plans are searched on, and for how many steps each."""
 
@@ -104,6 +112,7 @@ class Worker:
             and given.costs[MAKESPAN_COST] > 0
             and not np.delete(given.costs, MAKESPAN_COST).any()
         )
+        self._has_choice = len(given.alt_cell) > n
         self._order = np.zeros(n, dtype=np.int32)
         self._alternatives = np.full(n, NONE, dtype=np.int32)
         self._scratch = np.zeros((5, n), dtype=np.int32)
@@ -111,6 +120,7 @@ class Worker:
         self._restarts = 0
         numbers = self._state.numbers
         numbers[TENURE] = tuning.tenure
+        numbers[MOVED_LIMIT] = NO_LIMIT if tuning.moved_limit is None else tuning.moved_limit
         moved, stay = SHORT_TENURES if n < SMALL else LONG_TENURES
         numbers[TENURE_MOVED] = moved if tuning.tenure_moved is None else tuning.tenure_moved
         numbers[TENURE_STAY] = stay if tuning.tenure_stay is None else tuning.tenure_stay
@@ -185,15 +195,17 @@ class Worker:
         ``tell`` is called whenever there is a plan, ``out_of_time`` before any more work.
         """
         found: list[Elite] = []
-        for eager in (False, True):
-            for thrift in THRIFTS:
-                if found and out_of_time():
-                    break
-                self.start_greedily(disturb, thrift, eager=eager)
-                tell()
-                self.search(TRIALS[0][1], 0.0)
-                tell()
-                found.append(self.best)
+        for number in range(TRIALS[0][0]):
+            if found and out_of_time():
+                break
+            at, eager = divmod(number, 2)
+            # Where no operation has a choice of cells, thrift changes nothing, but chance does.
+            chance = disturb + (0 if self._has_choice else FIRST_CHANCE * at)
+            self.start_greedily(chance, THRIFTS[at], eager=eager == 1)
+            tell()
+            self.search(TRIALS[0][1], 0.0)
+            tell()
+            found.append(self.best)
         for kept, steps in TRIALS[1:]:
             found = sorted(found, key=lambda elite: elite.value)[:kept]
             for i, plan in enumerate(found):

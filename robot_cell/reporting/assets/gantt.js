@@ -3,25 +3,55 @@
 (() => {
   const data = JSON.parse(document.getElementById("gantt-data").textContent);
   const chart = document.getElementById("chart");
+  const canvas = chart.querySelector("canvas");
+  const pen = canvas.getContext("2d");
   const tip = document.getElementById("tip");
   const rows = [...document.querySelectorAll("tbody tr")];
-  const few = data.cells.length <= 4;
+  const few = data.cells.length <= 4, many = data.cells.length > 24;
   const TOP = 52, LABEL = 118, GAP = 3, EDGE = 20;
-  const PLAN = few ? 36 : 24, ACTUAL = few ? 14 : 10, PAD = few ? 18 : 10;
+  const PLAN = few ? 36 : many ? 14 : 24, ACTUAL = few ? 14 : many ? 6 : 10, PAD = few ? 18 : many ? 3 : 10;
   const rowHeight = PAD * 2 + PLAN + (data.has_actual ? GAP + ACTUAL : 0);
   const height = TOP + data.cells.length * rowHeight + 6;
   const whole = (([a, b]) => { const m = (b - a) * 0.015; return [a - m, b + m]; })(data.span);
   const view = { from: whole[0], to: whole[1] };
   const PAPER = 1040; // CSS pixels across A4 landscape
-  let width = 0, chosen = null, pinned = null, redraw = 0, printing = false;
+  const MOST_PIXELS = 16000; // longest side of a canvas that every browser draws
+  let width = 0, chosen = null, pinned = null, redraw = 0, printing = false, look = {};
 
-  const svg = (name, attributes, parent, text) => {
-    const node = document.createElementNS("http://www.w3.org/2000/svg", name);
-    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-    if (text !== undefined) node.textContent = text;
-    if (parent) parent.append(node);
-    return node;
-  };
+  // What a bar covers: setup, plan and deed. Rows are sorted by it, so that a view is a slice of each.
+  const begins = data.bars.map((bar) => Math.min(bar.p0 - bar.setup, bar.a0 ?? bar.p0));
+  const ends = data.bars.map((bar) => Math.max(bar.p1, bar.a1 ?? bar.a0 ?? bar.p1));
+  const lanes = data.cells.map(() => ({ bars: [], longest: 0 }));
+  data.bars.forEach((bar, i) => lanes[bar.cell].bars.push(i));
+  for (const lane of lanes) {
+    lane.bars.sort((a, b) => begins[a] - begins[b]);
+    for (const i of lane.bars) lane.longest = Math.max(lane.longest, ends[i] - begins[i]);
+  }
+  // The first of a lane's bars that begins at or after a second.
+  function firstFrom(lane, s) {
+    let low = 0, high = lane.bars.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (begins[lane.bars[middle]] < s) low = middle + 1; else high = middle;
+    }
+    return low;
+  }
+  function readColours() {
+    const style = getComputedStyle(document.documentElement);
+    for (const name of ["paper", "ink", "quiet", "line", "closed", "stripe", "now", "bad"])
+      look[name] = style.getPropertyValue("--" + name).trim();
+    const tile = document.createElement("canvas");
+    tile.width = tile.height = 8;
+    const brush = tile.getContext("2d");
+    brush.fillStyle = look.closed;
+    brush.fillRect(0, 0, 8, 8);
+    brush.strokeStyle = look.stripe;
+    brush.lineWidth = 1.5;
+    brush.beginPath();
+    for (const d of [-8, 0, 8]) { brush.moveTo(d - 1, 9); brush.lineTo(d + 9, -1); }
+    brush.stroke();
+    look.stripes = pen.createPattern(tile, "repeat");
+  }
   const x = (s) => LABEL + (s - view.from) / (view.to - view.from) * (width - LABEL - EDGE);
   const second = (px) => view.from + (px - LABEL) / (width - LABEL - EDGE) * (view.to - view.from);
   const pad = (n) => String(n).padStart(2, "0");
@@ -52,95 +82,168 @@
     return [found, step];
   };
 
+  const font = (size, weight = 400) => `${weight} ${size}px system-ui, "Segoe UI", Roboto, Arial, sans-serif`;
+  function write(text, left, y, colour, size = 11.5, weight = 400, align = "left") {
+    pen.font = font(size, weight);
+    pen.fillStyle = colour;
+    pen.textAlign = align;
+    pen.fillText(text, left, y);
+  }
+  function rule(x0, y0, x1, y1, colour, thick = 1, dash = []) {
+    pen.strokeStyle = colour;
+    pen.lineWidth = thick;
+    pen.setLineDash(dash);
+    pen.beginPath();
+    pen.moveTo(x0, y0);
+    pen.lineTo(x1, y1);
+    pen.stroke();
+    pen.setLineDash([]);
+  }
+
   function draw() {
     redraw = 0;
     width = printing ? PAPER : chart.clientWidth || 1000;
-    chart.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    if (printing) chart.removeAttribute("height");
-    else chart.setAttribute("height", height);
-    chart.replaceChildren();
-    const defs = svg("defs", {}, chart);
-    const stripes = svg("pattern", { id: "stripes", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, defs);
-    svg("rect", { width: 6, height: 6, style: "fill: var(--closed)" }, stripes);
-    svg("rect", { width: 1.5, height: 6, style: "fill: var(--stripe)" }, stripes);
-    const clip = svg("clipPath", { id: "area" }, defs);
-    svg("rect", { x: LABEL, y: 0, width: Math.max(0, width - LABEL), height }, clip);
-    const area = svg("g", { "clip-path": "url(#area)" }, chart);
+    const scale = Math.min(printing ? 2 : devicePixelRatio || 1, MOST_PIXELS / Math.max(width, height));
+    canvas.width = Math.round(width * scale);
+    canvas.height = Math.round(height * scale);
+    canvas.style.height = height + "px";
+    pen.setTransform(scale, 0, 0, scale, 0, 0);
+    pen.clearRect(0, 0, width, height);
+    const order = pinned !== null ? pinned : chosen === null ? null : data.bars[chosen].order;
+    const [ticks, step] = marks();
 
+    pen.save();
+    pen.beginPath();
+    pen.rect(LABEL, 0, Math.max(0, width - LABEL), height);
+    pen.clip();
     data.cells.forEach((cell, i) => {
-      const y = TOP + i * rowHeight;
       for (const [a, b] of cell.closed) {
         if (b < view.from || a > view.to) continue;
         const left = x(Math.max(a, view.from - 1)), right = x(Math.min(b, view.to + 1));
-        const shut = svg("rect", { x: left, y: y + 1, width: Math.max(1, right - left), height: rowHeight - 1, class: "closed" }, area);
-        svg("title", {}, shut, `closed ${clock(a, true)} – ${clock(b, true)}`);
+        pen.fillStyle = look.stripes;
+        pen.fillRect(left, TOP + i * rowHeight + 1, Math.max(1, right - left), rowHeight - 1);
       }
     });
-    const [ticks, step] = marks();
     let lastDay = null;
     for (const s of ticks) {
-      svg("line", { x1: x(s), x2: x(s), y1: TOP - 6, y2: height - 6, class: "grid" }, area);
-      svg("text", { x: x(s), y: TOP - 12, "text-anchor": "middle" }, chart, clock(s, step < 60));
+      rule(x(s), TOP - 6, x(s), height - 6, look.line);
       if (day(s) !== lastDay) {
         lastDay = day(s);
-        svg("text", { x: Math.max(LABEL + 1, x(s) - 14), y: 16, style: "font-weight: 600" }, area, lastDay);
+        write(lastDay, Math.max(LABEL + 1, x(s) - 14), 16, look.quiet, 11.5, 600);
       }
     }
+    let drawn = 0;
+    for (const lane of lanes) {
+      for (let k = firstFrom(lane, view.from - lane.longest); k < lane.bars.length; k++) {
+        const i = lane.bars[k];
+        if (begins[i] > view.to) break;
+        if (ends[i] < view.from) continue;
+        drawBar(data.bars[i], i, order);
+        drawn++;
+      }
+    }
+    chart.dataset.drawn = String(drawn);
+    data.orders.forEach((some, i) => drawDue(some, i === order));
+    if (data.now !== null && data.now >= view.from && data.now <= view.to) {
+      rule(x(data.now), TOP - 6, x(data.now), height - 6, look.now, 1.5);
+      write("now " + clock(data.now, true), x(data.now) + 5, TOP + 13, look.now, 11.5, 600);
+    }
+    pen.restore();
+
+    for (const s of ticks) write(clock(s, step < 60), x(s), TOP - 12, look.quiet, 11.5, 400, "center");
     data.cells.forEach((cell, i) => {
       const y = TOP + i * rowHeight;
-      svg("line", { x1: 0, x2: width, y1: y + 0.5, y2: y + 0.5, class: "rule" }, chart);
-      const name = svg("text", { x: 16, y: y + PAD + PLAN / 2 + 4, class: "cell" }, chart, cell.name.length > 14 ? cell.name.slice(0, 13) + "…" : cell.name);
-      svg("title", {}, name, cell.name);
-      if (data.has_actual) svg("text", { x: 16, y: y + PAD + PLAN + GAP + ACTUAL - 2 }, chart, "actual");
+      rule(0, y + 0.5, width, y + 0.5, look.line);
+      const name = cell.name.length > 14 ? cell.name.slice(0, 13) + "…" : cell.name;
+      write(name, 16, y + PAD + PLAN / 2 + 4, look.ink, many ? 11 : 13, 600);
+      if (data.has_actual && !many) write("actual", 16, y + PAD + PLAN + GAP + ACTUAL - 2, look.quiet);
     });
-    data.bars.forEach((bar, i) => drawBar(area, bar, i));
-    data.orders.forEach((order, i) => drawDue(area, order, i));
-    if (data.now !== null && data.now >= view.from && data.now <= view.to) {
-      svg("line", { x1: x(data.now), x2: x(data.now), y1: TOP - 6, y2: height - 6, class: "now" }, area);
-      svg("text", { x: x(data.now) + 5, y: TOP + 13, class: "now-label" }, area, "now " + clock(data.now, true));
-    }
-    light();
   }
 
-  function drawBar(area, bar, i) {
-    const begin = Math.min(bar.p0, bar.a0 ?? bar.p0), end = Math.max(bar.p1, bar.a1 ?? bar.a0 ?? bar.p1);
-    if (end < view.from || begin > view.to) return;
+  function block(left, y, wide, tall, colour) {
+    pen.fillStyle = colour;
+    if (wide < 4) { pen.fillRect(left, y, wide, tall); return; }
+    pen.beginPath();
+    pen.roundRect(left, y, wide, tall, Math.min(3, wide / 3));
+    pen.fill();
+  }
+
+  function drawBar(bar, i, order) {
     const y = TOP + bar.cell * rowHeight + PAD;
-    const order = data.orders[bar.order];
-    const group = svg("g", { class: "op " + (bar.status === "failed" ? "failed" : ""), "data-bar": i }, area);
-    const left = x(bar.p0), wide = Math.max(1.5, x(bar.p1) - left - 1);
+    const own = data.orders[bar.order];
     const known = bar.a0 !== null;
-    svg("rect", { x: left, y, width: wide, height: PLAN, rx: Math.min(3, wide / 3), fill: order.colour, class: known ? "plan known" : "plan" }, group);
+    const left = x(bar.p0), wide = Math.max(1, x(bar.p1) - left - (x(bar.p1) - left > 3 ? 1 : 0));
+    pen.globalAlpha = pinned !== null && bar.order !== order ? 0.13 : 1;
+    const full = pen.globalAlpha;
+    if (bar.setup > 0) { // a setup is a thin, striped block in the colour of what it is for
+      const from = x(bar.p0 - bar.setup);
+      pen.globalAlpha = full * 0.55;
+      block(from, y + PLAN * 0.3, Math.max(1, left - from), PLAN * 0.4, own.colour);
+      pen.globalAlpha = full;
+    }
+    if (known) pen.globalAlpha = full * 0.38;
+    block(left, y, wide, PLAN, own.colour);
+    pen.globalAlpha = full;
     if (known) {
       const a = x(bar.a0), b = x(bar.a1 ?? Math.max(bar.a0, data.now ?? bar.p1));
-      const w = Math.max(1.5, b - a - 1);
-      svg("rect", { x: a, y: y + PLAN + GAP, width: w, height: ACTUAL, rx: Math.min(3, w / 3), fill: order.colour, class: "actual" }, group);
+      block(a, y + PLAN + GAP, Math.max(1.5, b - a - 1), ACTUAL, own.colour);
+      if (bar.status === "failed") {
+        pen.strokeStyle = look.bad;
+        pen.lineWidth = 2;
+        pen.strokeRect(a, y + PLAN + GAP, Math.max(1.5, b - a - 1), ACTUAL);
+      }
     }
-    const label = [`${bar.name} ${bar.operation}`, bar.name, String(bar.unit)].find((t) => t.length * 6.3 + 10 < wide);
-    if (label) {
-      const text = svg("text", { x: left + 5, y: y + PLAN / 2 + 4 }, group, label);
-      if (known) text.style.fill = "var(--ink)";
+    if (bar.frozen && wide > 2) { // what can no longer change has a dark foot
+      pen.fillStyle = look.ink;
+      pen.fillRect(left, y + PLAN - 3, wide, 3);
     }
+    if (own.due !== null && bar.p1 > own.due) { // what runs after the due date has a red head
+      const from = Math.max(left, x(own.due));
+      pen.fillStyle = look.bad;
+      pen.fillRect(from, y - 3, Math.max(1, left + wide - from), 3);
+    }
+    if (i === chosen) {
+      pen.strokeStyle = look.ink;
+      pen.lineWidth = 1.5;
+      pen.strokeRect(left, y, wide, PLAN);
+    }
+    if (wide > 22) {
+      const label = [`${bar.name} ${bar.operation}`, bar.name, bar.unit ? String(bar.unit) : bar.name].find((t) => t.length * 6.3 + 10 < wide);
+      if (label && !many) write(label, left + 5, y + PLAN / 2 + 4, known ? look.ink : "#14171a", 11);
+      else if (label) write(label, left + 4, y + PLAN / 2 + 3.5, "#14171a", 9.5);
+    }
+    pen.globalAlpha = 1;
   }
 
-  function drawDue(area, order, i) {
+  function drawDue(order, lit) {
     if (order.due === null || order.due < view.from || order.due > view.to) return;
     const at = x(order.due);
-    const flag = svg("path", { d: `M${at - 4.5} ${TOP - 6.5}h9l-4.5 6.5z`, fill: order.colour, class: "flag", "data-order": i }, area);
-    svg("title", {}, flag, `${order.id} due ${day(order.due)} ${clock(order.due, true)}`);
-    svg("line", { x1: at, x2: at, y1: TOP, y2: height - 6, stroke: order.colour, class: "due", "data-order": i }, area);
+    pen.globalAlpha = pinned !== null && !lit ? 0.13 : 1;
+    pen.fillStyle = order.colour;
+    pen.beginPath();
+    pen.moveTo(at - 4.5, TOP - 6.5);
+    pen.lineTo(at + 4.5, TOP - 6.5);
+    pen.lineTo(at, TOP);
+    pen.fill();
+    if (lit) rule(at, TOP, at, height - 6, order.colour, 1.25, [3, 3]);
+    pen.globalAlpha = 1;
   }
 
-  function light() {
-    const order = pinned !== null ? pinned : chosen === null ? null : data.bars[chosen].order;
-    chart.classList.toggle("dim", pinned !== null);
-    for (const node of chart.querySelectorAll(".op")) {
-      const i = Number(node.dataset.bar);
-      node.classList.toggle("lit", data.bars[i].order === order);
-      node.classList.toggle("chosen", i === chosen);
+  // The bar, or what belongs to it, under a point of the page.
+  function barAt(clientX, clientY) {
+    const box = canvas.getBoundingClientRect();
+    const px = clientX - box.left, row = Math.floor((clientY - box.top - TOP) / rowHeight);
+    if (px < LABEL || row < 0 || row >= lanes.length) return null;
+    const s = second(px), near = 2 / (width - LABEL - EDGE) * (view.to - view.from);
+    const lane = lanes[row];
+    let found = null;
+    for (let k = firstFrom(lane, s - lane.longest - near); k < lane.bars.length; k++) {
+      const i = lane.bars[k];
+      if (begins[i] > s + near) break;
+      if (ends[i] + near >= s) found = i;
+      if (begins[i] <= s && ends[i] >= s) break;
     }
-    for (const node of chart.querySelectorAll("[data-order]"))
-      node.classList.toggle("lit", Number(node.dataset.order) === order);
+    return found;
   }
 
   const later = () => { if (!redraw) redraw = requestAnimationFrame(draw); };
@@ -171,7 +274,7 @@
     tip.style.left = Math.max(4, Math.min(px + 14, innerWidth - box.width - 8)) + "px";
     tip.style.top = Math.max(4, py + 18 + box.height > innerHeight ? py - box.height - 12 : py + 18) + "px";
   }
-  function choose(i) { chosen = i; light(); }
+  function choose(i) { if (chosen !== i) { chosen = i; later(); } }
 
   let drag = null;
   chart.addEventListener("pointerdown", (e) => {
@@ -190,10 +293,9 @@
       show(drag.from + d, drag.to + d);
       return;
     }
-    const node = document.elementFromPoint(e.clientX, e.clientY)?.closest(".op");
-    if (!node) { tip.hidden = true; choose(null); return; }
-    choose(Number(node.dataset.bar));
-    describe(chosen, e.clientX, e.clientY);
+    choose(barAt(e.clientX, e.clientY));
+    if (chosen === null) tip.hidden = true;
+    else describe(chosen, e.clientX, e.clientY);
   });
   chart.addEventListener("pointerleave", () => { tip.hidden = true; choose(null); });
   chart.addEventListener("dblclick", (e) => zoom(0.5, second(e.clientX - chart.getBoundingClientRect().left)));
@@ -208,7 +310,23 @@
     }
   }, { passive: false });
   const keys = { "+": () => zoom(0.7), "=": () => zoom(0.7), "-": () => zoom(1 / 0.7), "0": () => show(...whole),
-    ArrowLeft: () => pan(-0.15), ArrowRight: () => pan(0.15), Home: () => pan(-1e9), End: () => pan(1e9) };
+    ArrowLeft: () => pan(-0.15), ArrowRight: () => pan(0.15), Home: () => pan(-1e9), End: () => pan(1e9),
+    n: () => step(1), p: () => step(-1), Escape: () => { tip.hidden = true; choose(null); } };
+  // From operation to operation in the order of the table, each shown and described.
+  function step(by) {
+    if (!data.bars.length) return;
+    const i = chosen === null ? (by > 0 ? 0 : data.bars.length - 1) : (chosen + by + data.bars.length) % data.bars.length;
+    reveal(i);
+    const box = canvas.getBoundingClientRect();
+    const y = TOP + data.bars[i].cell * rowHeight + PAD + PLAN;
+    draw();
+    describe(i, box.left + x(data.bars[i].p0), box.top + y);
+  }
+  function reveal(i) {
+    const bar = data.bars[i], span = view.to - view.from;
+    if (bar.p0 < view.from || bar.p1 > view.to) show(bar.p0 - span / 2, bar.p0 + span / 2);
+    choose(i);
+  }
   chart.addEventListener("keydown", (e) => {
     if (e.ctrlKey || e.metaKey || e.altKey || !keys[e.key]) return;
     e.preventDefault();
@@ -222,34 +340,46 @@
   buttons.forEach((button, i) => button.addEventListener("click", () => {
     pinned = pinned === i ? null : i;
     buttons.forEach((b, k) => b.setAttribute("aria-pressed", String(k === pinned)));
-    light();
+    later();
   }));
 
   // The table is the chart's twin for the keyboard: arrows walk, and the chart follows.
-  rows.forEach((row, i) => {
-    row.tabIndex = i === 0 ? 0 : -1;
-    row.addEventListener("focus", () => {
-      rows.forEach((other) => { other.tabIndex = other === row ? 0 : -1; });
-      const bar = data.bars[Number(row.dataset.bar)], span = view.to - view.from;
-      if (bar.p0 < view.from || bar.p1 > view.to) show(bar.p0 - span / 2, bar.p0 + span / 2);
-      choose(Number(row.dataset.bar));
-    });
-    row.addEventListener("blur", () => choose(null));
-    row.addEventListener("keydown", (e) => {
-      const to = { ArrowDown: i + 1, ArrowUp: i - 1, Home: 0, End: rows.length - 1 }[e.key];
-      if (to === undefined || !rows[to]) return;
-      e.preventDefault();
-      rows[to].focus();
-    });
+  const table = document.querySelector("tbody");
+  let current = 0;
+  if (rows.length) rows[0].tabIndex = 0;
+  table.addEventListener("focusin", (e) => {
+    const row = e.target.closest("tr");
+    rows[current].tabIndex = -1;
+    current = Number(row.dataset.bar);
+    row.tabIndex = 0;
+    reveal(current);
+  });
+  table.addEventListener("focusout", () => choose(null));
+  table.addEventListener("click", (e) => {
+    const row = e.target.closest("tr");
+    row.tabIndex = 0;
+    row.focus();
+  });
+  table.addEventListener("keydown", (e) => {
+    const to = { ArrowDown: current + 1, ArrowUp: current - 1, Home: 0, End: rows.length - 1 }[e.key];
+    if (to === undefined || !rows[to]) return;
+    e.preventDefault();
+    rows[to].tabIndex = 0;
+    rows[to].focus();
   });
 
   addEventListener("beforeprint", () => {
     document.querySelectorAll("details").forEach((d) => { d.open = true; });
     printing = true;
     show(...whole);
+    readColours();
     draw();
   });
-  addEventListener("afterprint", () => { printing = false; later(); });
+  addEventListener("afterprint", () => { printing = false; recolour(); });
+  const recolour = () => { readColours(); later(); };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+  matchMedia("print").addEventListener("change", recolour);
   new ResizeObserver(later).observe(chart);
+  readColours();
   draw();
 })();

@@ -95,3 +95,63 @@ def test_what_is_wrong_has_a_line_and_a_column(tmp_path, text, line, column):
 def test_a_format_that_is_given_is_not_guessed(tmp_path):
     with pytest.raises(InstanceError):
         read_instance(DATA / "ft10.txt", Format.fjsp)
+
+
+FLEXIBLE = "2 3 1.5\n2 1 0 5 2 1 3 2 4\n1 2 0 6 1 7\n"
+TAILLARD = """Nb of jobs, Nb of Machines, Time seed, Machine seed, Upper bound, Lower bound
+ 2 2 840612802 398197754 14 14
+Times
+ 5 7
+ 3 4
+Machines
+ 1 2
+ 2 1
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        FLEXIBLE.replace("\n", "\r\n"),
+        FLEXIBLE.replace("\n", "\r"),
+        "\n\n \t" + FLEXIBLE.replace(" ", " \t ") + "\n\n\x1a",
+        "# ours\n// theirs\n" + FLEXIBLE.replace("\n", "   % job\n") + "% the end\n",
+        FLEXIBLE.replace(" ", ", "),
+        FLEXIBLE + "\n12 12\n",
+        FLEXIBLE.replace(" 2 1 3", "\n  2 1 3"),
+        FLEXIBLE.rstrip("\n"),
+    ],
+    ids=["crlf", "cr", "tabs", "comments", "commas", "bounds at the end", "wrapped", "no newline"],
+)
+def test_what_stands_between_the_numbers_is_no_matter(tmp_path, text):
+    path = tmp_path / "odd.fjs"
+    path.write_bytes(text.encode())
+    found = read_instance(path)
+    assert found.format is Format.fjsp
+    assert found.problem == read_instance(write(tmp_path, FLEXIBLE)).problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "++++\n instance one\n ++++\n2 2\n0 5 1 7\n1 3 0 4\n",
+        "2 2 14 14\n0 5 1 7\n1 3 0 4\n14\n",
+        "2 2\n0 5\n1 7\n1 3\n0 4\n",
+        TAILLARD,
+    ],
+    ids=["OR-Library", "bounds", "wrapped", "Taillard"],
+)
+def test_job_shops_of_several_collections_are_the_same(tmp_path, text):
+    found = read_instance(write(tmp_path, text))
+    assert found.format is Format.jsp
+    ways = [[o.alternatives[0] for o in job.operations] for job in found.problem.jobs]
+    assert [[(w.cell, w.duration_ms) for w in some] for some in ways] == [
+        [(0, 5), (1, 7)],
+        [(1, 3), (0, 4)],
+    ]
+
+
+def test_one_job_too_many_is_not_taken_for_a_bound(tmp_path):
+    with pytest.raises(InstanceError) as caught:
+        read_instance(write(tmp_path, FLEXIBLE + "1 2 0 6 1 7\n"))
+    assert (caught.value.line, caught.value.column) == (4, 1)

@@ -49,7 +49,7 @@ def test_comments_mean_alternatives_and_machines_from_one():
         ("x 2\n", 1, 1, "'x'"),
         ("0 2\n", 1, 1, "number of jobs"),
         ("1 2 y\n1 1 0 5\n", 1, 5, "'y'"),
-        ("1 2 1.0 3\n1 1 0 5\n", 1, 9, "unexpected '3'"),
+        ("1 2 1.0 x\n1 1 0 5\n", 1, 9, "not 'x'"),
         ("1 2\n1 1 0\n", 2, 6, "a duration is expected"),
         ("1 2\n1 1 2 5\n", 2, 5, "in 0..1"),
         ("1 2\n1 1 0 0\n", 2, 7, "a duration must be in 1"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tabu_cases import FEATURES, random_problem
 
-from planners.scheduling.tabu import weighted
+from planners.scheduling.tabu import valuation, weighted
 from planners.scheduling.tabu.arrays import (
     ALT,
     CELL,
@@ -24,12 +24,19 @@ from planners.scheduling.tabu.arrays import (
     RELEASE,
     TAIL,
     VALUE,
+    WIDTH,
     new_state,
 )
-from planners.scheduling.tabu.graph import apply_move, load
+from planners.scheduling.tabu.graph import load
 from planners.scheduling.tabu.translate import search_unit, to_given
+from planners.scheduling.tabu.update import apply_move
 
 REACHED = NEVER // 2
+
+
+def table(state):
+    """The rows of the operations, ``(n, WIDTH)``."""
+    return state.rows.reshape(-1, WIDTH)
 
 
 def sequences(given, state):
@@ -39,7 +46,7 @@ def sequences(given, state):
         sequence, v = [], int(state.first[k])
         while v != NONE:
             sequence.append(v)
-            v = int(state.rows[v, MS])
+            v = int(table(state)[v, MS])
         assert (sequence[-1] if sequence else NONE) == state.last[k]
         found.append(sequence)
     return found
@@ -47,7 +54,7 @@ def sequences(given, state):
 
 def arcs(given, state, cell_sequences):
     """All arcs (u, v, length from the end of u to the start of v) of the graph."""
-    rows = state.rows
+    rows = table(state)
     for v in range(len(rows)):
         for i in range(given.pred_ptr[v], given.pred_ptr[v + 1]):
             p = int(given.pred_op[i])
@@ -68,7 +75,7 @@ def setup_of(given, rows, k, u, v):
 
 def longest_paths(given, state):
     """Heads and tails by relaxing every arc until nothing changes; None if there is a cycle."""
-    rows = state.rows
+    rows = table(state)
     n = len(rows)
     cell_sequences = sequences(given, state)
     graph = list(arcs(given, state, cell_sequences))
@@ -93,13 +100,12 @@ def longest_paths(given, state):
 
 
 def assert_consistent(given, state):
-    rows = state.rows
+    rows = table(state)
     n = len(rows)
     assert sorted(state.order.tolist()) == list(range(n))
     assert all(state.order[rows[v, POS]] == v for v in range(n))
     for u, v, _ in arcs(given, state, sequences(given, state)):
         assert rows[u, POS] < rows[v, POS]
-    assert not state.dirty.any()
     assert not state.mark.any()
     heads, tails = longest_paths(given, state)
     assert rows[:, HEAD].tolist() == heads
@@ -109,8 +115,8 @@ def assert_consistent(given, state):
 def any_move(given, state, rng):
     """Any operation to any place on any of its cells, feasible or not."""
     while True:
-        v = int(rng.integers(0, len(state.rows)))
-        if state.rows[v, MP] != FIXED:
+        v = int(rng.integers(0, len(state.order)))
+        if table(state)[v, MP] != FIXED:
             break
     a = int(rng.integers(given.alt_ptr[v], given.alt_ptr[v + 1]))
     others = [u for u in sequences(given, state)[given.alt_cell[a]] if u != v]
@@ -119,8 +125,8 @@ def any_move(given, state, rng):
 
 def closes_a_cycle(given, state, v, a, x):
     """Whether the graph after the move has a cycle, found without its order."""
-    rows = state.rows.copy()
-    trial = state._replace(rows=rows)
+    rows = table(state).copy()
+    trial = state._replace(rows=rows.reshape(-1))
     cell_sequences = sequences(given, state)
     for sequence in cell_sequences:
         if v in sequence:
@@ -159,8 +165,8 @@ def test_heads_and_tails_after_any_moves_are_those_computed_from_nothing(feature
                 refused += 1
                 assert (state.rows == before).all()
             else:
-                assert state.rows[v, ALT] == a
-                assert state.rows[v, MP] == x
+                assert table(state)[v, ALT] == a
+                assert table(state)[v, MP] == x
             assert_consistent(given, state)
     assert refused > 10
 
@@ -171,7 +177,7 @@ def test_a_move_on_trial_tells_its_value_and_changes_nothing(features):
     for seed in range(4):
         problem = random_problem(rng, **{**features, "weighted": True})
         given, state = loaded(problem, seed)
-        alternatives = state.rows[:, ALT].copy()
+        alternatives = table(state)[:, ALT].copy()
         weighted.start_from(given, state, problem.order.astype(np.int32), alternatives)
         for _ in range(30):
             v, a, x = any_move(given, state, rng)
@@ -184,5 +190,5 @@ def test_a_move_on_trial_tells_its_value_and_changes_nothing(features):
                 assert weighted.make_move(given, state, v, a, x)
                 assert state.values[VALUE] == pytest.approx(value)
                 assert_consistent(given, state)
-                weighted.count_afresh(given, state)
-                assert weighted.evaluate(given, state) == pytest.approx(value)
+                valuation.count_afresh(given, state)
+                assert valuation.evaluate(given, state) == pytest.approx(value)

@@ -1,0 +1,244 @@
+"""The scheduler's leases: what each cell has, what it said, and how what it has comes back.
+
+Everything here happens in the scheduler's deciding thread, but for `heard`, which notes one word.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from rclpy.action import ActionClient
+from robot_cell_interfaces.action import ExecuteOperation
+
+from robot_cell.model import PlannedOperation
+from robot_cell.model.packml import State
+from robot_cell.nodes.base import PlantNode
+from robot_cell.nodes.goal_call import GoalCall
+from robot_cell.nodes.waiting import NoAnswerError, await_now
+from robot_cell.orders.board import Board
+from robot_cell.store import Journal
+
+CELLS_S: Final = 5.0
+"""How long the first batch waits for cells that have not said that they are ready, wall time."""
+
+_POLL_S: Final = 0.002
+_LOOK_S: Final = 0.1
+_WORKING: Final = (
+    State.IDLE,
+    State.STARTING,
+    State.EXECUTE,
+    State.COMPLETING,
+    State.COMPLETE,
+    State.RESETTING,
+)
+
+Task = Callable[[], None]
+
+
+@dataclass(frozen=True, order=True)
+class _Ended:
+    """The end of an operation, to be acted upon from an instant on: in the order of the plant."""
+
+    effective_ns: int
+    ended_ns: int
+    operation_id: str
+    act: Task = field(compare=False)
+
+
+@dataclass
+class CellLink:
+    """A cell as the scheduler sees it.
+
+    Attributes:
+        heard: the state that it said last; a working cell may be idle before it has said so.
+        said: how often it has said one.
+        doubted: `said` when it was found out to be wrong; from the next word on it is believed.
+        running: what it has been leased.
+        lease: counts the leases; what an older one brings is void.
+        lost: its controller has ended, and no other has said that it is idle.
+    """
+
+    client: ActionClient
+    heard: State | None = None
+    said: int = 0
+    doubted: int = 0
+    running: PlannedOperation | None = None
+    signals: int = 0
+    lease: int = 0
+    lost: bool = False
+
+    @property
+    def willing(self) -> bool:
+        """Whether it would take work, as far as is known, once it has none."""
+        return not self.lost and self.heard in _WORKING and self.said > self.doubted
+
+    @property
+    def available(self) -> bool:
+        """Whether it is willing, and a goal would arrive.
+
+        The state comes on a topic of its own. A goal that is sent before both ends of its own link
+        know each other is lost without a word.
+        """
+        return self.willing and bool(self.client.server_is_ready())
+
+
+class Leases:
+    """Gives operations to cells and takes them back.
+
+    Args:
+        node: whose thread talks to the cells.
+        post: hands a task to the deciding thread.
+        on_change: called after work has ended or come back.
+    """
+
+    def __init__(
+        self,
+        node: PlantNode,
+        journal: Journal,
+        board: Board,
+        post: Callable[[Task], None],
+        on_change: Task,
+    ) -> None:
+        self._node = node
+        self._journal = journal
+        self._board = board
+        self._post = post
+        self._on_change = on_change
+        self._endings: list[_Ended] = []
+        self.links = {
+            name: CellLink(ActionClient(node, ExecuteOperation, f"/{name}/execute_operation"))
+            for name in node.plant.cells
+        }
+
+    # -- what cells say -------------------------------------------------------------------------
+
+    def heard(self, cell: str, state: State) -> bool:
+        """A cell has said its state; whether it may be given work now."""
+        link = self.links[cell]
+        link.heard = state
+        link.said += 1
+        return state is State.IDLE and link.running is None
+
+    def lose(self, cell: str) -> PlannedOperation | None:
+        """A cell's controller has ended; returns the operation that it had."""
+        link = self.links[cell]
+        had, link.running = link.running, None
+        link.lease += 1
+        link.lost = True
+        link.doubted = link.said
+        return had
+
+    def regain(self, cell: str) -> None:
+        """A lost cell has a controller again, and that is idle."""
+        link = self.links[cell]
+        link.lost = False
+        link.doubted = link.said - 1
+
+    def lost(self) -> tuple[str, ...]:
+        """Cells without a controller."""
+        return tuple(name for name, link in self.links.items() if link.lost)
+
+    def idle(self) -> list[str]:
+        """Cells that would take work now; it is looked again soon for those that goals miss."""
+        free = {name: link for name, link in self.links.items() if link.running is None}
+        idle = [name for name, link in free.items() if link.available]
+        if any(link.willing for name, link in free.items() if name not in idle):
+            threading.Timer(_LOOK_S, self._post, (lambda: None,)).start()
+        return idle
+
+    def peers(self) -> dict[str, int]:
+        """Whose signal the scheduler waits for: cells that have work, with their counts."""
+        return {
+            f"{name}/cell": link.signals
+            for name, link in self.links.items()
+            if link.running is not None
+        }
+
+    def await_cells(self) -> None:
+        """Before the first batch: hear of every cell, so that all begin at the same instant.
+
+        Whoever submits may have heard that the cells are ready before this node has.
+        """
+        until_s = time.monotonic() + CELLS_S
+        while time.monotonic() < until_s:
+            if all(link.available for link in self.links.values()):
+                return
+            time.sleep(_POLL_S)
+
+    # -- leases ---------------------------------------------------------------------------------
+
+    def give(self, row: PlannedOperation) -> None:
+        """Lease an operation to its cell."""
+        clock, link = self._node.clock, self.links[row.cell]
+        token = self._journal.lease_operation(row.operation_id, row.cell, row.program)
+        goal = ExecuteOperation.Goal(
+            operation_id=row.operation_id,
+            order_id=row.order_id,
+            unit=row.unit,
+            product=self._board.product(row.order_id),
+            operation=row.operation,
+            program=row.program,
+            token=token,
+        )
+        link.signals = clock.seq(f"{row.cell}/cell")
+        link.running = row
+        link.lease += 1
+        said, lease = link.said, link.lease
+        call = GoalCall(
+            self._node,
+            link.client,
+            goal,
+            on_end=lambda result: self._post(lambda: self._take_ending(row, lease, result)),
+        )
+        try:
+            await_now(call.answered, f"cell {row.cell}")
+        except NoAnswerError as error:
+            # It may have taken the work all the same: the lease stands until a person looks.
+            self._node.get_logger().error(str(error))
+            return
+        if call.accepted:
+            self._board.set_running(row, clock.now_ns())
+            return
+        link.running = None
+        link.doubted = said
+        reason = f"{row.cell} did not take it"
+        self._journal.requeue(row.operation_id, reason, clock.now_ns())
+        self._board.refresh()
+
+    def next_ending_ns(self) -> int | None:
+        """From when on the next end that is known may be acted upon."""
+        return self._endings[0].effective_ns if self._endings else None
+
+    def act_on_endings(self) -> None:
+        """Act upon the operations whose end takes effect by now, the first to end first."""
+        now_ns = self._node.clock.now_ns()
+        while self._endings and self._endings[0].effective_ns <= now_ns:
+            heapq.heappop(self._endings).act()
+
+    def _take_ending(self, row: PlannedOperation, lease: int, result: Any) -> None:
+        ending = _Ended(
+            self._node.clock.effective_ns(result.ended_ns),
+            result.ended_ns,
+            row.operation_id,
+            lambda: self._ended(row, lease, result),
+        )
+        heapq.heappush(self._endings, ending)
+
+    def _ended(self, row: PlannedOperation, lease: int, result: Any) -> None:
+        link = self.links[row.cell]
+        if link.lease != lease:
+            return  # the cell was lost in the meantime: the journal has said what became of it
+        link.running = None
+        if result.success:
+            self._board.set_ended(row.operation_id, result.started_ns, result.ended_ns)
+        else:
+            self._node.get_logger().error(
+                f"{row.operation_id} on {row.cell} {result.status}: {result.message}"
+            )
+            self._board.refresh()
+        self._on_change()
