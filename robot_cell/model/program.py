@@ -33,15 +33,13 @@ class MoveStep(Word):
 
     @model_validator(mode="after")
     def _arc(self) -> MoveStep:
+        # Printed after the word "expected".
         if self.move == "circ" and self.via is None:
-            raise ValueError("a circ move needs via: a pose between start and end of the arc")
+            raise ValueError("via with a circ move: a pose that the arc passes on its way")
         if self.move != "circ" and self.via is not None:
-            raise ValueError(
-                f"via belongs to a circ move; take it out, or write move: circ"
-                f" in place of {self.move}"
-            )
+            raise ValueError(f"no via with a {self.move} move: take it out, or write move: circ")
         if self.move == "ptp" and self.tcp_speed_m_s is not None:
-            raise ValueError("tcp_speed_m_s needs a lin or circ move; a ptp move takes speed")
+            raise ValueError("no tcp_speed_m_s with a ptp move: write speed, or move: lin")
         return self
 
     @property

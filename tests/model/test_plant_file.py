@@ -102,15 +102,15 @@ BROKEN = [
     (
         "{move: lin, to: infeed_s, speed: 0.6}",
         "{move: circ, to: infeed_s}",
-        "cells.cell_a.programs.deburr_s.steps.2",
-        "a circ move needs via: a pose between start and end",
+        "cells.cell_a.programs.deburr_s.steps.2.move",
+        "via with a circ move",
         "circ",
     ),
     (
         "{move: lin, to: infeed_s, speed: 0.6}",
         "{move: lin, to: infeed_s, via: nest_s}",
-        "cells.cell_a.programs.deburr_s.steps.2",
-        "via belongs to a circ move",
+        "cells.cell_a.programs.deburr_s.steps.2.move",
+        "no via with a lin move",
         "via: nest_s",
     ),
     (
