@@ -7,6 +7,7 @@ estimated from heads and tails as in the search (`planners.scheduling.tabu.moves
 from __future__ import annotations
 
 from planners.compiled import compiled_into as compiled
+from planners.scheduling.tabu.access import of
 from planners.scheduling.tabu.arrays import (
     ALT,
     CELL,
@@ -50,12 +51,12 @@ def reroute(given: Given, state: State, hit: Int32, target: int, most: int) -> i
         if count >= most:
             break
         v = hit[i]
-        best = rows[v, HEAD] + rows[v, DUR] + rows[v, TAIL]
+        best = of(rows, v, HEAD) + of(rows, v, DUR) + of(rows, v, TAIL)
         if best <= target:
             continue
         to, behind = -1, -1
         for a in range(given.alt_ptr[v], given.alt_ptr[v + 1]):
-            if a != rows[v, ALT]:
+            if a != of(rows, v, ALT):
                 path, x = best_insertion(given, state, v, a, best)
                 if path < best:
                     best, to, behind = path, a, x
@@ -79,11 +80,11 @@ def go_home(given: Given, state: State, homes: Int32) -> int:
     rows = state.rows
     limit = makespan(given, rows)
     count = 0
-    for v in range(len(rows)):
+    for v in range(len(state.order)):
         a = homes[v]
-        if a < 0 or a == rows[v, ALT] or given.fixed[v]:
+        if a < 0 or a == of(rows, v, ALT) or given.fixed[v]:
             continue
-        old_a, old_x = rows[v, ALT], rows[v, MP]
+        old_a, old_x = of(rows, v, ALT), of(rows, v, MP)
         path, x = best_insertion(given, state, v, a, limit + 1)
         if path > limit or not apply_move(given, state, v, a, x):
             continue
@@ -97,7 +98,7 @@ def go_home(given: Given, state: State, homes: Int32) -> int:
 @compiled
 def read_plan(state: State, cell: Int32, start: Int32, alternatives: Int32) -> None:
     """Copy the plan out of a state."""
-    for v in range(len(state.rows)):
-        cell[v] = state.rows[v, CELL]
-        start[v] = state.rows[v, HEAD]
-        alternatives[v] = state.rows[v, ALT]
+    for v in range(len(state.order)):
+        cell[v] = of(state.rows, v, CELL)
+        start[v] = of(state.rows, v, HEAD)
+        alternatives[v] = of(state.rows, v, ALT)

@@ -63,8 +63,8 @@ def start_from(given: Given, state: State, order: Int32, alternatives: Int32) ->
     state.numbers[BEST] = end
     state.numbers[LAST_GAIN] = state.numbers[ITERATION]
     moved = 0
-    for v in range(len(state.rows)):
-        moved += is_moved(given, v, state.rows[v, CELL])
+    for v in range(len(state.order)):
+        moved += is_moved(given, v, of(state.rows, v, CELL))
     state.numbers[MOVED_COUNT] = moved
     keep_best(state)
 
@@ -166,7 +166,7 @@ def _scan_other_cells(given: Given, state: State, v: int) -> None:
     if (
         numbers[MOVED_COUNT] >= numbers[MOVED_LIMIT]
         and given.published_cell[v] >= 0
-        and not is_moved(given, v, rows[v, CELL])
+        and not is_moved(given, v, of(rows, v, CELL))
     ):
         return
     closing = closing_path(given, rows, v)
@@ -215,11 +215,11 @@ def _make_move(given: Given, state: State, v: int, a: int, x: int) -> None:
     """Move v, forbid its way back, keep the plan if it is the best so far."""
     rows, numbers = state.rows, state.numbers
     forbid_return(state, v, a, x)
-    was_moved = is_moved(given, v, rows[v, CELL])
+    was_moved = is_moved(given, v, of(rows, v, CELL))
     if not apply_move(given, state, v, a, x):
         numbers[STEPS_REFUSED] += 1
         return
-    numbers[MOVED_COUNT] += is_moved(given, v, rows[v, CELL]) - was_moved
+    numbers[MOVED_COUNT] += is_moved(given, v, of(rows, v, CELL)) - was_moved
     end = makespan(given, rows)
     numbers[MAKESPAN] = end
     if end < numbers[BEST]:
