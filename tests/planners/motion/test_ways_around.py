@@ -2,14 +2,12 @@
 
 import numpy as np
 import pytest
+from ompl import base, geometric, util
 
 from planners.kinematics import Body, Box, CollisionScene
 from planners.motion import MotionError
 from planners.motion.search import detour
 from tests.planners.arms import HOME, arm, at
-
-ompl = pytest.importorskip("ompl", reason="pip install ompl: it is the oracle here")
-from ompl import base, geometric, util  # noqa: E402
 
 util.noOutputHandler()
 NAME = "ur10e"
