@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -196,10 +197,23 @@ def solve(
         bounds(problem)  # raises, and names all conflicts
     floor = 0.0
 
+    told: list[Progress] = []
+    telling = threading.Lock()
+
     def tell(schedule: Schedule, bound: float = 0.0) -> None:
-        if on_progress is not None:
+        """Say what is better than all that was said: threads begin from worse plans, too."""
+        if on_progress is None:
+            return
+        with telling:
             elapsed = time.monotonic() - begin
-            on_progress(Progress(elapsed, schedule.engine, schedule.objective, max(bound, floor)))
+            news = Progress(elapsed, schedule.engine, schedule.objective, max(bound, floor))
+            last = told[-1] if told else None
+            if last is not None and last.objective.rank <= news.objective.rank:
+                if news.lower_bound <= last.lower_bound:
+                    return
+                news = replace(last, elapsed_s=elapsed, lower_bound=news.lower_bound)
+            told.append(news)
+            on_progress(news)
 
     def out_of_time() -> bool:
         return stop() or time.monotonic() > deadline

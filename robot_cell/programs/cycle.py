@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +110,16 @@ class ProgramCycle:
     def duration_s(self) -> float:
         """Planned duration of the whole program, from home to home."""
         return sum(self.step_durations_s)
+
+    def moved_until_s(self, steps: Sequence[Step], index: int) -> float:
+        """How long a step takes together with those whose moves are blended into its motion."""
+        takes_s = self.step_durations_s[index]
+        if index in self.motions:
+            for after in range(index + 1, len(steps)):
+                if not isinstance(steps[after], MoveStep) or after in self.motions:
+                    break
+                takes_s += self.step_durations_s[after]
+        return takes_s
 
 
 def describe(step: Step, product: str) -> str:

@@ -32,17 +32,18 @@ def save_script(cell: Cell, cycle: ProgramCycle, path: Path) -> None:
         if isinstance(step, FixtureStep):
             told = list(arguments(step, cycle.product))
             commands.append([round(at_s + STEP_OVERHEAD_S, 4), step.fixture, step.command, told])
-        done = sum(block.shape[0] for block in blocks)
-        count = round((at_s + takes_s) / STEP_S) - done
-        positions = np.repeat(here[None], count, axis=0)
         motion = cycle.motions.get(index)
+        end_s = at_s + (takes_s if motion is None else cycle.moved_until_s(steps, index))
+        done = sum(block.shape[0] for block in blocks)
+        count = max(0, round(end_s / STEP_S) - done)
+        positions = np.repeat(here[None], count, axis=0)
         if motion is not None:
             joints = tuple(str(k) for k in range(len(here)))
             trajectory = Trajectory(
                 joints, motion.times, motion.positions, motion.velocities, motion.accelerations
             )
             times: NDArray[np.float64] = np.arange(1.0, count + 1) * STEP_S - (
-                takes_s - motion.duration_s
+                end_s - at_s - motion.duration_s
             )
             positions = trajectory.sample(times).positions
             here = motion.positions[-1]

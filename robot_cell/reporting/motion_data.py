@@ -104,11 +104,15 @@ def motion_data(
     facts: list[StepFacts] = []
     home = next(iter(cycle.motions.values())).positions[0]
     at_s, q_now = 0.0, home
-    for index, step in enumerate(cell.programs[program].steps):
+    steps = cell.programs[program].steps
+    moving_until_s = 0.0
+    for index, step in enumerate(steps):
         label = f"{index + 1} {describe(step, product_name)}"
         end_s = at_s + cycle.step_durations_s[index]
         motion = cycle.motions.get(index)
-        if motion is None:
+        if motion is None and isinstance(step, MoveStep) and at_s < moving_until_s:
+            facts.append(StepFacts(f"{label} (blended)", at_s, end_s, True))
+        elif motion is None:
             count = max(int((end_s - at_s) / step_s), 2)
             still = np.repeat(q_now[None], count, axis=0)
             standing = scene.distance(q_now, part).distance_m
@@ -133,7 +137,8 @@ def motion_data(
             tool = _tool(robot, state.positions, state.velocities, times)
             rates = (state.velocities, state.accelerations, state.jerks)
             held = _held_by(rates, limits * step.speed, tool[1][:, 0], step.tcp_speed_m_s)
-            offset = end_s - motion.duration_s
+            moving_until_s = at_s + cycle.moved_until_s(steps, index)
+            offset = moving_until_s - motion.duration_s
             rows.append((offset + times, state.positions, *rates, *tool, near, held))
             shares = [np.abs(r) / most for r, most in zip(rates, limits, strict=True)]
             spots = slow_spots(robot, trajectory, step.tcp_speed_m_s) if step.tcp_speed_m_s else ()

@@ -109,13 +109,14 @@ def test_a_script_holds_the_planned_setpoints_at_their_times(tmp_path) -> None:
         setpoints = archive["setpoints"]
         commands = json.loads(archive["commands"].tobytes())
     assert len(setpoints) == pytest.approx(cycle.duration_s * 1000, abs=2)
-    ends = np.cumsum(cycle.step_durations_s)
+    steps = plant.cells[KEY.cell].programs[KEY.program].steps
+    begins = np.cumsum((0.0, *cycle.step_durations_s))
     for index, motion in cycle.motions.items():
-        at = round(float(ends[index]) * 1000) - 1
+        end_s = float(begins[index]) + cycle.moved_until_s(steps, index)
+        at = round(end_s * 1000) - 1
         assert setpoints[at] == pytest.approx(motion.positions[-1], abs=1e-4)
     fastest = 10.75  # rad/s, axis 6 of a KR 6
     assert np.max(np.abs(np.diff(setpoints, axis=0))) <= 0.001 * fastest, "nothing jumps"
-    steps = plant.cells[KEY.cell].programs[KEY.program].steps
     assert [c[1:3] for c in commands] == [
         [step.fixture, step.command] for step in steps if isinstance(step, FixtureStep)
     ]

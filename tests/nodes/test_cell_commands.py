@@ -74,8 +74,13 @@ def test_stop_and_reset(running: tuple[PlantClient, Plant]) -> None:
         home = plant.cells["cell_a"].poses["home"]
         assert isinstance(home, JointPose)
         assert np.max(np.abs(standing[-1] - np.radians(home.joints_deg))) > 0.1
-        failed = [o for o in client.schedule().operations if o.status == "failed"]
-        assert [o.cell for o in failed] == ["cell_a"]
+        # It is reported when the cell's silence ends: up to a second of plant time later.
+        until(
+            client,
+            lambda: (
+                [o.cell for o in client.schedule().operations if o.status == "failed"] == ["cell_a"]
+            ),
+        )
 
         assert client.command("cell_a", "reset", "test").success
         until(client, lambda: client.cell_states()["cell_a"].state != "Stopped")

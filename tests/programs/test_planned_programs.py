@@ -85,8 +85,13 @@ def test_every_program_is_planned_once(plant: Plant, tmp_path: Path) -> None:
     bad = ProgramKey("cell_b", "pack_s", "housing_s")
     assert set(found.failures) == {bad}
     assert "step 2" in str(found.failures[bad])
-    assert {key.program for key in found.durations_s} == {"deburr_s", "assemble_s"}
-    assert found.planned == 2
+    assert {(key.cell, key.program) for key in found.durations_s} == {
+        ("cell_a", "deburr_s"),
+        ("cell_a", "assemble_s"),
+        ("cell_a", "pack_s"),
+        ("cell_b", "assemble_s"),
+    }
+    assert found.planned == 4
     again = map_tasks(plant, ["housing_s"], cache_dir=tmp_path, workers=1, progress=False)
     assert again.planned == 1
     assert not again.failures
