@@ -38,6 +38,8 @@ EARLY_PROOF_SHARE = 0.1
 """Share of the time limit that this may take."""
 NEAR_PROOF_SHARE = 0.2
 """The same where bound and plan are near each other."""
+SMALL_PROOF_SHARE = 0.3
+"""Share of the time limit that CP-SAT gets for a small problem before the search goes on."""
 MARGIN_S = 0.1
 """CP-SAT may take as long to stop once it is told to."""
 MIN_SEARCH_S = 0.05
@@ -229,7 +231,7 @@ def solve(
 
     best, failure = _first_plan(problem, weights, hint, rules_done, tell_first)
     known = bounds(problem)
-    floor = known.value(problem, weights)
+    floor, tried = known.value(problem, weights), 0.0
     first_feasible_s = first[0] if first else time.monotonic() - begin
     patience = max(MIN_PATIENCE_S, PATIENCE_SHARE * time_limit_s)
     if patience_s is not None:
@@ -241,23 +243,34 @@ def solve(
         floor = known.value(problem, weights)
         tell(best)
 
-        def searched(plan: Schedule, until: float) -> Schedule:
+        def searched(plan: Schedule, until: float, brief: bool = True) -> Schedule:
             return _searched(
                 problem, weights, plan, floor, begin, until, workers, seed, effort, patience_s,
-                stop, tell,
+                stop, tell, brief and _is_small(problem),
             )  # fmt: skip
 
         if exact.worth_an_early_try(best, known):
             best = searched(best, begin + EARLY_SEARCH_SHARE * time_limit_s)
             share = NEAR_PROOF_SHARE if exact.is_near(best, known) else EARLY_PROOF_SHARE
             early = min(deadline, time.monotonic() + share * time_limit_s)
-            if sum(len(job.operations) for job in problem.jobs) <= SMALL:
+            if _is_small(problem):
                 early = min(deadline, time.monotonic() + patience)
             best, known, proven = exact.tried(best, known, early)
             floor = known.value(problem, weights)
         if not proven:
             best = searched(best, deadline)
-    bound = floor
+        if not proven and effort is None and _is_small(problem) and best.objective.value > floor:
+            # Most of these are proved in a moment. The others are searched like larger ones.
+            early = begin + SMALL_PROOF_SHARE * time_limit_s
+            result = exact.last(best, known, early, patience)
+            best, tried, proven = (
+                result.schedule or best,
+                result.lower_bound,
+                result.proof == "optimal",
+            )
+            if not proven:
+                best = searched(best, deadline, brief=False)
+    bound = max(floor, tried)
     proven = proven or (best is not None and best.objective.value <= floor * (1 + 1e-12))
     if not proven and not stop() and deadline - time.monotonic() > MIN_SEARCH_S:
         from planners.scheduling import cpsat
@@ -267,7 +280,8 @@ def solve(
             raise _too_tight(problem, known, failure, cpsat.conflicts_of(problem, known))
         if best is None:
             first_feasible_s = time.monotonic() - begin
-        best, bound, proven = result.schedule, result.lower_bound, result.proof == "optimal"
+        best, proven = result.schedule, result.proof == "optimal"
+        bound = max(bound, result.lower_bound)
     if best is None:
         raise NoPlanFoundError(
             f"no plan found within {time_limit_s} s, and none proven impossible ({failure}); "
@@ -280,6 +294,15 @@ def solve(
         first_feasible_s=first_feasible_s,
         wall_s=time.monotonic() - begin,
     )
+
+
+def _size(problem: SchedulingProblem) -> int:
+    return sum(len(job.operations) for job in problem.jobs)
+
+
+def _is_small(problem: SchedulingProblem) -> bool:
+    """Whether CP-SAT is likely to prove what a short search finds."""
+    return _size(problem) <= SMALL
 
 
 def _searched(
@@ -295,16 +318,16 @@ def _searched(
     patience_s: float | None,
     stop: Callable[[], bool],
     tell: Callable[[Schedule], None],
+    brief: bool,
 ) -> Schedule:
     """The plan after local search; with an effort given, the clock only guards the limit."""
     if stop() or time.monotonic() >= deadline or plan.objective.value <= floor * (1 + 1e-12):
         return plan
-    operations = sum(len(job.operations) for job in problem.jobs)
     until = begin + SEARCH_SHARE * (deadline - begin)
     if patience_s is not None:
         until = min(until, time.monotonic() + SEARCH_PATIENCE * patience_s)
-    if operations <= SMALL:
-        until = min(until, time.monotonic() + SMALL_SEARCH_S * (operations / SMALL) ** 2)
+    if brief:
+        until = min(until, time.monotonic() + SMALL_SEARCH_S * (_size(problem) / SMALL) ** 2)
     if effort is not None:
         until = deadline
     task = Task(problem, weights, until, effort, workers, seed, floor, stop, tell)
