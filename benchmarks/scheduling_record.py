@@ -98,7 +98,7 @@ class Record:
         """Write everything; whoever interrupts finds the old file or the new one."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         part = self.path.with_suffix(".part")
-        part.write_text(json.dumps(self.content(), indent=1) + "\n", encoding="utf-8")
+        part.write_text(_text(self.content()), encoding="utf-8")
         part.replace(self.path)
 
     def content(self) -> Row:
@@ -111,6 +111,13 @@ class Record:
             "summary": self.summarise(self.rows),
             "rows": self.rows,
         }
+
+
+def _text(content: Row) -> str:
+    """As JSON, a line for each row: certificates have thousands of numbers."""
+    head = json.dumps({k: v for k, v in content.items() if k != "rows"}, indent=1)
+    rows = ",\n  ".join(json.dumps(row) for row in content["rows"])
+    return f'{head[:-2]},\n "rows": [\n  {rows}\n ]\n}}\n'
 
 
 def _now() -> str:
