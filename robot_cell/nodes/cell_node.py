@@ -194,6 +194,8 @@ class CellNode(PlantNode):
     # -- operations -----------------------------------------------------------------------------
 
     def _accept(self, request: Any) -> GoalResponse:
+        if not request.operation_id:
+            return GoalResponse.REJECT  # a scheduler that only asks whether answers come
         if request.token <= self._token:
             self.get_logger().warning(
                 f"{request.operation_id}: token {request.token} is not newer than {self._token}"

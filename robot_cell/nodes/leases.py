@@ -19,6 +19,7 @@ from robot_cell.model import PlannedOperation
 from robot_cell.model.packml import State
 from robot_cell.nodes.base import PlantNode
 from robot_cell.nodes.goal_call import GoalCall
+from robot_cell.nodes.proven_link import ProvenLink
 from robot_cell.nodes.waiting import NoAnswerError, await_now
 from robot_cell.orders.board import Board
 from robot_cell.store import Journal
@@ -64,6 +65,7 @@ class CellLink:
     """
 
     client: ActionClient
+    link: ProvenLink
     heard: State | None = None
     said: int = 0
     doubted: int = 0
@@ -79,12 +81,8 @@ class CellLink:
 
     @property
     def available(self) -> bool:
-        """Whether it is willing, and a goal would arrive.
-
-        The state comes on a topic of its own. A goal that is sent before both ends of its own link
-        know each other is lost without a word.
-        """
-        return self.willing and bool(self.client.server_is_ready())
+        """Whether it is willing, and a goal would arrive: its state comes on another way."""
+        return self.willing and self.link.ready
 
 
 class Leases:
@@ -110,10 +108,12 @@ class Leases:
         self._post = post
         self._on_change = on_change
         self._endings: list[_Ended] = []
-        self.links = {
-            name: CellLink(ActionClient(node, ExecuteOperation, f"/{name}/execute_operation"))
-            for name in node.plant.cells
-        }
+        self.links: dict[str, CellLink] = {}
+        for name in node.plant.cells:
+            client = ActionClient(node, ExecuteOperation, f"/{name}/execute_operation")
+            # Without a token nothing is leased: a cell refuses it.
+            proven = ProvenLink(node, client, ExecuteOperation.Goal())
+            self.links[name] = CellLink(client, proven)
 
     # -- what cells say -------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from trajectory_msgs.msg import JointTrajectoryPoint
 from drivers.clock import PlantClock
 from robot_cell.execution.executor import FixtureOutcome, MotionOutcome
 from robot_cell.nodes.goal_call import GoalCall
+from robot_cell.nodes.proven_link import ProvenLink
 from robot_cell.nodes.waiting import NoAnswerError, await_now, await_peer
 from robot_cell.programs import StepMotion
 
@@ -52,14 +53,16 @@ class ActionArm:
         self._stopped = stopped
         self._node = node
         self._client = ActionClient(node, FollowJointTrajectory, "arm/follow_joint_trajectory")
+        # Without points there is nothing to follow: any server says so.
+        self._link = ProvenLink(node, self._client, FollowJointTrajectory.Goal())
         self._call: GoalCall | None = None
         self._goals: dict[int, tuple[StepMotion, Any]] = {}
         self._lock = threading.Lock()
 
     @property
     def ready(self) -> bool:
-        """Whether the server has been discovered."""
-        return bool(self._client.server_is_ready())
+        """Whether the server is there and answers; does not wait, look again."""
+        return self._link.ready
 
     def follow(self, motion: StepMotion) -> MotionOutcome:
         """Follow a trajectory to its end; returns when the arm stands or has failed."""
@@ -162,11 +165,12 @@ class ActionFixtures:
         self._epoch = epoch
         self._node = node
         self._client = ActionClient(node, FixtureCommand, "fixtures/command")
+        self._link = ProvenLink(node, self._client, FixtureCommand.Goal(command="read"))
 
     @property
     def ready(self) -> bool:
-        """Whether the server has been discovered."""
-        return bool(self._client.server_is_ready())
+        """Whether the server is there and answers; does not wait, look again."""
+        return self._link.ready
 
     def command(
         self, device: str, step_id: int, command: str, args: Sequence[str], timeout_s: float

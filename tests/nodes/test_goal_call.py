@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from robot_cell_interfaces.action import FixtureCommand
 
 from robot_cell.nodes.deferred import DeferredActionServer
 from robot_cell.nodes.goal_call import GoalCall
+from robot_cell.nodes.proven_link import ProvenLink
 from tests.plant.conftest import domain
 
 __all__ = ["domain"]
@@ -89,3 +91,45 @@ def test_a_goal_that_is_refused_says_so(node: Node) -> None:
     call = GoalCall(node, client, FixtureCommand.Goal())
     assert call.answered.wait(ANSWER_S)
     assert not call.accepted
+
+
+def test_a_link_is_proven_once_its_question_has_ended(node: Node) -> None:
+    goals: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    client = ActionClient(node, FixtureCommand, "command")
+    link = ProvenLink(node, client, FixtureCommand.Goal(command="read"))
+    assert not link.ready, "there is no server"
+    server = DeferredActionServer(
+        node, FixtureCommand, "command", begin=goals.put, accept=lambda _: GoalResponse.ACCEPT
+    )
+    assert client.wait_for_server(ANSWER_S)
+    assert not link.ready
+    goal = goals.get(timeout=ANSWER_S)
+    assert goal.request.command == "read"
+    assert not link.ready, "it has been taken, and has not ended"
+    goal.abort()
+    server.finish(goal, FixtureCommand.Result(status="refused"))
+    until_s = time.monotonic() + ANSWER_S
+    while not link.ready:
+        assert time.monotonic() < until_s
+        time.sleep(0.01)
+    assert link.ready
+    assert goals.empty(), "and is not asked again"
+
+
+def test_a_question_without_an_answer_is_asked_again(node: Node) -> None:
+    answers = threading.Event()
+
+    def accept(request: Any) -> GoalResponse:
+        del request
+        answers.wait(1.5)  # the executor stands still meanwhile, and nothing is answered
+        return GoalResponse.REJECT
+
+    DeferredActionServer(node, FixtureCommand, "command", begin=lambda goal: None, accept=accept)
+    client = ActionClient(node, FixtureCommand, "command")
+    assert client.wait_for_server(ANSWER_S)
+    link = ProvenLink(node, client, FixtureCommand.Goal())
+    assert not link.ready
+    until_s = time.monotonic() + ANSWER_S
+    while not link.ready:
+        assert time.monotonic() < until_s
+        time.sleep(0.01)
