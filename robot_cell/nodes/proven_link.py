@@ -30,7 +30,7 @@ class ProvenLink:
         self._node = node
         self._client = client
         self._question = question
-        self._asked: GoalCall | None = None
+        self._asked: list[GoalCall] = []
         self._asked_s = 0.0
         self._proven = False
 
@@ -38,15 +38,16 @@ class ProvenLink:
     def ready(self) -> bool:
         """Whether the server is there and an answer of it has come; does not wait, look again."""
         if not self._client.server_is_ready():
-            self._proven, self._asked = False, None
+            self._proven, self._asked = False, []
             return False
         if self._proven:
             return True
-        asked, now_s = self._asked, time.monotonic()
-        if asked is not None and asked.answered.is_set():
-            # Of one that was taken the end is awaited: its server has signalled by then.
-            self._proven = not asked.accepted or asked.ended.is_set()
-        if not self._proven and (asked is None or now_s - self._asked_s > _AGAIN_S):
-            self._asked = GoalCall(self._node, self._client, self._question)
-            self._asked_s = now_s
+        # Of a question that was taken the end is awaited: its server has signalled by then. They
+        # are answered in their order, so those before it have ended or are lost.
+        answered = [call for call in self._asked if call.answered.is_set()]
+        if answered and (not answered[-1].accepted or answered[-1].ended.is_set()):
+            self._proven = True
+        elif not self._asked or time.monotonic() - self._asked_s > _AGAIN_S:
+            self._asked.append(GoalCall(self._node, self._client, self._question))
+            self._asked_s = time.monotonic()
         return self._proven
