@@ -74,7 +74,7 @@ class ToolLine(ToolCurve):
     """
 
     def __init__(self, robot: Robot, start: Array, end: Array) -> None:
-        self._start = start
+        self._start = plain(start)
         travel = end[:3, 3] - start[:3, 3]
         turn = rotation_vector(end[:3, :3] @ start[:3, :3].T)
         travel_m, turn_rad = float(np.linalg.norm(travel)), float(np.linalg.norm(turn))
@@ -87,10 +87,10 @@ class ToolLine(ToolCurve):
 
     def poses(self, s: Array) -> Array:
         """Poses (k, 4, 4) of the tool on the line."""
+        from planners.motion.line_kernel import line_poses
+
         poses = np.empty((len(s), 4, 4))
-        poses[:] = self._start
-        poses[:, :3, 3] += s[:, None] * self.twist[:3]
-        poses[:, :3, :3] = rotations(s[:, None] * self.twist[3:]) @ self._start[:3, :3]
+        line_poses(self._start, self.twist, plain(s), poses)
         return poses
 
     def twists(self, s: Array) -> tuple[Array, Array]:
@@ -134,10 +134,10 @@ class LinePath:
         Raises:
             MotionError: the arm is singular at one of them.
         """
-        from planners.motion.line_kernel import on_curve
+        from planners.motion.line_kernel import interpolated, on_curve
 
-        line = self._line
-        q = np.stack([np.interp(s, line.stations, column) for column in self.table.T], -1)
+        line, q = self._line, np.empty((len(s), self.table.shape[1]))
+        interpolated(self.table, self.length, plain(s), q)
         twist, rate = (plain(x) for x in line.twists(s))
         slope, bend = np.empty_like(q), np.empty_like(q)
         at = on_curve(self._robot.model.chain, line.poses(s), twist, rate, q, slope, bend)

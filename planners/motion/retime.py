@@ -33,9 +33,11 @@ _SWING: Final = 0.3
 _SWING_AT_REST: Final = 0.02
 """Most that the squared speed changes per point, elsewhere and next to a rest."""
 
-_COLD: Final = 0.1
-_WARM: Final = 0.03
-_CORRECTIONS: Final = 1
+_COLD: Final = 1.0
+_ROUGH: Final = 0.03
+"""So near to the best it is known well enough what the quintics add between the points."""
+
+_WARM: Final = 0.1
 _FEWEST: Final = 12
 _CLOSE_ENOUGH: Final = 1.001
 """What is left over the limits then is taken out by slowing down as a whole."""
@@ -91,24 +93,21 @@ def retimed(
     level = _FIRST * min(float(cap.min()), 1.0)
     for _ in range(_HALVINGS):
         x = np.full(len(trajectory.times) + 1, level)
-        if fastest(x, h, cap, rows, free, cube, _COLD, ACCURACY) >= 0:
+        if fastest(x, h, cap, rows, free, cube, _COLD, _ROUGH) >= 0:
             break
         level *= 0.75
     else:
         raise _too_heavy(robot, trajectory, free)
-    found = _at_new_times(robot, trajectory, x, h)
-    excess = _excess(found, limits)
-    for _ in range(_CORRECTIONS):
-        if excess.max() <= _CLOSE_ENOUGH:
-            break
+    excess = _excess(_at_new_times(robot, trajectory, x, h), limits)
+    if excess.max() > _CLOSE_ENOUGH:
         # What the quintics between the points add is taken off the limits at those points.
         cube *= np.maximum(excess[:, 1], 1.0)[:, None, None, None] ** 1.05
         knots = np.maximum(np.append(excess[:, 0], 1.0), np.append(1.0, excess[:, 0]))
         rows[:, : robot.dof] *= np.maximum(knots, 1.0)[:, None, None] ** 1.05
         x *= 0.98 * float(excess.max()) ** -1.1
-        fastest(x, h, cap, rows, free, cube, _WARM, ACCURACY)
-        found = _at_new_times(robot, trajectory, x, h)
-        excess = _excess(found, limits)
+    fastest(x, h, cap, rows, free, cube, _WARM, ACCURACY)
+    found = _at_new_times(robot, trajectory, x, h)
+    excess = _excess(found, limits)
     most = excess.max(axis=0)
     factor = max(1.0, float(np.sqrt(most[0])), float(np.cbrt(most[1])))
     return found.slowed(factor * (1.0 + 1e-9)) if factor > 1.0 else found
