@@ -62,8 +62,8 @@ def joint_torques(
 
 def torque_terms(
     robot: Robot, q: Array, slope: Array, bend: Array, *, payload: Payload | None = None
-) -> tuple[Array, Array, Array]:
-    """Torques (n, 6) on a path q(s) at rest, at d2s/dt2 = 1 from rest, and at ds/dt = 1.
+) -> Array:
+    """Torques (3, n, 6) on a path q(s): at rest, at d2s/dt2 = 1 from rest, and at ds/dt = 1.
 
     That is tau(q, 0, 0), tau(q, 0, q'), tau(q, q', q'') at rows (n, 6): torques are linear in
     d2s/dt2 and (ds/dt)^2.
@@ -72,12 +72,12 @@ def torque_terms(
 
     mass, centre, inertia, gravity = _bodies(robot, payload)
     positions = plain(q)
-    still, across, along = np.empty((3, *positions.shape))
+    torques = np.empty((3, *positions.shape))
     torque_terms_batch(
         robot.model.chain, mass, centre, inertia, gravity,
-        positions, plain(slope), plain(bend), still, across, along,
+        positions, plain(slope), plain(bend), torques,
     )  # fmt: skip
-    return still, across, along
+    return torques
 
 
 def pinocchio_torques(

@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from planners.arrays import Array
-from planners.compiled import compiled
+from planners.compiled import compiled, compiled_inline
 from planners.kinematics.chain import chain_frames
 
 
-@compiled
+@compiled_inline
 def _torques(
     frames: Array,
     mass: Array,
@@ -136,33 +136,32 @@ def torque_terms_batch(
     q: Array,
     slope: Array,
     bend: Array,
-    still: Array,
-    across: Array,
-    along: Array,
+    torques: Array,
 ) -> None:
-    """Torques on a path q(s) at rest, at d2s/dt2 = 1, and at ds/dt = 1; as `torques_batch`.
+    """Torques (3, k, n) on a path q(s): at rest, at d2s/dt2 = 1 from rest, and at ds/dt = 1.
+
+    They are tau(q, 0, 0), tau(q, 0, q') and tau(q, q', q''); the rest is as in `torques_batch`.
 
     Args:
-        chain: as above. mass: as above. centre: as above. inertia: as above.
-        gravity: as above.
+        chain: the arm.
+        mass: (n,) of the links.
+        centre: (n, 3) of mass.
+        inertia: (n, 3, 3) about that.
+        gravity: (3,) in the base.
         q: (k, n) rad.
         slope: (k, n) dq/ds.
         bend: (k, n) d2q/ds2.
-        still: (k, n) filled with the torques of (q, 0, 0),
-        across: (k, n) of (q, 0, slope),
-        along: (k, n) and of (q, slope, bend).
+        torques: filled.
     """
     n = q.shape[1]
     frames, force, moment = np.empty((n + 1, 3, 4)), np.empty((n, 3)), np.empty((n, 3))
-    zero = np.zeros(n)
+    states = np.zeros((3, 2, n))
     for k in range(q.shape[0]):
         chain_frames(chain, q[k], frames)
-        _torques(
-            frames, mass, centre, inertia, gravity, zero, zero, force, moment, still[k]
-        )
-        _torques(
-            frames, mass, centre, inertia, gravity, zero, slope[k], force, moment, across[k]
-        )
-        _torques(
-            frames, mass, centre, inertia, gravity, slope[k], bend[k], force, moment, along[k]
-        )
+        states[1, 1] = states[2, 0] = slope[k]
+        states[2, 1] = bend[k]
+        for c in range(3):
+            _torques(
+                frames, mass, centre, inertia, gravity, states[c, 0], states[c, 1], force, moment,
+                torques[c, k],
+            )  # fmt: skip

@@ -10,8 +10,8 @@ from typing import Final
 
 import numpy as np
 
-from planners.arrays import Array
-from planners.kinematics.dynamics import joint_torques
+from planners.arrays import Array, plain
+from planners.kinematics.dynamics import torque_terms
 from planners.kinematics.payload import Payload
 from planners.kinematics.robot import Robot
 from planners.motion.errors import MotionError
@@ -74,22 +74,21 @@ def retimed(
         MotionError: no speed is slow enough: holding still takes more than a joint's torque.
     """
     from planners.motion.jerk_kernel import fastest  # numba; who only reads does without it
-    from planners.motion.retime_kernel import jerk_rows
+    from planners.motion.retime_kernel import caps, jerk_rows
 
     h = float(trajectory.times[1])
     if len(trajectory.times) < _FEWEST or np.ptp(np.diff(trajectory.times)) > 1e-6 * h:
         raise ValueError("only equally spaced points, 12 or more, are retimed")
     limits = _Limits(robot, speed, len(trajectory.times))
-    rows, free = _rows(robot, trajectory, h, limits, payload, torques=torques)
-    cap = 1.0 / np.maximum(
-        ((trajectory.velocities / (_SPEED_MARGIN * limits.velocity)) ** 2).max(axis=1),
-        1.0 / _MOST_SPEED,
-    )
+    points = _points(trajectory)
+    rows, free = _rows(robot, points, h, limits, payload, torques=torques)
+    highest = np.full(len(trajectory.times), np.sqrt(_MOST_SPEED))
     if highest_rate is not None:
-        cap = np.minimum(cap, highest_rate**2)
-    cap = np.concatenate([cap[:1], np.minimum(cap[1:], cap[:-1]), cap[-1:]])
+        highest = np.minimum(highest, highest_rate)
+    cap = np.empty(len(trajectory.times) + 1)
+    caps(points[1], _SPEED_MARGIN * limits.velocity, highest, cap)
     cube = np.empty((len(trajectory.times) - 1, 3, robot.dof, 3))
-    jerk_rows(trajectory.coefficients, h, _MARGIN * limits.jerk, cube)
+    jerk_rows(h, *points, _MARGIN * limits.jerk, cube)
     level = _FIRST * min(float(cap.min()), 1.0)
     for _ in range(_HALVINGS):
         x = np.full(len(trajectory.times) + 1, level)
@@ -124,13 +123,24 @@ class _Limits:
         self.acceleration_between: Array = np.maximum(share[1:], share[:-1]) * robot.acceleration
 
 
+def _points(trajectory: Trajectory) -> tuple[Array, Array, Array]:
+    """Positions, velocities and accelerations as kernels want them."""
+    return (
+        plain(trajectory.positions),
+        plain(trajectory.velocities),
+        plain(trajectory.accelerations),
+    )
+
+
 def _excess(trajectory: Trajectory, limits: _Limits) -> Array:
     """Largest shares (k - 1, 2) of acceleration and jerk limit between the points."""
     from planners.motion.retime_kernel import excess
 
     worst = np.empty((len(trajectory.times) - 1, 2))
-    steps = np.diff(trajectory.times)
-    excess(trajectory.coefficients, steps, limits.acceleration_between, limits.jerk, worst)
+    excess(
+        plain(trajectory.times), *_points(trajectory),
+        limits.acceleration_between, limits.jerk, worst,
+    )  # fmt: skip
     return worst
 
 
@@ -147,7 +157,7 @@ def _too_heavy(robot: Robot, trajectory: Trajectory, free: Array) -> MotionError
 
 def _rows(
     robot: Robot,
-    trajectory: Trajectory,
+    points: tuple[Array, Array, Array],
     h: float,
     limits: _Limits,
     payload: Payload | None,
@@ -158,26 +168,18 @@ def _rows(
 
     Also what they have (k, m) without any speed.
     """
-    q, v, a = trajectory.positions, trajectory.velocities, trajectory.accelerations
+    from planners.motion.retime_kernel import linear_rows
+
+    q, v, a = points
     count, dof = q.shape
-    effort = np.flatnonzero(np.isfinite(robot.effort)) if torques else np.empty(0, dtype=int)
-    rows = np.zeros((count, dof + 1 + len(effort), 2))
-    free = np.zeros(rows.shape[:2])
-    limit = _MARGIN * limits.acceleration
-    rows[:, :dof, 0], rows[:, :dof, 1] = a / limit, v / (2 * limit)
-    # At rest no limit tells a': without this row the speed would swing from point to point there.
-    rows[:, dof, 1] = h / _SWING
-    rows[[0, 1, -2, -1], dof, 1] = h / _SWING_AT_REST
-    if len(effort):
-        zero = np.zeros_like(q)
-        most = _SPEED_MARGIN * robot.effort[effort]
-        still = joint_torques(robot, q, zero, zero, payload=payload)[:, effort]
-        along = joint_torques(robot, q, v, a, payload=payload)[:, effort]
-        across = joint_torques(robot, q, zero, v, payload=payload)[:, effort]
-        share = _MOVING_TORQUE / most
-        rows[:, dof + 1 :, 0] = (along - still) * share
-        rows[:, dof + 1 :, 1] = (across - still) / 2 * share
-        free[:, dof + 1 :] = still / most
+    effort = np.flatnonzero(np.isfinite(robot.effort)) if torques else np.empty(0, dtype=np.intp)
+    terms = torque_terms(robot, q, v, a, payload=payload) if len(effort) else np.empty((3, 0, dof))
+    rows = np.empty((count, dof + 1 + len(effort), 2))
+    free = np.empty(rows.shape[:2])
+    linear_rows(
+        v, a, _MARGIN * limits.acceleration, h / _SWING, h / _SWING_AT_REST, terms,
+        effort, _SPEED_MARGIN * robot.effort[effort], _MOVING_TORQUE, rows, free,
+    )  # fmt: skip
     return rows, free
 
 
