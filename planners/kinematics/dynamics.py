@@ -92,10 +92,13 @@ def pinocchio_torques(
     import pinocchio
 
     model, data = _model(robot, payload)
+    if model.nq == robot.dof and len(q):
+        columns = (np.asfortranarray(np.transpose(x)) for x in (q, velocity, acceleration))
+        rows = np.transpose(pinocchio.rneaInParallel(1, _pool(robot, payload), *columns))
+        return np.asarray(rows, dtype=float)
     torques = np.empty((len(q), robot.dof))
-    direct = model.nq == robot.dof
     for k in range(len(q)):
-        at = q[k] if direct else configuration(model, q[k])
+        at = configuration(model, q[k])
         torques[k] = pinocchio.rnea(model, data, at, velocity[k], acceleration[k])
     return torques
 
@@ -188,3 +191,11 @@ def _model(robot: Robot, payload: Payload | None) -> tuple[Any, Any]:
     down_world = np.array([0.0, 0.0, -GRAVITY_M_S2])
     model.gravity.linear = robot.transform_world_base[:3, :3].T @ down_world
     return model, model.createData()
+
+
+@lru_cache(maxsize=64)
+def _pool(robot: Robot, payload: Payload | None) -> Any:
+    """One copy of the model, for many states at a time; on the thread that asks."""
+    import pinocchio
+
+    return pinocchio.ModelPool(_model(robot, payload)[0], 1)

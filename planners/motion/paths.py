@@ -208,22 +208,17 @@ class SplinePath:
             control.append(a + np.linspace(0.0, 1.0, count + 1)[1:, None] * (b - a))
         inner = np.vstack(control)
         # Mirrored control points make the curve start and end exactly in the corners.
-        self._control = np.vstack([2 * inner[0] - inner[1], inner, 2 * inner[-1] - inner[-2]])
+        ends = 2 * inner[0] - inner[1], 2 * inner[-1] - inner[-2]
+        self._control = plain(np.vstack([ends[0], inner, ends[1]]))
         self.length = float(len(inner) - 1)
 
     def evaluate(self, s: Array) -> tuple[Array, Array, Array]:
         """q, dq/ds and d2q/ds2, each (k, n), at s (k,)."""
-        k = np.clip(np.floor(s).astype(int), 0, len(self._control) - 4)
-        x = (s - k)[:, None]
-        p = [self._control[k + i] for i in range(4)]
-        value = ((1 - x) ** 3, 3 * x**3 - 6 * x**2 + 4, -3 * x**3 + 3 * x**2 + 3 * x + 1, x**3)
-        first = (-((1 - x) ** 2), 3 * x**2 - 4 * x, -3 * x**2 + 2 * x + 1, x**2)
-        second = (1 - x, 3 * x - 2, 1 - 3 * x, x)
-        return (
-            sum((w * c for w, c in zip(value, p, strict=True)), np.zeros(1)) / 6,
-            sum((w * c for w, c in zip(first, p, strict=True)), np.zeros(1)) / 2,
-            sum((w * c for w, c in zip(second, p, strict=True)), np.zeros(1)),
-        )
+        from planners.motion.curve_kernel import spline
+
+        q, slope, bend = np.empty((3, len(s), self._control.shape[1]))
+        spline(self._control, plain(s), q, slope, bend)
+        return q, slope, bend
 
 
 def rotations(vectors: Array) -> Array:

@@ -7,6 +7,7 @@ import numpy as np
 
 def warm_up() -> None:
     """Compile the timing kernel and keep it on disk: some seconds once, nothing after that."""
+    from planners.motion.curve_kernel import spline, straight
     from planners.motion.jerk_kernel import fastest
     from planners.motion.line_kernel import followed, interpolated, line_poses, on_curve
     from planners.motion.reachability import squared_speeds
@@ -20,13 +21,10 @@ def warm_up() -> None:
     rows, free = np.zeros((n + 1, 1, 2)), np.zeros((n + 1, 1))
     cube = np.zeros((n, 3, 1, 3))
     fastest(x, 0.01, np.ones(n + 2), rows, free, cube, 0.3, 0.01)
-    states, rows = np.zeros((2, 1)), np.zeros((2, 1), dtype=np.intp)
+    states = np.zeros((2, 1))
     knots = np.array([0.0, 1.0])
-    resampled(
-        knots, states, states, states, knots, np.empty((2, 1)), np.empty((2, 1)),
-        np.empty((2, 1)), np.empty((2, 1)),
-    )  # fmt: skip
-    extremes(states, np.empty(1), np.empty(1), rows[0], rows[1])
+    resampled(knots, states, states, states, knots, np.empty((4, 2, 1)))
+    extremes(states[None], np.empty((1, 2, 1)), np.empty((1, 2, 1), dtype=np.intp))
     chain, joints = np.zeros((7, 3, 4)), np.zeros((1, 6))
     on_curve(
         chain, np.zeros((1, 4, 4)), joints, joints, joints.copy(), joints.copy(), joints.copy()
@@ -53,3 +51,5 @@ def warm_up() -> None:
     averaged(stations, speeds, passed, area, 0.1, rest, np.empty((3, 3)))
     pieces(one + 1.0, np.ones((3, 6)), 1.0, np.empty(7), np.empty(7))
     durations_s(joints, joints + 1.0, np.ones((3, 6)), 1.0, np.empty(1))
+    straight(one, one, 1, 1, np.empty((4, 6)))
+    spline(np.zeros((4, 6)), knots, *np.empty((3, 2, 6)))
