@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -256,9 +257,11 @@ class CollisionScene:
         if self._touching is not None and self._touching[0] == asked:
             return self._touching[1]
         margin = checks.pairs.margin_m.copy()
-        for k in range(len(self._bare.pairs.pairs), len(margin)):  # the part's come last
-            name = self._names(checks.pairs, k)[1]
-            margin[k] = min(margin[k], touching.get(name, np.inf))
+        first = len(self._bare.pairs.pairs)  # the part's come last
+        for k, other in enumerate(checks.pairs.pairs[first:, 1].tolist(), first):
+            name = checks.pairs.solids[other].body
+            if name in touching:
+                margin[k] = min(margin[k], touching[name])
         checks = replace(checks, pairs=replace(checks.pairs, margin_m=margin))
         self._touching = asked, checks
         return checks
@@ -282,19 +285,24 @@ class CollisionScene:
 
     def _joint_reach(self, attached: PartShape | None) -> Array:
         """Upper bound (6,) of the distance from each joint to anything it moves."""
+        steps, beyond = self._spans
+        reach: Array = beyond.copy()
+        if attached is not None:
+            centre = (self._tcp @ attached.transform_tool_part)[:3, 3]
+            offset = float(np.linalg.norm(centre)) + bounding_radius(Box(attached.size_m))
+            reach[-1] = max(reach[-1], offset)
+        for joint in range(self.robot.dof - 2, -1, -1):
+            reach[joint] = max(reach[joint], steps[joint] + reach[joint + 1])
+        return reach
+
+    @cached_property
+    def _spans(self) -> tuple[Array, Array]:
+        """From each joint to the next, and from each to what its own link carries at most, m."""
         zero = self.robot.link_poses(np.zeros(self.robot.dof))[0]
-        origins = zero[1:, :3, 3]
-        steps = np.linalg.norm(np.diff(origins, axis=0), axis=1)
+        steps = np.linalg.norm(np.diff(zero[1:, :3, 3], axis=0), axis=1)
         beyond: Array = np.zeros(self.robot.dof)
         for one in self._arm + self._tool:
             if one.link != WORLD:
                 offset = float(np.linalg.norm(one.transform_link_shape[:3, 3])) + one.radius
                 beyond[one.link - 1] = max(beyond[one.link - 1], offset)
-        if attached is not None:
-            centre = (self._tcp @ attached.transform_tool_part)[:3, 3]
-            offset = float(np.linalg.norm(centre)) + bounding_radius(Box(attached.size_m))
-            beyond[-1] = max(beyond[-1], offset)
-        reach: Array = beyond.copy()
-        for joint in range(self.robot.dof - 2, -1, -1):
-            reach[joint] = max(beyond[joint], steps[joint] + reach[joint + 1])
-        return reach
+        return steps, beyond

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -23,6 +25,7 @@ from planners.motion.straight import straight_durations
 Key = tuple[int, bytes, bytes]
 
 _NODES: Final = 16
+_NAMED: Final = 3
 _STILL_RAD: Final = 1e-9
 _LINE_END_RAD: Final = 1e-6
 
@@ -44,6 +47,11 @@ class Edge:
     q_start: Array
     q_end: Array
     line: LinePath | None
+
+    @cached_property
+    def stance(self) -> bytes:
+        """The same for ends that differ by full turns: they collide alike."""
+        return np.round(np.remainder(self.q_end, 2 * np.pi), 6).tobytes()
 
     @property
     def moves(self) -> bool:
@@ -95,7 +103,8 @@ class Routes:
         """The motions of the shortest program that avoids the edges struck out.
 
         Raises:
-            PlanningError: some move has no branch left; tells the reason of the best try.
+            PlanningError: some move has no branch left; tells the reason of the best try, and
+                what is in the way of the others.
         """
         nodes = [self._start]
         for number, leg in enumerate(self._legs):
@@ -108,7 +117,7 @@ class Routes:
                 reasons += ways.reasons
                 for edge, lasts_s in zip(ways.edges, ways.durations_s, strict=True):
                     key = edge.key(number)
-                    reason = struck_out.get(key) or self._stances[number, _stance(edge.q_end)]
+                    reason = struck_out.get(key) or self._stances[number, edge.stance]
                     if reason is not None:
                         reasons.append(reason)
                         continue
@@ -116,7 +125,7 @@ class Routes:
                     if mark not in layer or cost < layer[mark].cost_s:
                         layer[mark] = _Node(edge.q_end, pose(edge.q_end), cost, (*node.edges, edge))
             if not layer:
-                raise PlanningError(leg.item_index, leg.move.label, reasons[0])
+                raise PlanningError(leg.item_index, leg.move.label, _none_left(reasons))
             nodes = sorted(layer.values(), key=lambda node: node.cost_s)[:_NODES]
         return nodes[0].edges
 
@@ -178,7 +187,7 @@ class Routes:
 
     def _look_at(self, number: int, leg: Leg, found: Sequence[_Ways]) -> None:
         """Notes what is in the way of standing where the ways end."""
-        stances = {_stance(edge.q_end): edge.q_end for ways in found for edge in ways.edges}
+        stances = {edge.stance: edge.q_end for ways in found for edge in ways.edges}
         new = [mark for mark in stances if (number, mark) not in self._stances]
         if not new:
             return
@@ -187,6 +196,27 @@ class Routes:
             # A part may touch what it is taken from: that is looked at where anything is hit.
             reason = _in_the_way(self._scene, stances[mark], leg.attached) if hit else None
             self._stances[number, mark] = reason
+
+
+def _none_left(reasons: Sequence[MotionError]) -> MotionError:
+    """The first of the reasons; its text names what is in the way of the other branches, too."""
+    first, others = reasons[0], reasons[1:]
+    if not others:
+        return first
+    counted = Counter(
+        f"{error.bodies[0]!r} and {error.bodies[1]!r}"
+        if error.bodies
+        else error.reason.replace("_", " ")
+        for error in others
+    )
+    names = ", ".join(f"{name} ({count})" for name, count in counted.most_common(_NAMED))
+    return MotionError(
+        first.reason,
+        f"{first}; {len(others)} other ways to do it fail: {names}",
+        bodies=first.bodies,
+        q=first.q,
+        transform_base_tool=first.transform_base_tool,
+    )
 
 
 def _within_limits(robot: Robot, q: Array) -> Array:
@@ -208,11 +238,6 @@ def _pose_of(robot: Robot, leg: Leg) -> Callable[[Array], Array]:
     if isinstance(target, JointTarget):
         return robot.forward
     return lambda _: target.transform_base_tool
-
-
-def _stance(q: Array) -> bytes:
-    """The same for positions that differ by full turns: they collide alike."""
-    return np.round(np.remainder(q, 2 * np.pi), 6).tobytes()
 
 
 def _in_the_way(scene: CollisionScene, q: Array, attached: PartShape | None) -> MotionError | None:

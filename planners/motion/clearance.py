@@ -109,16 +109,18 @@ def require_free(
 
 
 def collision_error(hit: PathCollision, q: Array) -> MotionError:
-    """The error that tells of a collision."""
+    """The error that tells of a collision on a way (n, 6), or at the one position of its end."""
     how = (
         f"overlap by {-hit.distance_m * 1e3:.1f} mm"
         if hit.distance_m < 0.0
         else f"come within {hit.distance_m * 1e3:.1f} mm"
     )
-    share = 100.0 * hit.index / max(len(q) - 1, 1)
+    where = "where the move ends"
+    if len(q) > 1:
+        where = f"at {100.0 * hit.index / (len(q) - 1):.0f} % of the way"
     return MotionError(
         "collision",
-        f"{hit.body_a!r} and {hit.body_b!r} {how} at {share:.0f} % of the way",
+        f"{hit.body_a!r} and {hit.body_b!r} {how} {where}",
         bodies=(hit.body_a, hit.body_b),
         q=q[hit.index],
     )

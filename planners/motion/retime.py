@@ -17,7 +17,7 @@ from planners.kinematics.robot import Robot
 from planners.motion.errors import MotionError
 from planners.motion.trajectory import Trajectory
 
-ACCURACY: Final = 0.005
+ACCURACY: Final = 0.0025
 """The duration is within this share of the best for the points that are given."""
 
 _SPEED_MARGIN: Final = 0.999
@@ -37,7 +37,9 @@ _COLD: Final = 1.0
 _ROUGH: Final = 0.03
 """So near to the best it is known well enough what the quintics add between the points."""
 
-_WARM: Final = 0.1
+_WARM: Final = (0.04, 0.02)
+"""The barrier's first weight in the exact solution, and in one more where that has not sufficed."""
+
 _FEWEST: Final = 12
 _CLOSE_ENOUGH: Final = 1.001
 """What is left over the limits then is taken out by slowing down as a whole."""
@@ -97,16 +99,20 @@ def retimed(
         level *= 0.75
     else:
         raise _too_heavy(robot, trajectory, free)
-    excess = _excess(_at_new_times(robot, trajectory, x, h), limits)
-    if excess.max() > _CLOSE_ENOUGH:
-        # What the quintics between the points add is taken off the limits at those points.
-        cube *= np.maximum(excess[:, 1], 1.0)[:, None, None, None] ** 1.05
-        knots = np.maximum(np.append(excess[:, 0], 1.0), np.append(1.0, excess[:, 0]))
-        rows[:, : robot.dof] *= np.maximum(knots, 1.0)[:, None, None] ** 1.05
-        x *= 0.98 * float(excess.max()) ** -1.1
-    fastest(x, h, cap, rows, free, cube, _WARM, ACCURACY)
     found = _at_new_times(robot, trajectory, x, h)
     excess = _excess(found, limits)
+    for first in _WARM:
+        if excess.max() > _CLOSE_ENOUGH:
+            # What the quintics between the points add is taken off the limits at those points.
+            cube *= np.maximum(excess[:, 1], 1.0)[:, None, None, None] ** 1.05
+            knots = np.maximum(np.append(excess[:, 0], 1.0), np.append(1.0, excess[:, 0]))
+            rows[:, : robot.dof] *= np.maximum(knots, 1.0)[:, None, None] ** 1.05
+            x *= 0.98 * float(excess.max()) ** -1.1
+        elif first != _WARM[0]:
+            break
+        fastest(x, h, cap, rows, free, cube, first, ACCURACY)
+        found = _at_new_times(robot, trajectory, x, h)
+        excess = _excess(found, limits)
     most = excess.max(axis=0)
     factor = max(1.0, float(np.sqrt(most[0])), float(np.cbrt(most[1])))
     return found.slowed(factor * (1.0 + 1e-9)) if factor > 1.0 else found

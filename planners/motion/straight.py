@@ -8,6 +8,7 @@ hold on the arm.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import ceil
 from typing import Final
 
@@ -70,5 +71,6 @@ def straight_trajectory(
     )
 
 
+@lru_cache(maxsize=64)
 def _limits(robot: Robot) -> Array:
     return np.stack([robot.velocity, robot.acceleration, robot.jerk])

@@ -23,7 +23,7 @@ from planners.motion.paths import JointPath
 from planners.motion.retime import retimed
 from planners.motion.trajectory import Trajectory
 
-_STATIONS: Final = 120
+MOST_STATIONS: Final = 120
 _SPACING_S: Final = 0.008
 _SPEED_MARGIN: Final = 0.998
 """Share of a path speed that is used at the points; between them it swings a little."""
@@ -50,6 +50,7 @@ def timed_trajectory(
     speed: float = 1.0,
     tcp_speed_m_s: float | None = None,
     payload: Payload | None = None,
+    stations: int = MOST_STATIONS,
 ) -> Trajectory:
     """The motion along `path` from rest to rest within a share `speed` of the arm's limits.
 
@@ -59,16 +60,17 @@ def timed_trajectory(
         speed: share of the arm's speed, acceleration and jerk limits.
         tcp_speed_m_s: highest speed of the tool centre point.
         payload: what the tool carries.
+        stations: how many intervals the path is cut into.
 
     Raises:
         MotionError: holding still takes more than a joint's torque.
     """
-    stations = np.linspace(0.0, path.length, _STATIONS + 1)
-    q, slope, bend = path.evaluate(stations)
+    s = np.linspace(0.0, path.length, stations + 1)
+    q, slope, bend = path.evaluate(s)
     highest = None if tcp_speed_m_s is None else _rates(robot, q, slope, tcp_speed_m_s)
     rows = _rows(robot, q, slope, bend, speed, payload)
-    squared = _squared_speeds(robot, stations, slope, rows, speed, highest)
-    first = _sampled(robot, path, stations, squared)
+    squared = _squared_speeds(robot, s, slope, rows, speed, highest)
+    first = _sampled(robot, path, s, squared)
     rates = None if tcp_speed_m_s is None else tool_rates(robot, first, tcp_speed_m_s)
     return retimed(robot, first, speed=speed, highest_rate=rates, payload=payload)
 
@@ -79,8 +81,14 @@ def tool_rates(robot: Robot, trajectory: Trajectory, tcp_speed_m_s: float | Arra
 
 
 def _rates(robot: Robot, q: Array, slope: Array, tcp_speed_m_s: float | Array) -> Array:
-    tool = np.linalg.norm((robot.jacobian(q)[:, :3] @ slope[..., None])[..., 0], axis=1)
+    tool = tool_speeds(robot, q, slope)
     return np.asarray(np.minimum(tcp_speed_m_s / np.maximum(tool, 1e-9), _UNLIMITED))
+
+
+def tool_speeds(robot: Robot, q: Array, velocity: Array) -> Array:
+    """Speeds (k,) of the tool centre point in m/s, at joint positions and velocities (k, n)."""
+    twist = np.einsum("kij,kj->ki", robot.jacobian(q)[:, :3], velocity)
+    return np.asarray(np.sqrt(np.einsum("ki,ki->k", twist, twist)))
 
 
 @dataclass(frozen=True, eq=False)
