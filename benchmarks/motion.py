@@ -4,8 +4,8 @@ Run from the top of the repository: `python -m benchmarks.motion [--quick] [--js
 [--rows ROW ...] [--arms ARM ...]`, or `robot-cell bench motion`. Prints the results and writes them
 to `benchmarks/results/motion.json` (not with --quick); rows that are not measured keep what is
 there, and each row says when it was measured and under which load. Times are milliseconds unless
-said, median and 99th percentile, by the clock or (`cpu`) of the processor; the load of others counts
-into both.
+said, median and 99th percentile, by the clock or (`cpu`) of the processor; what else the machine
+does counts into both.
 """
 
 from __future__ import annotations
