@@ -22,7 +22,7 @@ from robot_cell.model import JointPose, Plant
 from sim.arm_server import ArmServer
 from sim.devices import CellDevices
 from sim.errors import SimulationError
-from sim.fixtures import EmulatedBus, EmulatedDevice
+from sim.fixtures import EmulatedBus, EmulatedDevice, FaultBoard
 from sim.physics import STEPS_PER_TICK, CellPhysics
 from sim.scene import build_scene
 from sim.time import TickGate
@@ -54,7 +54,7 @@ class SimulatedCell:
     Args:
         urdf: text of the arm's URDF.
         gate: this simulator's part in the common ticks; closed by `close`.
-        seed: of the feeder's inaccuracy.
+        seed: of the feeder's inaccuracy, and of what is random in faults.
         await_arm: before the first tick, wait until the arm's driver has come.
 
     Raises:
@@ -107,6 +107,7 @@ class SimulatedCell:
             )
             for name, bus in self.cell.buses.items()
         }
+        self.faults = FaultBoard(self.buses, seed)
 
     @property
     def time_ns(self) -> int:
@@ -163,6 +164,7 @@ class SimulatedCell:
             self.physics.hold()
         self.physics.step_tick(self.arm.take(), self.devices.tables())
         self.devices.advance()
+        self.faults.advance(self.time_ns)
         for bus in self.buses.values():
             bus.settle()
         self._phase = Phase.STEPPED
