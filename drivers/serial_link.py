@@ -35,6 +35,11 @@ _CHUNK: Final = 4096
 _DISCARD_AT_MOST: Final = 16 * _CHUNK
 _FIRST_BACK_OFF_S: Final = 0.05
 _LONGEST_BACK_OFF_S: Final = 1.0
+_PARITIES: Final = {
+    "none": serial.PARITY_NONE,
+    "even": serial.PARITY_EVEN,
+    "odd": serial.PARITY_ODD,
+}
 _LOST: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
@@ -120,11 +125,17 @@ class SerialLink:
     A failed opening is repeated no sooner than after 0.05 s, then 0.1 s and so on up to 1 s; calls
     in between fail at once with the same error, so that nobody waits for a cable.
 
+    Args:
+        port: its path. `/dev/serial/by-id/...` stays the same wherever a converter is plugged in.
+        baudrate: bits per second.
+        parity: `none`, `even` or `odd`.
+
     One call at a time: another thread's `close` waits for the end of a running one.
     """
 
-    def __init__(self, port: str, baudrate: int = 115_200) -> None:
+    def __init__(self, port: str, baudrate: int = 115_200, parity: str = "none") -> None:
         self._port = port
+        self._parity = _PARITIES[parity]
         self._baudrate = baudrate
         self._serial: serial.Serial | None = None
         self._fd = -1
@@ -179,7 +190,9 @@ class SerialLink:
         if self._last_error is not None and now_s < self._retry_at_s:
             raise self._last_error.with_traceback(None)
         try:
-            opened = serial.Serial(self._port, self._baudrate, timeout=0, exclusive=True)
+            opened = serial.Serial(
+                self._port, self._baudrate, parity=self._parity, timeout=0, exclusive=True
+            )
         except (OSError, ValueError, termios.error) as error:
             self.counters.failed_opens += 1
             self._retry_at_s = now_s + self._back_off_s
