@@ -15,6 +15,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Protocol
 
 import serial
@@ -29,6 +30,7 @@ __all__ = [
     "LinkInUse",
     "LinkTimeout",
     "SerialLink",
+    "connected_ports",
 ]
 
 _CHUNK: Final = 4096
@@ -40,6 +42,9 @@ _PARITIES: Final = {
     "even": serial.PARITY_EVEN,
     "odd": serial.PARITY_ODD,
 }
+_BY_ID: Final = Path("/dev/serial/by-id")
+"""Where udev names converters by maker, model and serial number."""
+
 _LOST: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
@@ -117,6 +122,11 @@ class ByteLink(Protocol):
         Raises:
             LinkDown: there is no line.
         """
+
+
+def connected_ports() -> list[str]:
+    """Paths of the serial converters that are plugged in, each the same in whichever socket."""
+    return sorted(str(path) for path in _BY_ID.glob("*"))
 
 
 class SerialLink:
@@ -323,7 +333,8 @@ class SerialLink:
             return LinkDown(
                 self._port,
                 "it does not exist",
-                "Plug the converter in, or correct the port in the plant file.",
+                "Plug the converter in, or correct the port in the plant file; "
+                f"connected now: {', '.join(connected_ports()) or 'none'}.",
             )
         if number == errno.EACCES:
             return LinkDown(
