@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,8 +12,6 @@ from robot_cell.cli.options import Json, Timeout
 
 if TYPE_CHECKING:
     from robot_cell.client import FaultResult, PlantClient
-
-_HEARD_WITHIN_S = 1.0
 
 
 def fault(
@@ -58,7 +56,8 @@ def fault(
 
     if device is not None and verb not in (*DEVICE_FAULT_VERBS, HEALTHY):
         verbs = ", ".join((*DEVICE_FAULT_VERBS, HEALTHY))
-        raise typer.BadParameter(f"{verb!r} is no verb; there are {verbs}", param_hint="VERB")
+        said = "which fault?" if verb is None else f"{verb!r} is no verb;"
+        raise typer.BadParameter(f"{said} There are {verbs}", param_hint="VERB")
     with connect(timeout) as client:
         if device is None or verb is None:
             known = _devices(client)
@@ -98,17 +97,12 @@ def _as_json(cell: str, device: str, answer: FaultResult) -> Mapping[str, object
 
 def _devices(client: PlantClient) -> Mapping[str, Mapping[str, str]]:
     """Every simulated device by cell, and the fault that it has."""
-    return {cell: client.fault(cell, "", "").devices for cell in _cells(client)}
+    return {cell: client.fault(cell, "", "").devices for cell in client.cells()}
 
 
 def _refuse_unknown_cell(client: PlantClient, cell: str) -> None:
-    known = _cells(client)
-    if known and cell not in known:
+    known = client.cells()
+    if cell not in known:
         raise typer.BadParameter(
             f"there is no cell {cell!r}; there are {', '.join(known)}", param_hint="DEVICE"
         )
-
-
-def _cells(client: PlantClient) -> Sequence[str]:
-    client.wait_change(_HEARD_WITHIN_S)
-    return sorted(client.cell_states())

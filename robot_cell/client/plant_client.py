@@ -174,6 +174,10 @@ class PlantClient:
 
     # -- cells ----------------------------------------------------------------------------------
 
+    def cells(self) -> list[str]:
+        """Every cell of the plant, whether it has been heard of or not."""
+        return list(self._call("/get_schedule", GetSchedule.Request()).cells)
+
     def cell_states(self) -> dict[str, CellStateView]:
         """What each cell that has been heard of says of itself."""
         self._subscribe()
