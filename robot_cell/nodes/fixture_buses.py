@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from drivers.fixtures import FixtureBus, FixtureDriver, load_fixture_driver
-from drivers.serial_link import SerialLink
-from robot_cell.model import Cell
+from drivers.serial_link import ByteLink, SerialLink
+from robot_cell.model import Cell, Fixture
+from robot_cell.model.register_map import load_register_map
 
 __all__ = ["make_devices", "make_links"]
 
@@ -30,13 +31,27 @@ def make_devices(cell: Cell, links: Mapping[str, SerialLink]) -> dict[str, Fixtu
     devices: dict[str, FixtureDriver] = {}
     for name, bus in cell.buses.items():
         fixtures = {n: fixture for n, fixture in cell.fixtures.items() if fixture.bus == name}
-        if bus.protocol == "modbus_rtu":
-            # Only a cell that has such a bus pays for pymodbus (0.2 s, 20 MB).
-            from robot_cell.nodes.modbus_devices import make_modbus_devices
-
-            devices |= make_modbus_devices(fixtures, links[name])
-            continue
-        line = FixtureBus(links[name])
-        for device, fixture in fixtures.items():
-            devices[device] = load_fixture_driver(fixture.kind)(device, line, fixture.address)
+        make = _on_modbus if bus.protocol == "modbus_rtu" else _on_fixture_bus
+        devices |= make(fixtures, links[name])
     return {name: devices[name] for name in cell.fixtures}
+
+
+def _on_fixture_bus(fixtures: Mapping[str, Fixture], link: ByteLink) -> dict[str, FixtureDriver]:
+    line = FixtureBus(link)
+    return {
+        name: load_fixture_driver(fixture.kind)(name, line, fixture.address)
+        for name, fixture in fixtures.items()
+    }
+
+
+def _on_modbus(fixtures: Mapping[str, Fixture], link: ByteLink) -> dict[str, FixtureDriver]:
+    # Only a cell that has such a bus pays for pymodbus (0.2 s).
+    from drivers.fixtures.modbus import ModbusBus, register_map
+
+    line = ModbusBus(link)
+    devices = {}
+    for name, fixture in fixtures.items():
+        assert fixture.registers is not None  # the plant file was checked
+        registers = register_map(load_register_map(fixture.registers).model_dump())
+        devices[name] = load_fixture_driver(fixture.kind)(name, line, fixture.address, registers)
+    return devices
