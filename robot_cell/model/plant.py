@@ -79,6 +79,7 @@ class Fixture(Word):
         clears: the frame from which a feeder's `clear` takes parts away.
         registers: path of the register map of a Modbus device, relative to the plant file's folder
             or absolute.
+        simulate_as: the kind that the simulation puts in its place, where it does not know its own.
     """
 
     kind: Name
@@ -88,7 +89,13 @@ class Fixture(Word):
     mounted_on: Name | None = None
     clears: Name | None = None
     registers: Path | None = None
+    simulate_as: Name | None = None
     durations_s: dict[Name, Annotated[float, Field(gt=0.0)]] = Field(default_factory=dict)
+
+    @property
+    def simulated_kind(self) -> str:
+        """What it is in the simulation."""
+        return self.simulate_as or self.kind
 
 
 class Cell(Word):
