@@ -67,6 +67,10 @@ class Cell:
         handle = self._wait(self.client.send_goal_async(goal))
         return self._wait(handle.get_result_async()).result
 
+    def reads(self, device: str) -> dict[str, str]:
+        told = self.command(device, 0, "read")
+        return dict(zip(told.keys, told.values, strict=True))
+
     def orders(self, device: str) -> list[str]:
         return [command for name, command, _ in self.physics.actuations if name == device]
 
@@ -89,7 +93,8 @@ def cell(domain: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell
     plant = run_dir / "plant.yaml"
     plant.write_text(text.replace(BUS, BUS + PLC).replace(GRIPPER, GRIPPER + VISE, 1))
     cell = Cell(run_dir)
-    command = [sys.executable, "-m", "robot_cell.nodes.fixture_node", "--ros-args"]
+    start = "from robot_cell.nodes.fixture_node import main; main()"
+    command = [sys.executable, "-c", start, "--ros-args"]
     command += ["-r", "__ns:=/cell_a", "-p", f"plant:={plant}", "-p", "cell:=cell_a"]
     with cell.buses["gripper"], cell.buses["vise"]:
         process = subprocess.Popen(
@@ -108,7 +113,7 @@ def cell(domain: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell
 def test_a_command_is_done_and_read(cell: Cell, device: str) -> None:
     told = cell.command(device, 1, "close")
     assert (told.status, told.success) == ("done", True)
-    assert dict(zip(told.keys, told.values, strict=True))["state"] == "closed"
+    assert cell.reads(device)["state"] == "closed"
     assert cell.command(device, 2, "open").status == "done"
     assert cell.orders(device) == ["close", "open"]
 
@@ -135,6 +140,8 @@ def test_a_lost_answer_of_a_device_without_memory_is_uncertain_and_not_sent_agai
     cell.fault("vise", "ok")
     assert cell.command("vise", 5, "close").status == "uncertain"
     assert cell.orders("vise") == [*before, "close"]
+    while cell.reads("vise")["state"] == "moving":
+        pass
     assert cell.command("vise", 6, "open").status == "done"
 
 
