@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from robot_cell.model.base import BrokenReference
-from robot_cell.model.plant import Fixture, Plant, broken_programs
+from robot_cell.model.plant import Cell, Fixture, Plant, broken_programs
+from robot_cell.model.program import FixtureStep, InspectStep
 from robot_cell.model.register_map import RegisterMap, load_register_map
 from robot_cell.model.yaml_file import PlantFileError, PlantFileProblem, YamlFile
 
@@ -91,9 +92,41 @@ def _with_registers(plant: Plant, file: YamlFile) -> Plant:
                 except PlantFileError as error:
                     known[path] = None
                     file.problems.extend(error.problems)
-            fixtures[device] = _with_durations(fixture, path, known[path])
+            registers = known[path]
+            fixtures[device] = _with_durations(fixture, path, registers)
+            if registers is not None:
+                _check_programs(cell, name, device, registers, file)
         cells[name] = cell.model_copy(update={"fixtures": fixtures})
     return plant.model_copy(update={"cells": cells})
+
+
+def _check_programs(
+    cell: Cell, name: str, device: str, registers: RegisterMap, file: YamlFile
+) -> None:
+    """See that a cell's programs ask a device only for what its register map has."""
+    for program, content in cell.programs.items():
+        for index, step in enumerate(content.steps):
+            here = ("cells", name, "programs", program, "steps", index)
+            if isinstance(step, FixtureStep) and step.fixture == device:
+                command = registers.commands.get(step.command)
+                if command is None:
+                    known = ", ".join(registers.commands) or "it has none"
+                    expected = f"a command of {registers.device}: {known}"
+                    file.report((*here, "command"), step.command, expected)
+                elif len(step.args) != len(command.arguments):
+                    named = ", ".join(command.arguments) or "none"
+                    file.report((*here, "args"), list(step.args), f"its arguments: {named}")
+            elif not (isinstance(step, InspectStep) and step.inspect == device):
+                continue
+            for reading, text in step.expect.items():
+                said = registers.sayings(reading)
+                if reading not in registers.readings:
+                    known = ", ".join(registers.readings)
+                    expected = f"a reading of {registers.device}: {known}"
+                    file.report((*here, "expect", reading), reading, expected)
+                elif said is not None and text not in said:
+                    expected = f"what {reading} can say: {', '.join(said)}"
+                    file.report((*here, "expect", reading), text, expected)
 
 
 def _with_durations(fixture: Fixture, path: Path, registers: RegisterMap | None) -> Fixture:

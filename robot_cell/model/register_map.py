@@ -90,6 +90,12 @@ class RegisterCommand(Word):
     write: dict[Name, float | str] = Field(min_length=1)
     until: dict[Name, str] = Field(default_factory=dict)
 
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of its arguments, in the order in which they are written."""
+        names = (value.removeprefix("$") for value in self.write.values() if isinstance(value, str))
+        return tuple(dict.fromkeys(names))
+
 
 class Steps(Word):
     """Where a device remembers its last step.
@@ -185,7 +191,7 @@ class RegisterMap(Word):
                     expected = "a number, or $name for an argument of the command"
                     problems.append(BrokenReference((*here, "write", point), value, expected))
             for reading, text in command.until.items():
-                said = self._sayings(reading)
+                said = self.sayings(reading)
                 if said is None:
                     expected = f"a reading with rules: {', '.join(self.readings)}"
                     problems.append(BrokenReference((*here, "until", reading), reading, expected))
@@ -200,7 +206,8 @@ class RegisterMap(Word):
                 problems.append(BrokenReference((*here, "until"), dict(command.until), expected))
         return problems
 
-    def _sayings(self, reading: str) -> Collection[str] | None:
+    def sayings(self, reading: str) -> Collection[str] | None:
+        """What a reading can say; None if it is a number, or there is none of that name."""
         rules = self.readings.get(reading)
         return [rule.says for rule in rules] if isinstance(rules, tuple) else None
 

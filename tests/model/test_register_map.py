@@ -158,6 +158,33 @@ def test_a_plant_file_and_its_maps_have_to_agree(tmp_path, bus, fixture, said) -
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("step", "key", "said"),
+    [
+        ("{fixture: nest_clamp, command: squeeze}",
+         "command", "a command of pneumatic_clamp: open, close, press"),
+        ("{fixture: nest_clamp, command: press}", "args", "its arguments: force_n"),
+        ("{fixture: nest_clamp, command: close, expect: {part: there}}",
+         "expect.part", "what part can say: present, absent"),
+        ("{inspect: nest_clamp, expect: {temperature: '5'}}",
+         "expect.temperature", "a reading of pneumatic_clamp: state, part, pressure"),
+    ],
+)  # fmt: skip
+def test_programs_ask_a_device_only_for_what_its_map_has(tmp_path, step, key, said) -> None:
+    (tmp_path / "clamp.yaml").write_text(CLAMP)
+    fixture = "{kind: modbus, bus: plc, address: 3, frame: nest, registers: clamp.yaml}"
+    file = plant_file(tmp_path, PLC, fixture)
+    old = "{fixture: nest_clamp, command: open}"
+    text = file.read_text()
+    file.write_text(text.replace(old, step, 1))
+    with pytest.raises(PlantFileError) as caught:
+        load_plant(file)
+    (problem,) = caught.value.problems
+    assert problem.path.endswith(f".{key}")
+    assert problem.line == line_of(text, old)
+    assert said in problem.expected
+
+
 def test_a_problem_in_a_map_is_told_with_the_maps_own_line(tmp_path) -> None:
     (tmp_path / "clamp.yaml").write_text(CLAMP.replace("scale: 0.01", "scale: 0"))
     fixture = "{kind: modbus, bus: plc, address: 3, registers: clamp.yaml}"
