@@ -20,6 +20,7 @@ import numpy as np
 from drivers.time_page import TICK_NS
 from robot_cell.model import JointPose, Plant
 from sim.arm_server import ArmServer
+from sim.device_log import ArmWitness, DeviceLog
 from sim.devices import CellDevices
 from sim.errors import SimulationError
 from sim.fixtures import EmulatedBus, EmulatedDevice
@@ -56,6 +57,7 @@ class SimulatedCell:
         gate: this simulator's part in the common ticks; closed by `close`.
         seed: of the feeder's inaccuracy.
         await_arm: before the first tick, wait until the arm's driver has come.
+        device_log: file to which the devices write what they carried out; none by default.
 
     Raises:
         SceneError: the cell cannot be modelled.
@@ -71,6 +73,7 @@ class SimulatedCell:
         *,
         seed: int = 0,
         await_arm: bool = True,
+        device_log: Path | None = None,
     ) -> None:
         self.name = cell
         self.cell = plant.cells[cell]
@@ -89,6 +92,8 @@ class SimulatedCell:
         self._await_arm = await_arm
         self._phase = Phase.STEPPED
         self._stops = 0
+        self._log = DeviceLog(device_log, cell) if device_log is not None else None
+        self._witness = ArmWitness(self._log, self.physics.setpoint) if self._log else None
         self.arm = ArmServer(
             run_dir / "sockets" / f"{cell}.arm",
             scene.arm_joints,
@@ -100,7 +105,13 @@ class SimulatedCell:
             name: EmulatedBus(
                 run_dir / bus.port,
                 [
-                    EmulatedDevice(fixture_name, fixture.kind, fixture.address, self.devices)
+                    EmulatedDevice(
+                        fixture_name,
+                        fixture.kind,
+                        fixture.address,
+                        self.devices,
+                        self._note if self._log is not None else None,
+                    )
                     for fixture_name, fixture in self.cell.fixtures.items()
                     if fixture.bus == name
                 ],
@@ -132,6 +143,8 @@ class SimulatedCell:
         for bus in self.buses.values():
             bus.close()
         self.gate.close()
+        if self._log is not None:
+            self._log.close()
 
     def _proceed(self) -> bool:
         if self._phase is Phase.STEPPED and self.gate.all_departed():
@@ -162,12 +175,18 @@ class SimulatedCell:
             self._stops = self.arm.stops
             self.physics.hold()
         self.physics.step_tick(self.arm.take(), self.devices.tables())
+        if self._witness is not None:
+            self._witness.ticked(self.time_ns, self.physics.setpoint)
         self.devices.advance()
         for bus in self.buses.values():
             bus.settle()
         self._phase = Phase.STEPPED
         self.spent.ticks += 1
         self.spent.physics_s += time.perf_counter() - began_s
+
+    def _note(self, device: str, step_id: int, order: tuple[str, ...], result: str) -> None:
+        assert self._log is not None
+        self._log.write(self.time_ns, device, step_id, order, result)
 
     def _patience_s(self) -> float:
         """How long to wait for input before looking at the time page again."""

@@ -20,6 +20,16 @@ Timeout = Annotated[
     float, typer.Option("--timeout", min=0.1, help="Seconds to wait for the plant to answer.")
 ]
 
+DeviceLog = Annotated[
+    Path | None,
+    typer.Option(
+        "--device-log",
+        metavar="FILE",
+        help="The simulated devices append what they really carried out to this file, one JSON "
+        "object a line; the control side never reads it.",
+    ),
+]
+
 
 class PlantFileUnknownError(RobotCellError):
     """No plant file was given and none can be found."""

@@ -175,6 +175,10 @@ class PlantClient:
         """Give a cell a PackML command."""
         return self._give(f"/{cell}/command", command, asked_by)
 
+    def resolve(self, cell: str, step_id: int, word: str, asked_by: str) -> CommandResult:
+        """Say what became of an uncertain step that a cell waits with: done, redo or abort."""
+        return self._give(f"/{cell}/resolve_step", f"{step_id} {word}", asked_by)
+
     def decide_draft(self, verdict: str, asked_by: str) -> CommandResult:
         """Approve or refuse the plan that waits for it: `approve` or `refuse`."""
         return self._give("/decide_draft", verdict, asked_by)

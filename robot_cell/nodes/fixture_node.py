@@ -22,6 +22,7 @@ from drivers.fixtures import (
     load_fixture_driver,
 )
 from drivers.serial_link import SerialLink
+from robot_cell import failpoints
 from robot_cell.nodes.base import PlantNode, spin
 from robot_cell.nodes.deferred import DeferredActionServer
 
@@ -92,6 +93,8 @@ class FixtureNode(PlantNode):
                 ended = self._command(goal.request, started_ns)
             except DriverError as error:
                 ended = _Ended("uncertain", str(error), started_ns, {})
+            if goal.request.command not in ("read", "outcome"):
+                failpoints.reach("fixtures.command-ended")
             self._finish(goal, ended)
 
     def _finish(self, goal: Any, ended: _Ended) -> None:
@@ -121,7 +124,16 @@ class FixtureNode(PlantNode):
         if request.command == "read":
             return _Ended("done", "", started_ns, self._read(device, started_ns))
         deadline_ns = started_ns + int(request.timeout_s * 1e9)
-        report = self._begin(device, request, deadline_ns)
+        report: StepReport | _Ended
+        if request.command == "outcome":
+            report = self._ask(device, request.step_id, deadline_ns)
+            if report.state is StepState.UNKNOWN:
+                message = f"{device.name} says that it never began step {request.step_id}"
+                return _Ended("not_done", message, -1, {})
+        else:
+            failpoints.reach("fixtures.command-taken")
+            report = self._begin(device, request, deadline_ns)
+            failpoints.reach("fixtures.command-sent")
         if isinstance(report, _Ended):
             return report
         nominal_ns = started_ns + int(self._nominal_s(device, request.command) * 1e9)
@@ -143,6 +155,8 @@ class FixtureNode(PlantNode):
         return _Ended(status, message, started_ns, {})
 
     def _nominal_s(self, device: FixtureDriver, command: str) -> float:
+        if command == "outcome":
+            return 0.0  # it may be over at any time
         given = self.cell.fixtures[device.name].durations_s.get(command)
         return device.commands[command].duration_s if given is None else given
 
