@@ -141,13 +141,19 @@ class Leases:
         """A cell's controller has ended and is being started again: it goes on by itself."""
         link = self.links[cell]
         link.lease += 1
-        link.silent = True
+        self._await_silently(cell)
         link.doubted = link.said
 
     def take_up(self, row: PlannedOperation) -> None:
         """A cell runs what an earlier scheduler leased to it."""
-        link = self.links[row.cell]
-        link.running, link.silent = row, True
+        self.links[row.cell].running = row
+        self._await_silently(row.cell)
+
+    def _await_silently(self, cell: str) -> None:
+        """What the cell has signalled so far is known: plant time need not wait for it here."""
+        link = self.links[cell]
+        link.silent = True
+        link.signals = self._node.clock.seq(f"{cell}/cell")
 
     def look_up(self, cell: str) -> bool:
         """Look in the journal for what a silent cell runs; whether that is over."""
@@ -269,7 +275,7 @@ class Leases:
             return  # the cell was lost in the meantime: the journal has said what became of it
         failpoints.reach("scheduler.end-heard")
         if result.status == "interrupted":
-            link.silent = True  # it is not over: the cell goes on with it after a reset
+            self._await_silently(row.cell)  # it is not over: a reset goes on with it
             self._node.get_logger().error(f"{row.operation_id} on {row.cell}: {result.message}")
             return
         link.running = None

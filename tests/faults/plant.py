@@ -1,4 +1,4 @@
-"""A plant of real processes to break: failpoints are set and processes are killed while it works."""
+"""A plant of real processes to break: failpoints are set, processes are killed while it works."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from robot_cell.bringup.session import PlantSession
@@ -23,13 +23,14 @@ from tests.plant.conftest import PLANT_FILE, READY_S
 
 HEADER = "order_id,product,quantity,release,due,priority,customer\n"
 AGAIN_S = 60.0
+BUSY_WITH = 4
 
 
-def batch_text(**units: int) -> str:
+def batch_text(number: int = 1, **units: int) -> str:
     """One order per product, that many units each."""
     rows = [
-        f"F-{number},{product},{count},2026-11-23T06:00:00+01:00,2026-11-23T09:00:00+01:00,5,Test\n"
-        for number, (product, count) in enumerate(units.items(), 1)
+        f"F{number}-{product},{product},{count},2026-11-23T06:00:00+01:00,2026-11-23T09:00:00+01:00,5,Test\n"
+        for product, count in units.items()
         if count
     ]
     return HEADER + "".join(rows)
@@ -44,6 +45,7 @@ class FaultPlant:
         self.session, self.client, self.plant = session, client, plant
         self.log, self.journal = log, journal
         self.orders: set[str] = set()
+        self._batches = 0
 
     def submit(self, folder: Path, text: str) -> None:
         """Hand a batch in, and again if the scheduler died before it could answer."""
@@ -60,6 +62,27 @@ class FaultPlant:
                 continue
             assert answer.accepted, answer.message
             return
+
+    def keep_busy(self, folder: Path) -> None:
+        """See that there is work for a while."""
+        left = sum(o.status == "planned" for o in self.journal.operations())
+        if left < BUSY_WITH:
+            self._batches += 1
+            self.submit(folder, batch_text(self._batches, housing_s=3, housing_m=1, valve_block=2))
+
+    def work_for(self, folder: Path, names: Iterable[str], action: str, within_s: float) -> None:
+        """Work until every one of these failpoints has fired, one after the other."""
+        for name in sorted(names):
+            path = self.set(f"{name}:{action}")
+            until_s = time.monotonic() + within_s
+            if name == "scheduler.batch-accepted":
+                self._batches += 1
+                self.submit(folder, batch_text(self._batches, housing_s=1))
+            while path.exists():
+                assert time.monotonic() < until_s, f"{name} was not reached\n{self.story()}"
+                self.session.check()
+                self.keep_busy(folder)
+                time.sleep(0.05)
 
     def set(self, text: str) -> Path:
         """Set a failpoint."""
@@ -112,8 +135,10 @@ class FaultPlant:
     def story(self) -> str:
         """How cells, jobs and operations stand."""
         lines = [self.session.story()]
-        for state in self.client.cell_states().values():
-            lines.append(f"{state.cell} {state.state} {state.operation_id} {state.message}")
+        lines += [
+            f"{state.cell} {state.state} {state.operation_id} {state.message}"
+            for state in self.client.cell_states().values()
+        ]
         for o in self.journal.operations():
             if o.status != "complete":
                 last = self.journal.steps(o.operation_id)[-1:]

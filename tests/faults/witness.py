@@ -18,7 +18,8 @@ from robot_cell.programs import CycleLibrary, ProgramKey, StepMotion
 from robot_cell.store import Journal, OperationRecord, StepRecord
 
 AT_RAD = 0.012
-TICK_NS = 20_000_000
+SLACK_NS = 60_000_000
+"""A motion is noticed as over a few ticks after its end, and an outcome is written in between."""
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
@@ -99,8 +100,8 @@ def _moved(
     mine = [
         move
         for move in moves
-        if first.intent_ns - TICK_NS <= move["began_ns"]
-        and move["plant_ns"] <= last.outcome_ns + TICK_NS
+        if first.intent_ns - SLACK_NS <= move["began_ns"]
+        and move["plant_ns"] <= last.outcome_ns + SLACK_NS
     ]
     arrived = [m for m in mine if _near(m["to"], motion.positions[-1])]
     whole = [m for m in arrived if _near(m["from"], motion.positions[0])]
