@@ -50,13 +50,13 @@ def connect(timeout_s: float) -> PlantClient:
     return PlantClient.connect(timeout_s)
 
 
-def running_plant_file() -> Path:
-    """Plant file of the plant that was started with `robot-cell up`.
+def running_plant_file(folder: Path | None = None) -> Path:
+    """Plant file of the plant that was started with `robot-cell up`, in that run directory.
 
     Raises:
         PlantFileUnknownError: no run directory says which.
     """
-    run_dir = os.environ.get("ROBOT_CELL_RUN_DIR", "~/.robot_cell/run")
+    run_dir = folder or os.environ.get("ROBOT_CELL_RUN_DIR", "~/.robot_cell/run")
     note = Path(run_dir).expanduser() / "up.json"
     try:
         return Path(json.loads(note.read_text())["arguments"]["plant"])

@@ -34,7 +34,7 @@ _LOST: Final = (int(GoalCode.START_DIFFERS),)
 _QUESTIONS: Final = ("read", "outcome")
 _POLL_S: Final = 0.05
 
-ASKED_FOR_S: Final = 20.0
+ASKED_FOR_S: Final = 10.0
 """For how long a device that does not answer is asked what became of a step, wall time."""
 
 

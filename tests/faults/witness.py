@@ -32,22 +32,27 @@ def by_a_person(step: StepRecord) -> bool:
 
 def compare(plant: Plant, journal: Journal, log: Path) -> list[str]:
     """Everything in which journal and devices contradict each other; empty if nothing does."""
+    early = read_log(log)
+    operations = journal.operations()
+    steps_of = {o.operation_id: journal.steps(o.operation_id) for o in operations}
+    # While the plant works: what the journal says is done, a device wrote down before; what a
+    # device had written down before the journal was read, the journal had intended.
+    late = read_log(log)
     begun: dict[int, list[str]] = defaultdict(list)
-    done: set[int] = set()
+    for line in early:
+        if line["result"] == "begun":
+            begun[line["step_id"]].append(f"{line['device']} {line['command']}")
+    done = {line["step_id"] for line in late if line["result"] == "done"}
     moves: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for line in read_log(log):
+    for line in late:
         if line["device"] == "arm":
             moves[line["cell"]].append(line)
-        elif line["result"] == "begun":
-            begun[line["step_id"]].append(f"{line['device']} {line['command']}")
-        elif line["result"] == "done":
-            done.add(line["step_id"])
     library = CycleLibrary(plant)
     problems: list[str] = []
     known: set[int] = set()
-    for operation in journal.operations():
+    for operation in operations:
         by_index: dict[tuple[int, int], list[StepRecord]] = defaultdict(list)
-        for step in journal.steps(operation.operation_id):
+        for step in steps_of[operation.operation_id]:
             known.add(step.step_id)
             by_index[step.attempt, step.step_index].append(step)
         if operation.program is None or operation.cell is None:
