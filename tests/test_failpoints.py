@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -95,9 +96,7 @@ def test_what_is_none_is_said(text: str) -> None:
 
 def test_every_failpoint_is_in_the_code_once_and_no_other_is() -> None:
     root = Path(failpoints.__file__).parent
-    found: list[str] = []
+    found: set[str] = set()
     for path in root.rglob("*.py"):
-        for line in path.read_text().splitlines():
-            if "failpoints.reach(" in line:
-                found.append(line.split('failpoints.reach("')[1].split('"')[0])
-    assert set(found) == set(FAILPOINTS)
+        found.update(re.findall(r'failpoints\.reach\("([^"]+)"\)', path.read_text()))
+    assert found == set(FAILPOINTS)

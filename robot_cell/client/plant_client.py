@@ -46,6 +46,9 @@ PLANNING_S: Final = 120.0
 SUBMIT_AGAIN_S: Final = 15.0
 """After this long without an answer the batch is sent again."""
 
+LEAVE_S: Final = 5.0
+"""How long the listening thread may take to end; on a starved machine it is left as it is."""
+
 _POLL_S: Final = 0.05
 _READY: Final = ("Idle", "Starting", "Execute", "Completing", "Complete")
 _LATCHED: Final = QoSProfile(
@@ -118,7 +121,9 @@ class PlantClient:
         if self._closing:
             return
         self._closing = True
-        self._thread.join(2.0)
+        self._thread.join(LEAVE_S)
+        if self._thread.is_alive():
+            return  # it is in the middle of ROS: what it uses must not be taken from under it
         self._executor.shutdown(timeout_sec=0.5)
         self._node.destroy_node()
         rclpy.try_shutdown(context=self._context)

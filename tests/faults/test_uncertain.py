@@ -39,6 +39,7 @@ def held(plant: FaultPlant) -> bool:
     return state is not None and state.state == "Held"
 
 
+@pytest.mark.long
 def test_a_step_that_nobody_can_tell_waits_for_a_person(domain: int, tmp_path: Path) -> None:
     """The fixtures' node dies over a command and cannot come back: its port is taken away."""
     with fault_plant(tmp_path) as plant:
