@@ -25,6 +25,7 @@ from drivers.clock import FOREVER_NS
 from planners.kinematics.arm_description import read_arm
 from planners.motion.speed_requests import SpeedRequests
 from robot_cell import failpoints
+from robot_cell.execution.epoch import EpochPage
 from robot_cell.execution.heartbeat import Beat, HeartbeatPage
 from robot_cell.execution.horizon import Horizon, Outcome, Result
 from robot_cell.execution.loop_statistics import LoopStatistics
@@ -79,6 +80,8 @@ class ArmNode(PlantNode):
         self._requests = SpeedRequests()
         self._told_ns = 0
         self._controller: Beat | None = None
+        self._epoch = 0
+        self._void = False
         self._reported_s = 0.0
 
     def configure(self) -> None:
@@ -96,6 +99,7 @@ class ArmNode(PlantNode):
         path = self.run_dir / "horizons" / f"{self.cell_name}.page"
         self._horizon = Horizon(path, dof, create=True)
         self._beats = HeartbeatPage(self.run_dir / "heartbeats" / f"{self.cell_name}.page")
+        self._epochs = EpochPage(self.run_dir, self.cell_name)
         self._start_servo(dof)
         self._requests.ask(OVERRIDE, float(self.get_parameter("override_percent").value) / 100.0)
         self._ask_speed()
@@ -200,7 +204,7 @@ class ArmNode(PlantNode):
 
     def _turn(self) -> None:
         self._publish_state()
-        self._stop_if_orphaned()
+        self._stop_if_void()
         if self._requests.target < 1.0:
             self._tell_that_it_goes_on()
         now_s = time.monotonic()
@@ -209,17 +213,22 @@ class ArmNode(PlantNode):
             if self._diagnostics.get_subscription_count():
                 self._diagnostics.publish(self._loop_message())
 
-    def _stop_if_orphaned(self) -> None:
-        """Stop on the path when the controller that moves the arm has ended.
+    def _stop_if_void(self) -> None:
+        """Stop on the path when the motion's epoch is over or its controller has ended.
 
-        Nobody could stop or hold the motion any more. The next controller goes on from where the
-        arm stands.
+        Then nobody could stop or hold it any more; the next controller goes on from where the arm
+        stands.
         """
-        controller = self._controller
-        if controller is None or not self._pending or controller.alive():
+        if not self._pending or self._void:
             return
-        self._controller = None
-        self.get_logger().warning("the cell's controller has ended in mid-motion: the arm stops")
+        if self._epochs.current() != self._epoch:
+            why = f"epoch {self._epoch} is over"
+        elif self._controller is not None and not self._controller.alive():
+            why = "the cell's controller has ended"
+        else:
+            return
+        self._void = True
+        self.get_logger().warning(f"{why} in mid-motion: the arm stops on its path")
         self._horizon.stop()
 
     def _tell_that_it_goes_on(self) -> None:
@@ -302,6 +311,7 @@ class ArmNode(PlantNode):
         request = goal.request
         if request.trajectory.points:  # else only a question whether answers come
             failpoints.reach("arm.goal-taken")
+        epoch = self._epochs.current()
         measured = self._horizon.measured()
         if measured is None or not self._horizon.connected:
             raise GoalRefusedError(GoalCode.DEVICE, "the arm is not connected")
@@ -328,6 +338,7 @@ class ArmNode(PlantNode):
             )
             self._pending[order] = goal
             self._controller = self._beats.read().get(CONTROLLER)
+            self._epoch, self._void = epoch, False
         failpoints.reach("arm.goal-begun")
         self.clock.wait_for({f"{self.cell_name}/servo": signals})
 

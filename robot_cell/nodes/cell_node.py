@@ -23,6 +23,7 @@ from robot_cell import failpoints
 from robot_cell.errors import RobotCellError
 from robot_cell.execution.asking import RECOVERIES, Recovery
 from robot_cell.execution.control import CellControl, CommandRefusedError, Transition
+from robot_cell.execution.epoch import EpochPage
 from robot_cell.execution.executor import Executor, OperationOutcome
 from robot_cell.execution.verdicts import OUTCOMES, VerdictRefusedError, Verdicts
 from robot_cell.model import JointPose
@@ -56,6 +57,8 @@ FEEDBACK_EVERY_S: Final = 0.5
 """The published state tells of every step; the action's feedback only that work goes on."""
 
 _READY_POLL_S: Final = 0.1
+_STOPS: Final = ("stop", "abort")
+_STOPS_AND_STARTS: Final = (*_STOPS, "reset")
 
 RECOVERY_VARIABLE: Final = "ROBOT_CELL_RECOVERY"
 """Set by the fault tests alone, to see that they catch a wrong recovery."""
@@ -110,7 +113,9 @@ class CellNode(PlantNode):
         self._library = CycleLibrary(self.plant)
         self._journal = open_journal(self.run_dir / "journal.db")
         self._states = self.create_publisher(CellState, "state", LATCHED)
-        self._control = CellControl(self.cell_name, self._on_change)
+        self._epochs = EpochPage(self.run_dir, self.cell_name)
+        self._epochs.enter(self._epochs.current() + 1)  # what an earlier controller asked is void
+        self._control = CellControl(self.cell_name, self._on_change, epoch=self._epochs.current())
         self._listener = JointListener(self, self._joints)
         self._arm = ActionArm(
             self, self.clock, self.cell_name, self._listener, self._control.ending
@@ -139,7 +144,7 @@ class CellNode(PlantNode):
         )
         self.create_service(CellCommand, "command", self._on_command)
         self.create_service(CellCommand, "resolve_step", self._on_resolve)
-        self._waiting_for_ports = bool(self.get_parameter("reset_on_start").value)
+        self._waiting_for_ports = self._may_start_by_itself()
         self.every(_READY_POLL_S, self._check_ports)
         self.start_thread(self._serve, "operations")
         self._publish()
@@ -153,6 +158,7 @@ class CellNode(PlantNode):
     # -- state ----------------------------------------------------------------------------------
 
     def _on_change(self, change: Transition) -> None:
+        self._epochs.enter(change.epoch)
         text = f"{change.before.label} -> {change.after.label}"
         self.get_logger().info(f"{text} {change.message}".rstrip())
         self._publish()
@@ -176,6 +182,18 @@ class CellNode(PlantNode):
         )
         with self._lock:
             self._states.publish(message)
+
+    def _may_start_by_itself(self) -> bool:
+        """Whether nothing forbids it: a cell that a person has stopped waits for a person."""
+        if not bool(self.get_parameter("reset_on_start").value):
+            return False
+        last = self._journal.last_command(self.cell_name, _STOPS_AND_STARTS)
+        if last is None or last.what not in _STOPS:
+            return True
+        self.get_logger().warning(
+            f"{last.who or 'somebody'} gave {last.what} and nobody a reset since: it stays Stopped"
+        )
+        return False
 
     def _recovery(self) -> Recovery:
         asked = os.environ.get(RECOVERY_VARIABLE, "ask")

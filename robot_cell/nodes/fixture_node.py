@@ -23,6 +23,7 @@ from drivers.fixtures import (
 )
 from drivers.serial_link import SerialLink
 from robot_cell import failpoints
+from robot_cell.execution.epoch import EpochPage
 from robot_cell.nodes.base import PlantNode, spin
 from robot_cell.nodes.deferred import DeferredActionServer
 
@@ -56,6 +57,7 @@ class FixtureNode(PlantNode):
 
     def configure(self) -> None:
         """Make the buses and devices, and offer the action; ports are opened when first used."""
+        self._epochs = EpochPage(self.run_dir, self.cell_name)
         buses: dict[str, FixtureBus] = {}
         for name, bus in self.cell.buses.items():
             link = SerialLink(str(self.run_dir / bus.port), bus.baudrate)
@@ -130,6 +132,12 @@ class FixtureNode(PlantNode):
             if report.state is StepState.UNKNOWN:
                 message = f"{device.name} says that it never began step {request.step_id}"
                 return _Ended("not_done", message, -1, {})
+        elif 0 < request.epoch < self._epochs.current():
+            message = (
+                f"{device.name}: {request.command} was asked in epoch {request.epoch}, which has "
+                f"ended; the cell is in epoch {self._epochs.current()}"
+            )
+            return _Ended("refused", message, -1, {})
         else:
             failpoints.reach("fixtures.command-taken")
             report = self._begin(device, request, deadline_ns)
