@@ -361,5 +361,4 @@ def _judged(device: str, outcome: FixtureOutcome, expect: Mapping[str, str]) -> 
 
 
 def _after(verdict: Verdict) -> Ended:
-    message = f"{verdict.word}, said {verdict.who}"
-    return Ended(OUTCOMES[verdict.word], message, again=verdict.word == "redo")
+    return Ended(OUTCOMES[verdict.word], verdict.message, again=verdict.word == "redo")

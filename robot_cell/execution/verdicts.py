@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, cast, get_args
 
 from robot_cell.errors import RobotCellError
-from robot_cell.store import StepOutcome
+from robot_cell.store import Journal, StepOutcome
 
 Word = Literal["done", "redo", "abort"]
 WORDS: Final[tuple[str, ...]] = get_args(Word)
@@ -26,6 +26,35 @@ class Verdict:
     step_id: int
     word: Word
     who: str
+
+    def __str__(self) -> str:
+        return f"step {self.step_id}: {self.word}, said {self.who}"
+
+    @property
+    def message(self) -> str:
+        """What the journal keeps with the step."""
+        return f"{self.word}, said {self.who}"
+
+
+def read_word(text: str, who: str) -> Verdict:
+    """Read `STEP done|redo|abort`.
+
+    Raises:
+        VerdictRefusedError: it is something else.
+    """
+    number, _, word = text.strip().lower().partition(" ")
+    if not number.isdecimal() or word not in WORDS:
+        raise VerdictRefusedError(f"{text!r} resolves nothing; write STEP {'|'.join(WORDS)}")
+    return Verdict(int(number), cast(Word, word), who or "nobody named")
+
+
+def record_word(journal: Journal, verdict: Verdict, at_ns: int) -> None:
+    """Write down who said what of which step, and then what that makes of the step."""
+    target = f"step {verdict.step_id}"
+    asked = journal.command(verdict.who, f"resolve {verdict.word}", target, at_ns)
+    outcome = OUTCOMES[verdict.word]
+    journal.step_outcome(verdict.step_id, outcome, at_ns, verdict.message)
+    journal.command_outcome(asked, outcome, at_ns)
 
 
 class Verdicts:
@@ -46,23 +75,21 @@ class Verdicts:
         with self._lock:
             self._asked, self._given = step_id, None
 
-    def check(self, step_id: int, word: str) -> None:
-        """See whether a word can be given.
+    def check(self, step_id: int) -> None:
+        """See whether a word on that step is waited for.
 
         Raises:
-            VerdictRefusedError: it is none, or that step does not wait.
+            VerdictRefusedError: that step does not wait.
         """
-        if word not in WORDS:
-            raise VerdictRefusedError(f"{word!r} resolves nothing; there are: {', '.join(WORDS)}")
         if self._asked != step_id:
             waits = f"step {self._asked} does" if self._asked is not None else "none does"
             raise VerdictRefusedError(f"step {step_id} does not wait for a person here; {waits}")
 
-    def give(self, step_id: int, word: str, who: str) -> None:
+    def give(self, verdict: Verdict) -> None:
         """Hand a word to the operation that waits for it."""
         with self._lock:
-            self.check(step_id, word)
-            self._given = Verdict(step_id, cast(Word, word), who)
+            self.check(verdict.step_id)
+            self._given = verdict
 
     def take(self, step_id: int) -> Verdict | None:
         """The word that was given, if there is one; the step waits no longer then."""

@@ -22,10 +22,16 @@ from planners.kinematics.arm_description import read_arm
 from robot_cell import failpoints
 from robot_cell.errors import RobotCellError
 from robot_cell.execution.asking import RECOVERIES, Recovery
+from robot_cell.execution.begun import Order, TakenBackError, begun_operation
 from robot_cell.execution.control import CellControl, CommandRefusedError, Transition
 from robot_cell.execution.epoch import EpochPage
 from robot_cell.execution.executor import Executor, OperationOutcome
-from robot_cell.execution.verdicts import OUTCOMES, VerdictRefusedError, Verdicts
+from robot_cell.execution.verdicts import (
+    VerdictRefusedError,
+    Verdicts,
+    read_word,
+    record_word,
+)
 from robot_cell.model import JointPose
 from robot_cell.model.packml import COMPLETED, Command, State, parse_command
 from robot_cell.nodes.base import LATCHED, PlantNode, spin
@@ -43,9 +49,7 @@ from robot_cell.programs import (
 from robot_cell.programs.geometry import joints_rad
 from robot_cell.store import (
     JournalError,
-    OperationRecord,
     StaleToken,
-    StepRecord,
     WrongStatus,
     open_journal,
 )
@@ -62,24 +66,6 @@ _STOPS_AND_STARTS: Final = (*_STOPS, "reset")
 
 RECOVERY_VARIABLE: Final = "ROBOT_CELL_RECOVERY"
 """Set by the fault tests alone, to see that they catch a wrong recovery."""
-
-
-@dataclass(frozen=True)
-class _Order:
-    """The operation that is to be run: leased now, or found begun in the journal."""
-
-    operation_id: str
-    order_id: str
-    unit: int
-    program: str
-    product: str
-    token: int
-    begun: tuple[StepRecord, ...] = ()
-    started_ns: int = -1
-
-
-class _TakenBack(Exception):
-    """The lease was void before the operation had begun."""
 
 
 @dataclass
@@ -250,23 +236,16 @@ class CellNode(PlantNode):
 
     def _on_resolve(self, request: Any, response: Any) -> Any:
         """A person says what became of an uncertain step: `STEP done|redo|abort`."""
-        number, _, word = request.command.strip().lower().partition(" ")
         try:
-            if not number.isdecimal():
-                raise VerdictRefusedError(f"{request.command!r} is not STEP done|redo|abort")
-            step_id, who = int(number), request.asked_by or "nobody named"
-            self._verdicts.check(step_id, word)
+            word = read_word(request.command, request.asked_by)
+            self._verdicts.check(word.step_id)
             if self._control.state is not State.HELD:
                 raise VerdictRefusedError(f"the cell is {self._control.state.label}, not yet Held")
-            now_ns = self.clock.now_ns()
-            asked = self._journal.command(who, f"resolve {word}", f"step {step_id}", now_ns)
-            outcome = next(found for given, found in OUTCOMES.items() if given == word)
-            self._journal.step_outcome(step_id, outcome, now_ns, f"{word}, said {who}")
+            record_word(self._journal, word, self.clock.now_ns())
             failpoints.reach("cell.step-resolved")
-            self._verdicts.give(step_id, word, who)
-            self._ask(Command.UNHOLD, f"step {step_id}: {word}, said {who}")
-            response.success, response.message = True, f"step {step_id}: {word}"
-            self._journal.command_outcome(asked, "obeyed", now_ns)
+            self._verdicts.give(word)
+            self._ask(Command.UNHOLD, str(word))
+            response.success, response.message = True, str(word)
         except (VerdictRefusedError, CommandRefusedError, JournalError) as error:
             response.message = str(error)
         response.state_name = self._control.state.label
@@ -310,14 +289,14 @@ class CellNode(PlantNode):
     def _run_leased(self, goal: Any) -> None:
         request = goal.request
         failpoints.reach("cell.lease-heard")
-        order = _Order(
+        order = Order(
             request.operation_id,
             request.order_id,
             request.unit,
             request.program,
             request.product,
             request.token,
-            started_ns=self.clock.now_ns(),
+            self.clock.now_ns(),
         )
         answer = self._run(order, goal.publish_feedback)
         self._tell()
@@ -333,7 +312,7 @@ class CellNode(PlantNode):
         self.clock.signal()
         self.clock.silent_until(FOREVER_NS)
 
-    def _run(self, order: _Order, tell: Callable[[Any], None]) -> Any:
+    def _run(self, order: Order, tell: Callable[[Any], None]) -> Any:
         steps = len(self.cell.programs[order.program].steps)
         self._running = _Running(
             order.operation_id, order.order_id, order.unit, order.program, steps=steps
@@ -341,7 +320,7 @@ class CellNode(PlantNode):
         broken = ""
         try:
             outcome = self._run_program(order, tell)
-        except _TakenBack as error:  # nothing of it was done, and the cell is well
+        except TakenBackError as error:  # nothing of it was done, and the cell is well
             self.get_logger().warning(str(error))
             outcome = OperationOutcome("cancelled", str(error))
         except Exception as error:  # whatever it is: the journal knows how far it came
@@ -368,7 +347,7 @@ class CellNode(PlantNode):
             dof=len(self._joints),
         )
 
-    def _record_end(self, order: _Order, outcome: OperationOutcome, ended_ns: int) -> str:
+    def _record_end(self, order: Order, outcome: OperationOutcome, ended_ns: int) -> str:
         """Write an operation's end; says why not."""
         try:
             self._journal.end_operation(
@@ -386,7 +365,7 @@ class CellNode(PlantNode):
             return str(error)
         return ""
 
-    def _run_program(self, order: _Order, tell: Callable[[Any], None]) -> OperationOutcome:
+    def _run_program(self, order: Order, tell: Callable[[Any], None]) -> OperationOutcome:
         key = ProgramKey(self.cell_name, order.program, order.product)
         self._control.command(Command.START)
         try:
@@ -394,7 +373,7 @@ class CellNode(PlantNode):
                 order.operation_id, self.cell_name, order.token, order.started_ns
             )
         except (StaleToken, WrongStatus) as error:
-            raise _TakenBack(str(error)) from error
+            raise TakenBackError(str(error)) from error
         failpoints.reach("cell.operation-begun")
         self._library.ensure([key])
         cycle = self._library.find(key)
@@ -419,26 +398,6 @@ class CellNode(PlantNode):
             order.operation_id, order.product, cycle, on_step, order.begun
         )
 
-    def _begun(self) -> _Order | None:
-        """The operation of this cell that the journal has running, though nobody runs it."""
-        found = self._journal.operations(status="running", cell=self.cell_name)
-        if not found:
-            return None
-        record: OperationRecord = found[0]
-        steps = self._journal.steps(record.operation_id)
-        product = self._journal.order(record.order_id).order.product
-        assert record.program is not None
-        return _Order(
-            record.operation_id,
-            record.order_id,
-            record.unit,
-            record.program,
-            product,
-            record.token,
-            tuple(step for step in steps if step.attempt == record.attempt),
-            record.actual_start_ns or 0,
-        )
-
     def _settle(self, outcome: OperationOutcome) -> None:
         """After an operation: Complete and back to Idle, or Aborted, or where a stop leads."""
         if self._control.ending():
@@ -459,7 +418,7 @@ class CellNode(PlantNode):
 
     def _reset(self) -> None:
         """Go on with what the journal has begun; else bring the arm home, and the cell is idle."""
-        order = self._begun()
+        order = begun_operation(self._journal, self.cell_name)
         if order is not None:
             self._go_on(order)
             return
@@ -481,7 +440,7 @@ class CellNode(PlantNode):
             return
         self._control.completed(State.RESETTING)
 
-    def _go_on(self, order: _Order) -> None:
+    def _go_on(self, order: Order) -> None:
         """Run the rest of an operation that was begun before this process, or before a fault."""
         self._token = max(self._token, order.token)
         self.get_logger().warning(

@@ -15,7 +15,7 @@ from drivers.clock import WallClock
 from robot_cell.execution.asking import Recovery
 from robot_cell.execution.control import CellControl
 from robot_cell.execution.executor import Executor, FixtureOutcome, MotionOutcome
-from robot_cell.execution.verdicts import VerdictRefusedError, Verdicts
+from robot_cell.execution.verdicts import Verdict, VerdictRefusedError, Verdicts, read_word
 from robot_cell.model import Cell
 from robot_cell.model.packml import Command, State
 from robot_cell.programs import ProgramCycle, StepMotion
@@ -319,7 +319,7 @@ def test_a_step_that_cannot_be_told_waits_for_a_person(word, status, noted) -> N
     while control.state is not State.HELD:
         time.sleep(0.001)
     story.fails = {}
-    verdicts.give(3, word, "Ann")
+    verdicts.give(Verdict(3, word, "Ann"))
     control.command(Command.UNHOLD)
     assert ended.result(10.0).status == status
     assert f"outcome 3 {noted}" in story.lines
@@ -329,12 +329,17 @@ def test_a_step_that_cannot_be_told_waits_for_a_person(word, status, noted) -> N
 def test_a_word_on_another_step_is_refused() -> None:
     verdicts = Verdicts()
     with pytest.raises(VerdictRefusedError, match="none does"):
-        verdicts.give(3, "done", "Ann")
+        verdicts.give(Verdict(3, "done", "Ann"))
     verdicts.ask(3)
     with pytest.raises(VerdictRefusedError, match="step 3 does"):
-        verdicts.give(4, "done", "Ann")
-    with pytest.raises(VerdictRefusedError, match="done, redo, abort"):
-        verdicts.give(3, "perhaps", "Ann")
+        verdicts.give(Verdict(4, "done", "Ann"))
+
+
+@pytest.mark.parametrize("text", ["", "done", "3", "3 perhaps", "x done", "-3 done"])
+def test_what_is_no_word_on_a_step_is_refused(text: str) -> None:
+    with pytest.raises(VerdictRefusedError, match="resolves nothing"):
+        read_word(text, "Ann")
+    assert read_word(" 3 REDO ", "") == Verdict(3, "redo", "nobody named")
 
 
 def test_a_stop_ends_the_waiting_for_a_person() -> None:

@@ -17,6 +17,15 @@ NUMBERS_VARIABLE = "ROBOT_CELL_FAULT_NUMBERS"
 """A file in which the numbers are gathered (benchmarks/faults.py)."""
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The long ones run when faults are asked for (`-m faults`), or by name."""
+    asked = "faults" in config.getoption("-m") or any("faults" in arg for arg in config.args)
+    long = [i for i in items if i.get_closest_marker("faults") and i.get_closest_marker("long")]
+    if long and not asked:
+        items[:] = [item for item in items if item not in long]
+        config.hook.pytest_deselected(items=long)
+
+
 @pytest.fixture(scope="session")
 def numbers() -> Iterator[dict[str, Any]]:
     """What the tests measured; printed at the end, and kept if asked for."""
