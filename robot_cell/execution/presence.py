@@ -3,8 +3,8 @@
 The page of a cell's heartbeats names the process of its controller by number and birth, so a dead
 controller is told for sure from a slow one; one that hangs is ended by the cell's supervisor first.
 Where the cell's other processes live, the controller is being started again, and goes on by itself
-from the journal. A cell of which none lives for a while (whoever starts them would have started them
-again), or whose controller does not come back, is lost.
+from the journal. A cell of which none lives for a while (whoever starts them would have done so by
+then), or whose controller does not come back, is lost.
 """
 
 from __future__ import annotations
