@@ -14,6 +14,7 @@ from robot_cell.cli import (
     bench,
     draft,
     failpoints,
+    fault,
     jobs,
     motion,
     plan,
@@ -66,6 +67,7 @@ for _name, _command in (
     ("steps", steps.steps),
     ("resolve", steps.resolve),
     ("failpoints", failpoints.failpoints),
+    ("fault", fault.fault),
     ("doctor", doctor.doctor),
     ("warm-up", warm_up.warm_up),
 ):
