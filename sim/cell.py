@@ -22,6 +22,7 @@ from drivers.time_page import TICK_NS
 from robot_cell.model import JointPose, Plant
 from robot_cell.model.register_map import load_register_map
 from sim.arm_server import ArmServer
+from sim.device_log import ArmWitness, DeviceLog
 from sim.devices import CellDevices
 from sim.errors import SimulationError
 from sim.fixtures import EmulatedBus, EmulatedDevice, FaultBoard
@@ -59,6 +60,7 @@ class SimulatedCell:
         gate: this simulator's part in the common ticks; closed by `close`.
         seed: of the feeder's inaccuracy, and of what is random in faults.
         await_arm: before the first tick, wait until the arm's driver has come.
+        device_log: file to which the devices write what they carried out; none by default.
 
     Raises:
         SceneError: the cell cannot be modelled.
@@ -74,6 +76,7 @@ class SimulatedCell:
         *,
         seed: int = 0,
         await_arm: bool = True,
+        device_log: Path | None = None,
     ) -> None:
         self.name = cell
         self.cell = plant.cells[cell]
@@ -92,6 +95,8 @@ class SimulatedCell:
         self._await_arm = await_arm
         self._phase = Phase.STEPPED
         self._stops = 0
+        self._log = DeviceLog(device_log, cell) if device_log is not None else None
+        self._witness = ArmWitness(self._log, self.physics.setpoint) if self._log else None
         self.arm = ArmServer(
             run_dir / "sockets" / f"{cell}.arm",
             scene.arm_joints,
@@ -108,8 +113,11 @@ class SimulatedCell:
     def _line(self, bus: str, protocol: str) -> Iterable[EmulatedDevice] | Line:
         """The devices of a bus, which speak what the plant file says."""
         fixtures = {n: fixture for n, fixture in self.cell.fixtures.items() if fixture.bus == bus}
+        witness = self._note if self._log is not None else None
         devices = {
-            name: EmulatedDevice(name, fixture.simulated_kind, fixture.address, self.devices)
+            name: EmulatedDevice(
+                name, fixture.simulated_kind, fixture.address, self.devices, witness
+            )
             for name, fixture in fixtures.items()
         }
         if protocol != "modbus_rtu":
@@ -149,6 +157,8 @@ class SimulatedCell:
         for bus in self.buses.values():
             bus.close()
         self.gate.close()
+        if self._log is not None:
+            self._log.close()
 
     def _proceed(self) -> bool:
         if self._phase is Phase.STEPPED and self.gate.all_departed():
@@ -179,6 +189,8 @@ class SimulatedCell:
             self._stops = self.arm.stops
             self.physics.hold()
         self.physics.step_tick(self.arm.take(), self.devices.tables())
+        if self._witness is not None:
+            self._witness.ticked(self.time_ns, self.physics.setpoint)
         self.devices.advance()
         self.faults.advance(self.time_ns)
         for bus in self.buses.values():
@@ -186,6 +198,10 @@ class SimulatedCell:
         self._phase = Phase.STEPPED
         self.spent.ticks += 1
         self.spent.physics_s += time.perf_counter() - began_s
+
+    def _note(self, device: str, step_id: int, order: tuple[str, ...], result: str) -> None:
+        assert self._log is not None
+        self._log.write(self.time_ns, device, step_id, order, result)
 
     def _patience_s(self) -> float:
         """How long to wait for input before looking at the time page again."""

@@ -1,9 +1,9 @@
 """The ROS 2 node around a simulated cell: one loop, in which ROS gets its turn between the ticks.
 
 Parameters: plant, cell, run_dir, autostart, speed, seed, start, viewer, participants, await_arm,
-publish_clock, faults. Topics: `~/bodies`, and `/clock` if asked for. Services: `~/pause` (the
-plant's whole time stands still), `~/picture`, `~/fault`. Setting `speed` changes the plant's speed
-while it runs.
+publish_clock, faults, device_log. Topics: `~/bodies`, and `/clock` if asked for. Services:
+`~/pause` (the plant's whole time stands still), `~/picture`, `~/fault`. Setting `speed` changes the
+plant's speed while it runs.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ class SimNode(LifecycleNode):
             ("publish_clock", False),
             ("await_arm", True),
             ("faults", ""),
+            ("device_log", ""),
         ):
             self.declare_parameter(name, default)
         self._cell: SimulatedCell | None = None
@@ -197,6 +198,7 @@ class SimNode(LifecycleNode):
             expected = int(self.get_parameter("participants").value)
             gate.set_start(start, speed=speed, expected=expected)
         seed = int(self.get_parameter("seed").value)
+        device_log = str(self.get_parameter("device_log").value)
         try:
             self._cell = SimulatedCell(
                 plant,
@@ -206,6 +208,7 @@ class SimNode(LifecycleNode):
                 gate,
                 seed=zlib.crc32(name.encode()) ^ seed,
                 await_arm=bool(self.get_parameter("await_arm").value),
+                device_log=Path(device_log) if device_log else None,
             )
         except BaseException:
             gate.close()

@@ -23,6 +23,7 @@ _ARGUMENTS: Final = """\
   <arg name="viewer" default="false"/>
   <arg name="hold_until_batch" default="false"/>
   <arg name="participants" default="{participants}"/>
+  <arg name="device_log" default=""/>
 """
 
 _SIMULATOR: Final = """\
@@ -36,6 +37,7 @@ _SIMULATOR: Final = """\
     <param name="faults" value="'$(var faults)'"/>
     <param name="viewer" value="$(var viewer)"/>
     <param name="participants" value="$(var participants)"/>
+    <param name="device_log" value="'$(var device_log)'"/>
   </node>
 """
 

@@ -13,6 +13,7 @@ import typer
 from robot_cell.cli import (
     bench,
     draft,
+    failpoints,
     fault,
     jobs,
     motion,
@@ -20,6 +21,7 @@ from robot_cell.cli import (
     run,
     speed,
     status,
+    steps,
     submit,
     up,
     warm_up,
@@ -63,6 +65,9 @@ for _name, _command in (
     ("override", speed.override),
     ("status", status.status),
     ("fault", fault.fault),
+    ("steps", steps.steps),
+    ("resolve", steps.resolve),
+    ("failpoints", failpoints.failpoints),
     ("doctor", doctor.doctor),
     ("warm-up", warm_up.warm_up),
 ):

@@ -13,7 +13,7 @@ import typer
 
 from drivers.time_page import process_birth
 from robot_cell.cli.exit_codes import ExitCode
-from robot_cell.cli.options import Json
+from robot_cell.cli.options import DeviceLog, Json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,6 +83,7 @@ def run(
             "robot-cell fault --help). May be given several times, for several cells and devices.",
         ),
     ] = None,
+    device_log: DeviceLog = None,
     as_json: Json = False,
 ) -> int:
     """Make a batch on a simulated plant, from the file to the report."""
@@ -117,6 +118,8 @@ def run(
         "hold_until_batch": "true",
         "viewer": "false" if headless or not has_display() else "true",
     }
+    if device_log is not None:
+        arguments["device_log"] = str(device_log.resolve())
     session = PlantSession(model.cells, arguments, keep=keep, faults=of_cells)
     try:
         with session:

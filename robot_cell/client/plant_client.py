@@ -55,6 +55,9 @@ PLANNING_S: Final = 120.0
 SUBMIT_AGAIN_S: Final = 15.0
 """After this long without an answer the batch is sent again."""
 
+LEAVE_S: Final = 5.0
+"""How long the listening thread may take to end; on a starved machine it is left as it is."""
+
 _POLL_S: Final = 0.05
 _READY: Final = ("Idle", "Starting", "Execute", "Completing", "Complete")
 _LATCHED: Final = QoSProfile(
@@ -127,7 +130,9 @@ class PlantClient:
         if self._closing:
             return
         self._closing = True
-        self._thread.join(2.0)
+        self._thread.join(LEAVE_S)
+        if self._thread.is_alive():
+            return  # it is in the middle of ROS: what it uses must not be taken from under it
         self._executor.shutdown(timeout_sec=0.5)
         self._node.destroy_node()
         rclpy.try_shutdown(context=self._context)
@@ -187,6 +192,10 @@ class PlantClient:
     def command(self, cell: str, command: str, asked_by: str) -> CommandResult:
         """Give a cell a PackML command."""
         return self._give(f"/{cell}/command", command, asked_by)
+
+    def resolve(self, cell: str, step_id: int, word: str, asked_by: str) -> CommandResult:
+        """Say what became of an uncertain step that a cell waits with: done, redo or abort."""
+        return self._give(f"/{cell}/resolve_step", f"{step_id} {word}", asked_by)
 
     def decide_draft(self, verdict: str, asked_by: str) -> CommandResult:
         """Approve or refuse the plan that waits for it: `approve` or `refuse`."""

@@ -26,6 +26,7 @@ from rclpy.task import Future
 from drivers.clock import PlantClock, open_clock
 from drivers.errors import DriverError
 from planners.errors import PlannerError
+from robot_cell import failpoints
 from robot_cell.errors import RobotCellError
 from robot_cell.execution.heartbeat import Heartbeat
 from robot_cell.model import Cell, Plant
@@ -74,6 +75,8 @@ class PlantNode(LifecycleNode):
         try:
             self.run_dir = Path(self.text("run_dir"))
             self.simulated = bool(self.get_parameter("simulated").value)
+            if failpoints.switch_on(self.run_dir):
+                self.get_logger().warning(f"failpoints are on ({failpoints.VARIABLE})")
             self.plant = load_plant(Path(self.text("plant")))
             if self._in_cell:
                 self.cell_name = self.text("cell")
@@ -112,8 +115,21 @@ class PlantNode(LifecycleNode):
         """Close what `configure` opened; called once, also after a failure."""
 
     def start_thread(self, work: Callable[[], None], name: str) -> None:
-        """Run `work` beside the node's callbacks; it ends when `release` tells it to."""
-        thread = threading.Thread(target=work, name=name, daemon=True)
+        """Run `work` beside the node's callbacks; it ends when `release` tells it to.
+
+        Should it end by an error, the process ends as well, to be started again: half a node that
+        gives signs of life would be waited for.
+        """
+
+        def guarded() -> None:
+            try:
+                work()
+            except Exception:
+                self.get_logger().error(f"thread {name} failed:\n{traceback.format_exc()}")
+                sys.stderr.flush()
+                os._exit(1)
+
+        thread = threading.Thread(target=guarded, name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
 

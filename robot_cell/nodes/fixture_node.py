@@ -22,6 +22,8 @@ from drivers.fixtures import (
     StepUncertain,
 )
 from drivers.serial_link import SerialLink
+from robot_cell import failpoints
+from robot_cell.execution.epoch import EpochPage
 from robot_cell.nodes.base import PlantNode, spin
 from robot_cell.nodes.deferred import DeferredActionServer
 from robot_cell.nodes.fixture_buses import make_devices, make_links
@@ -59,6 +61,7 @@ class FixtureNode(PlantNode):
 
     def configure(self) -> None:
         """Make the buses and devices, and offer the action; ports are opened when first used."""
+        self._epochs = EpochPage(self.run_dir, self.cell_name)
         self._links = make_links(self.cell, self.run_dir)
         self._devices = make_devices(self.cell, self._links)
         self._server = DeferredActionServer(
@@ -90,6 +93,8 @@ class FixtureNode(PlantNode):
                 ended = self._command(goal.request, started_ns)
             except DriverError as error:
                 ended = _Ended("uncertain", str(error), started_ns, {})
+            if goal.request.command not in ("read", "outcome"):
+                failpoints.reach("fixtures.command-ended")
             self._finish(goal, ended)
 
     def _finish(self, goal: Any, ended: _Ended) -> None:
@@ -119,7 +124,22 @@ class FixtureNode(PlantNode):
         if request.command == "read":
             return _Ended("done", "", started_ns, self._read(device, started_ns))
         deadline_ns = started_ns + int(request.timeout_s * 1e9)
-        report = self._begin(device, request, deadline_ns)
+        report: StepReport | _Ended
+        if request.command == "outcome":
+            report = self._ask(device, request.step_id, deadline_ns)
+            if report.state is StepState.UNKNOWN:
+                message = f"{device.name} says that it never began step {request.step_id}"
+                return _Ended("not_done", message, -1, {})
+        elif 0 < request.epoch < self._epochs.current():
+            message = (
+                f"{device.name}: {request.command} was asked in epoch {request.epoch}, which has "
+                f"ended; the cell is in epoch {self._epochs.current()}"
+            )
+            return _Ended("refused", message, -1, {})
+        else:
+            failpoints.reach("fixtures.command-taken")
+            report = self._begin(device, request, deadline_ns)
+            failpoints.reach("fixtures.command-sent")
         if isinstance(report, _Ended):
             return report
         nominal_ns = started_ns + int(self._nominal_s(device, request.command) * 1e9)
@@ -141,6 +161,8 @@ class FixtureNode(PlantNode):
         return _Ended(status, message, started_ns, {})
 
     def _nominal_s(self, device: FixtureDriver, command: str) -> float:
+        if command == "outcome":
+            return 0.0  # it may be over at any time
         given = self.cell.fixtures[device.name].durations_s.get(command)
         return device.commands[command].duration_s if given is None else given
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from rclpy.action import ActionClient
 from robot_cell_interfaces.action import ExecuteOperation
 
+from robot_cell import failpoints
 from robot_cell.model import PlannedOperation
 from robot_cell.model.packml import State
 from robot_cell.nodes.base import PlantNode
@@ -62,6 +63,8 @@ class CellLink:
         running: what it has been leased.
         lease: counts the leases; what an older one brings is void.
         lost: its controller has ended, and no other has said that it is idle.
+        silent: nobody will send the end of what it runs: the controller that took it has ended, or
+            the scheduler has; it is looked up in the journal.
     """
 
     client: ActionClient
@@ -73,6 +76,7 @@ class CellLink:
     signals: int = 0
     lease: int = 0
     lost: bool = False
+    silent: bool = False
 
     @property
     def willing(self) -> bool:
@@ -122,16 +126,50 @@ class Leases:
         link = self.links[cell]
         link.heard = state
         link.said += 1
-        return state is State.IDLE and link.running is None
+        return state is State.IDLE and (link.running is None or link.silent)
 
     def lose(self, cell: str) -> PlannedOperation | None:
         """A cell's controller has ended; returns the operation that it had."""
         link = self.links[cell]
         had, link.running = link.running, None
         link.lease += 1
-        link.lost = True
+        link.lost, link.silent = True, False
         link.doubted = link.said
         return had
+
+    def silence(self, cell: str) -> None:
+        """A cell's controller has ended and is being started again: it goes on by itself."""
+        link = self.links[cell]
+        link.lease += 1
+        self._await_silently(cell)
+        link.doubted = link.said
+
+    def take_up(self, row: PlannedOperation) -> None:
+        """A cell runs what an earlier scheduler leased to it."""
+        self.links[row.cell].running = row
+        self._await_silently(row.cell)
+
+    def _await_silently(self, cell: str) -> None:
+        """What the cell has signalled so far is known: plant time need not wait for it here."""
+        link = self.links[cell]
+        link.silent = True
+        link.signals = self._node.clock.seq(f"{cell}/cell")
+
+    def look_up(self, cell: str) -> bool:
+        """Look in the journal for what a silent cell runs; whether that is over."""
+        link = self.links[cell]
+        if not link.silent or link.running is None:
+            link.silent = False
+            return False
+        record = self._journal.operation(link.running.operation_id)
+        if record.status == "running" and record.cell == cell:
+            return False
+        if record.status == "leased" and record.cell == cell:  # never begun, and nobody has it
+            reason = f"{cell} ended before it began"
+            self._journal.requeue(record.operation_id, reason, self._node.clock.now_ns())
+        link.running, link.silent = None, False
+        self._board.refresh()
+        return True
 
     def regain(self, cell: str) -> None:
         """A lost cell has a controller again, and that is idle."""
@@ -176,6 +214,7 @@ class Leases:
         """Lease an operation to its cell."""
         clock, link = self._node.clock, self.links[row.cell]
         token = self._journal.lease_operation(row.operation_id, row.cell, row.program)
+        failpoints.reach("scheduler.lease-written")
         goal = ExecuteOperation.Goal(
             operation_id=row.operation_id,
             order_id=row.order_id,
@@ -202,6 +241,7 @@ class Leases:
             self._node.get_logger().error(str(error))
             return
         if call.accepted:
+            failpoints.reach("scheduler.lease-taken")
             self._board.set_running(row, clock.now_ns())
             return
         link.running = None
@@ -233,6 +273,11 @@ class Leases:
         link = self.links[row.cell]
         if link.lease != lease:
             return  # the cell was lost in the meantime: the journal has said what became of it
+        failpoints.reach("scheduler.end-heard")
+        if result.status == "interrupted":
+            self._await_silently(row.cell)  # it is not over: a reset goes on with it
+            self._node.get_logger().error(f"{row.operation_id} on {row.cell}: {result.message}")
+            return
         link.running = None
         if result.success:
             self._board.set_ended(row.operation_id, result.started_ns, result.ended_ns)

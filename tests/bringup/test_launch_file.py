@@ -188,6 +188,7 @@ def test_declared_arguments_say_what_they_are_for():
         "viewer",
         "hold_until_batch",
         "participants",
+        "device_log",
     } == set(names)
     assert names["plant"].default is None
     assert all(argument.description for argument in names.values())
