@@ -14,6 +14,8 @@ import argparse
 import json
 import os
 import platform
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -49,6 +51,8 @@ def run(fault: str, folder: Path) -> dict[str, Any]:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     wall_s = round(time.monotonic() - began_s, 1)
+    for kept in re.findall(r"are kept in\s+(\S+)", done.stderr):
+        shutil.rmtree(kept, ignore_errors=True)
     try:
         result = json.loads(done.stdout)
     except ValueError:
@@ -74,7 +78,7 @@ def run(fault: str, folder: Path) -> dict[str, Any]:
 def _stands(stderr: str) -> set[str]:
     """What was said of cells that do not go on."""
     states = ("is Held", "is Aborted", "is Stopped")
-    flat = " ".join(stderr.split())
+    flat = " ".join(stderr.partition("logs and journal")[0].split())
     return {flat[flat.index(state) - 7 :][:300] for state in states if state in flat}
 
 

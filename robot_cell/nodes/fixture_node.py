@@ -148,7 +148,7 @@ class FixtureNode(PlantNode):
                 message = (
                     f"{device.name} still runs {request.command} after {request.timeout_s:g} s"
                 )
-                return _Ended("failed", message, started_ns, {})
+                return _Ended("uncertain", message, started_ns, {})
             now_ns = self.clock.now_ns()
             pause_ns = min(POLL_NS, nominal_ns - now_ns) if now_ns < nominal_ns else LATE_POLL_NS
             if not self.clock.sleep_until(now_ns + pause_ns, lambda: self._closing):

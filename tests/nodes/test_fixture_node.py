@@ -152,3 +152,12 @@ def test_a_lost_answer_of_a_device_with_memory_is_asked_for(cell: Cell) -> None:
         assert cell.command("gripper", step, "open" if step % 2 else "close").status == "done"
     cell.fault("gripper", "ok")
     assert cell.orders("gripper")[len(before) :] == ["open", "close"] * 3
+
+
+def test_a_step_that_takes_too_long_may_yet_be_done(cell: Cell) -> None:
+    cell.fault("gripper", "stuck")
+    told = cell.command("gripper", 20, "close", timeout_s=0.5)
+    assert told.status == "uncertain"
+    assert "gripper still runs close after 0.5 s" in told.message
+    cell.fault("gripper", "ok")
+    assert cell.command("gripper", 21, "open").status == "done"
