@@ -20,6 +20,7 @@ class Order:
         token: fencing token of the lease.
         begun: the steps that the journal has of this attempt, oldest first; none of a new one.
         started_ns: plant time at which it began.
+        taken_up: whether it was found in the journal.
     """
 
     operation_id: str
@@ -30,6 +31,7 @@ class Order:
     token: int
     started_ns: int
     begun: tuple[StepRecord, ...] = ()
+    taken_up: bool = False
 
 
 def begun_operation(journal: Journal, cell: str) -> Order | None:
@@ -49,4 +51,5 @@ def begun_operation(journal: Journal, cell: str) -> Order | None:
         record.token,
         record.actual_start_ns or 0,
         tuple(step for step in steps if step.attempt == record.attempt),
+        taken_up=True,
     )

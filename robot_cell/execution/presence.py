@@ -3,7 +3,8 @@
 The page of a cell's heartbeats names the process of its controller by number and birth, so a dead
 controller is told for sure from a slow one; one that hangs is ended by the cell's supervisor first.
 Where the cell's other processes live, the controller is being started again, and goes on by itself
-from the journal. A cell without any, or whose controller does not come back, is lost.
+from the journal. A cell of which none lives for a while (whoever starts them would have done so by
+then), or whose controller does not come back, is lost.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from robot_cell.execution.heartbeat import Beat, HeartbeatPage
 CONTROLLER: Final = "cell"
 """What the cell controller is called on its cell's page."""
 
-BACK_WITHIN_S: Final = 30.0
+BACK_WITHIN_S: Final = 60.0
 """How long a controller may take to be started again, wall time."""
+
+ALL_DEAD_S: Final = 5.0
+"""How long a cell may be without any process, wall time: launch starts them again within 2 s."""
 
 Change = Literal["ended", "lost"]
 
@@ -32,6 +36,7 @@ class _Seen:
     alive: tuple[int, int] | None = None
     dead: tuple[int, int] | None = None
     since_s: float = 0.0
+    any_alive_s: float = 0.0
     told_lost: bool = False
 
 
@@ -73,10 +78,13 @@ class Presence:
         now_s = self._now_s()
         fresh = seen.dead != last
         if fresh:
-            seen.dead, seen.since_s, seen.told_lost = last, now_s, False
+            seen.dead, seen.told_lost = last, False
+            seen.since_s = seen.any_alive_s = now_s
         if seen.told_lost:
             return None
-        if not any(other.alive() for other in others) or now_s - seen.since_s > BACK_WITHIN_S:
+        if any(other.alive() for other in others):
+            seen.any_alive_s = now_s
+        if now_s - seen.any_alive_s > ALL_DEAD_S or now_s - seen.since_s > BACK_WITHIN_S:
             seen.told_lost = True
             return "lost"
         return "ended" if fresh else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import inspect
 import os
@@ -120,18 +121,38 @@ class PlantNode(LifecycleNode):
         Should it end by an error, the process ends as well, to be started again: half a node that
         gives signs of life would be waited for.
         """
+        thread = threading.Thread(target=self.guarded(work), name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
-        def guarded() -> None:
+    def guarded(self, callback: Callable[..., Any]) -> Callable[..., Any]:
+        """A callback whose error ends the process, with a log, to be started again.
+
+        An error that leaves a callback ends the events executor by a segmentation fault (rclpy
+        9.1), which tells nobody what was wrong.
+        """
+
+        @functools.wraps(callback)
+        def call(*args: Any, **kwargs: Any) -> Any:
             try:
-                work()
+                return callback(*args, **kwargs)
             except Exception:
-                self.get_logger().error(f"thread {name} failed:\n{traceback.format_exc()}")
+                self.get_logger().error(f"ends by an error:\n{traceback.format_exc()}")
+                sys.stdout.flush()
                 sys.stderr.flush()
                 os._exit(1)
 
-        thread = threading.Thread(target=guarded, name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        return call
+
+    def create_service(self, kind: Any, name: str, callback: Any, **options: Any) -> Any:
+        """A service of the node, guarded."""
+        return super().create_service(kind, name, self.guarded(callback), **options)
+
+    def create_subscription(
+        self, kind: Any, topic: str, callback: Any, profile: Any, **options: Any
+    ) -> Any:
+        """A subscription of the node, guarded."""
+        return super().create_subscription(kind, topic, self.guarded(callback), profile, **options)
 
     def every(self, period_s: float, callback: Callable[[], None]) -> None:
         """Call back in the executor's thread, once a period of wall time.
@@ -139,9 +160,10 @@ class PlantNode(LifecycleNode):
         The executor asks for the callback's signature each time; one that carries it is answered
         ten times faster than a method that has to be looked into.
         """
+        guarded = self.guarded(callback)
 
         def ring() -> None:
-            callback()
+            guarded()
 
         ring.__signature__ = inspect.Signature()  # type: ignore[attr-defined]
         self.create_timer(period_s, ring)

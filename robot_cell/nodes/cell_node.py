@@ -335,6 +335,10 @@ class CellNode(PlantNode):
             outcome = replace(outcome, status="uncertain", message=f"broken off: {broken}")
         failpoints.reach("cell.operation-ended")
         self._running = _Running()
+        if order.taken_up:
+            # No goal's result tells the scheduler, but the state that follows: the signal has to
+            # come before it, or it would be taken for that of the next operation.
+            self._tell()
         self._settle(outcome)
         return ExecuteOperation.Result(
             success=outcome.status == "complete",
@@ -456,8 +460,6 @@ class CellNode(PlantNode):
             {"operation_id": order.operation_id, "steps": len(order.begun)},
         )
         self._run(order, lambda _: None)
-        self._tell()
-        self._publish()  # once more: the scheduler looks into the journal now
 
     def _move_home(self, motion: StepMotion) -> None:
         ended = self._arm.follow(motion)

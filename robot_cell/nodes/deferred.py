@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
-from rclpy.node import Node
+
+from robot_cell.nodes.base import PlantNode
 
 RESULT_KEPT_S: Final = 1
 """How long a goal that has ended can still be asked for; every status message lists it so long."""
@@ -22,7 +23,7 @@ class DeferredActionServer(ActionServer):
 
     def __init__(
         self,
-        node: Node,
+        node: PlantNode,
         action_type: Any,
         name: str,
         *,
@@ -30,14 +31,14 @@ class DeferredActionServer(ActionServer):
         accept: Callable[[Any], GoalResponse],
         cancel: Callable[[Any], CancelResponse] = lambda _: CancelResponse.REJECT,
     ) -> None:
-        self._begin = begin
+        self._begin = node.guarded(begin)
         super().__init__(
             node,
             action_type,
             name,
             execute_callback=lambda _: action_type.Result(),
-            goal_callback=accept,
-            cancel_callback=cancel,
+            goal_callback=node.guarded(accept),
+            cancel_callback=node.guarded(cancel),
             result_timeout=RESULT_KEPT_S,
         )
 

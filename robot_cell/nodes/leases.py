@@ -163,6 +163,7 @@ class Leases:
             return False
         record = self._journal.operation(link.running.operation_id)
         if record.status == "running" and record.cell == cell:
+            self._await_silently(cell)  # it was broken off: what it signalled meant that
             return False
         if record.status == "leased" and record.cell == cell:  # never begun, and nobody has it
             reason = f"{cell} ended before it began"
@@ -214,7 +215,11 @@ class Leases:
         """Lease an operation to its cell."""
         clock, link = self._node.clock, self.links[row.cell]
         token = self._journal.lease_operation(row.operation_id, row.cell, row.program)
-        failpoints.reach("scheduler.lease-written")
+        try:
+            failpoints.reach("scheduler.lease-written")
+        except failpoints.FailpointError as error:  # its cell knows nothing of it
+            self._journal.requeue(row.operation_id, str(error), clock.now_ns())
+            raise
         goal = ExecuteOperation.Goal(
             operation_id=row.operation_id,
             order_id=row.order_id,

@@ -34,7 +34,10 @@ _LOST: Final = (int(GoalCode.START_DIFFERS),)
 _QUESTIONS: Final = ("read", "outcome")
 _POLL_S: Final = 0.05
 
-ASKED_FOR_S: Final = 10.0
+TAKEN_S: Final = 5.0
+"""How long a node may take to say whether it takes a goal, wall time."""
+
+ASKED_FOR_S: Final = 15.0
 """For how long a device that does not answer is asked what became of a step, wall time."""
 
 
@@ -108,13 +111,14 @@ class ActionArm:
         if self._stopped():
             call.cancel()  # whoever stopped the cell a moment ago found no motion to stop
         try:
-            await_now(call.answered, "the arm")
+            await_now(call.answered, "the arm", TAKEN_S)
             if not call.accepted:
                 return MotionOutcome(False, "the arm refused the goal")
             failpoints.reach("cell.step-commanded")
             heard[0] = self._clock.now_ns() + int(motion.duration_s * 1e9)
             self._await_end(call, signals, heard)
         except NoAnswerError as error:
+            self._link.doubt()
             call.cancel()  # should it come to life again, it is not to go on with this
             return MotionOutcome(False, str(error), lost=True)
         finally:
@@ -239,7 +243,7 @@ class ActionFixtures:
         what = f"fixture {device}"
         call = GoalCall(self._node, self._client, goal)
         try:
-            await_now(call.answered, what)
+            await_now(call.answered, what, TAKEN_S)
             if not call.accepted:
                 return FixtureOutcome("refused", f"{what}: the goal was refused")
             if command not in _QUESTIONS:
@@ -247,6 +251,7 @@ class ActionFixtures:
             deadline_ns = self._clock.now_ns() + int((timeout_s + 5.0) * 1e9)
             await_peer(self._clock, call.ended, self._peer, signals, deadline_ns, what)
         except NoAnswerError as error:
+            self._link.doubt()
             return FixtureOutcome("uncertain", str(error))
         result = call.result
         values = dict(zip(result.keys, result.values, strict=True))

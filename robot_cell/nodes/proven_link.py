@@ -34,6 +34,10 @@ class ProvenLink:
         self._asked_s = 0.0
         self._proven = False
 
+    def doubt(self) -> None:
+        """An answer did not come: its server may be another by now, so it is asked anew."""
+        self._proven, self._asked = False, []
+
     @property
     def ready(self) -> bool:
         """Whether the server is there and an answer of it has come; does not wait, look again."""

@@ -12,7 +12,7 @@ import pytest
 
 from drivers.time_page import process_birth
 from robot_cell.execution.heartbeat import Beat, HeartbeatPage
-from robot_cell.execution.presence import BACK_WITHIN_S, Presence
+from robot_cell.execution.presence import ALL_DEAD_S, BACK_WITHIN_S, Presence
 
 
 class Cell:
@@ -69,16 +69,24 @@ def test_one_that_comes_back_is_not_lost(cell: Cell) -> None:
     assert cell.presence.look() == []
 
 
-def test_a_cell_without_any_process_is_lost_at_once(cell: Cell) -> None:
+def test_a_cell_that_stays_without_any_process_is_lost(cell: Cell) -> None:
     cell.beats("arm", *dead())
     cell.beats("cell", *dead())
+    assert cell.presence.look() == [("cell_a", "ended")]
+    cell.now_s += ALL_DEAD_S - 1.0
+    assert cell.presence.look() == []
+    cell.now_s += 2.0
     assert cell.presence.look() == [("cell_a", "lost")]
     assert cell.presence.look() == []
 
 
-def test_a_cell_whose_other_processes_follow_is_lost(cell: Cell) -> None:
-    cell.beats("arm", os.getpid())
+def test_processes_that_die_in_turns_are_not_a_lost_cell(cell: Cell) -> None:
+    cell.beats("arm", *dead())
     cell.beats("cell", *dead())
     assert cell.presence.look() == [("cell_a", "ended")]
-    cell.beats("arm", *dead())
-    assert cell.presence.look() == [("cell_a", "lost")]
+    cell.now_s += ALL_DEAD_S - 1.0
+    cell.beats("supervisor", os.getpid())
+    assert cell.presence.look() == []
+    cell.now_s += ALL_DEAD_S - 1.0
+    cell.beats("supervisor", *dead())
+    assert cell.presence.look() == []

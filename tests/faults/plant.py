@@ -133,7 +133,8 @@ class FaultPlant:
         return lost + compare(self.plant, self.journal, self.log)
 
     def story(self) -> str:
-        """How cells, jobs and operations stand."""
+        """How cells, jobs and operations stand; asked for when a test has failed."""
+        self.session.keep = True
         lines = [self.session.story()]
         lines += [
             f"{state.cell} {state.state} {state.operation_id} {state.message}"

@@ -1,4 +1,4 @@
-"""A boundary that fails instead of dying (as with a full disk): the cell holds what it has begun."""
+"""A boundary that fails instead of dying, as with a full disk: what was begun is not over."""
 
 from __future__ import annotations
 
