@@ -113,13 +113,10 @@ class SimulatedCell:
     def _line(self, bus: str, protocol: str) -> Iterable[EmulatedDevice] | Line:
         """The devices of a bus, which speak what the plant file says."""
         fixtures = {n: fixture for n, fixture in self.cell.fixtures.items() if fixture.bus == bus}
+        witness = self._note if self._log is not None else None
         devices = {
             name: EmulatedDevice(
-                name,
-                fixture.simulated_kind,
-                fixture.address,
-                self.devices,
-                self._note if self._log is not None else None,
+                name, fixture.simulated_kind, fixture.address, self.devices, witness
             )
             for name, fixture in fixtures.items()
         }

@@ -76,8 +76,8 @@ class SimNode(LifecycleNode):
             ("participants", 0),
             ("publish_clock", False),
             ("await_arm", True),
-            ("device_log", ""),
             ("faults", ""),
+            ("device_log", ""),
         ):
             self.declare_parameter(name, default)
         self._cell: SimulatedCell | None = None

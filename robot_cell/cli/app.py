@@ -64,10 +64,10 @@ for _name, _command in (
     ("resume", speed.resume),
     ("override", speed.override),
     ("status", status.status),
+    ("fault", fault.fault),
     ("steps", steps.steps),
     ("resolve", steps.resolve),
     ("failpoints", failpoints.failpoints),
-    ("fault", fault.fault),
     ("doctor", doctor.doctor),
     ("warm-up", warm_up.warm_up),
 ):
