@@ -71,6 +71,7 @@ def wanted() -> list[SystemPackage]:
         SystemPackage(f"{python}-dev", has_headers, "building interfaces/"),
         SystemPackage("libegl1", has_library("libEGL.so.1"), "pictures without a screen"),
         SystemPackage("libgl1", has_library("libGL.so.1"), "pictures of the simulated plant"),
+        SystemPackage("postgresql", has_postgresql, "the tests of the journal in PostgreSQL"),
     ]
 
 

@@ -27,7 +27,7 @@ from robot_cell.nodes.deferred import DeferredActionServer
 from robot_cell.nodes.ports import ActionArm, ActionFixtures
 from robot_cell.programs import CycleLibrary, ProgramKey, StepMotion, plan_home
 from robot_cell.programs.geometry import Array, joints_rad
-from robot_cell.store import JournalError, open_journal
+from robot_cell.store import JournalError, journal_location, open_journal
 
 AT_HOME_RAD: Final = 0.02
 AT_REST: Final = (State.STOPPED, State.ABORTED)
@@ -69,7 +69,7 @@ class CellNode(PlantNode):
         """Open the journal, the ports and the doors."""
         self._joints = tuple(joint.name for joint in read_arm(self.cell.arm.urdf).joints)
         self._library = CycleLibrary(self.plant)
-        self._journal = open_journal(self.run_dir / "journal.db")
+        self._journal = open_journal(journal_location(self.run_dir))
         self._states = self.create_publisher(CellState, "state", LATCHED)
         self._control = CellControl(self.cell_name, self._on_change)
         self._arm = ActionArm(self, self.clock, self.cell_name, self._joints, self._control.ending)

@@ -29,7 +29,7 @@ from robot_cell.orders.intake import orders_from_json
 from robot_cell.orders.planning_process import PlanningProcess
 from robot_cell.orders.problems import BatchError
 from robot_cell.orders.status import job_views
-from robot_cell.store import open_journal
+from robot_cell.store import journal_location, open_journal
 
 _POLL_S: Final = 0.002
 _LOOK_EVERY_S: Final = 0.2
@@ -58,7 +58,7 @@ class SchedulerNode(PlantNode):
             seed=int(self.get_parameter("seed").value),
         )
         self._planning = planning
-        self._journal_path = self.run_dir / "journal.db"
+        self._journal_path = journal_location(self.run_dir)
         self._journal = open_journal(self._journal_path)
         self._board = Board(self.plant, self._journal)
         self._presence = Presence(self.run_dir, self.plant.cells)

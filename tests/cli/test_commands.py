@@ -23,6 +23,7 @@ COMMANDS = (
     "status",
     "doctor",
     "bench",
+    "journal",
     "warm-up",
 )
 
