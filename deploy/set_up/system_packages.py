@@ -72,6 +72,7 @@ def wanted() -> list[SystemPackage]:
         SystemPackage("libegl1", has_library("libEGL.so.1"), "pictures without a screen"),
         SystemPackage("libgl1", has_library("libGL.so.1"), "pictures of the simulated plant"),
         SystemPackage("postgresql", has_postgresql, "the tests of the journal in PostgreSQL"),
+        SystemPackage("strace", has_program("strace"), "the tests of power cuts"),
     ]
 
 

@@ -7,10 +7,11 @@ the result may depend on the event and the tables only: no clock, no plant file,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, bindparam, insert, update
+from sqlalchemy import Connection, Table, Update, bindparam, insert, update
 
 from robot_cell.model import PlannedOperation, operation_id
 from robot_cell.store.errors import JournalCorrupt
@@ -206,19 +207,35 @@ def _operation_resolved(connection: Connection, event: EventRecord) -> None:
     _set(connection, data, status=data["status"], message=f"{event.who}: {data['reason']}")
 
 
+# Statements are made once where many are executed: making one takes as long as executing it.
+_INTEND: Final = insert(steps)
+_END: Final = (
+    update(steps)
+    .where(steps.c.step_id == bindparam("of_step_id"))
+    .values(
+        outcome=bindparam("outcome"),
+        outcome_ns=bindparam("outcome_ns"),
+        message=bindparam("message"),
+    )
+)
+
 # -- steps and commands -----------------------------------------------------------------------
 
 
 def _step_intended(connection: Connection, event: EventRecord) -> None:
-    fields = _only(event.data, "step_id", "operation_id", "attempt", "step_index", "label")
-    connection.execute(insert(steps).values(intent_ns=event.at_ns, **fields))
+    connection.execute(_INTEND, {"intent_ns": event.at_ns, "message": "", **event.data})
 
 
 def _step_ended(connection: Connection, event: EventRecord) -> None:
+    data = event.data
     connection.execute(
-        update(steps)
-        .where(steps.c.step_id == event.data["step_id"])
-        .values(outcome_ns=event.at_ns, **_only(event.data, "outcome", "message"))
+        _END,
+        {
+            "of_step_id": data["step_id"],
+            "outcome": data["outcome"],
+            "outcome_ns": event.at_ns,
+            "message": data["message"],
+        },
     )
 
 
@@ -294,8 +311,16 @@ def _only(data: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def _set(connection: Connection, data: dict[str, Any], **values: Any) -> None:
-    connection.execute(
-        update(operations).where(operations.c.operation_id == data["operation_id"]).values(**values)
+    values["of_operation_id"] = data["operation_id"]
+    connection.execute(_update_of(tuple(values)[:-1]), values)
+
+
+@cache
+def _update_of(names: tuple[str, ...]) -> Update:
+    return (
+        update(operations)
+        .where(operations.c.operation_id == bindparam("of_operation_id"))
+        .values({name: bindparam(name) for name in names})
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import time
 from pathlib import Path
@@ -16,6 +17,9 @@ from robot_cell.store.errors import JournalUnavailable
 
 BUSY_TIMEOUT_S: Final = 30.0
 WRITES: Final = {"robot_cell_writes": True}
+
+_LOOK_S: Final = (0.0002, 0.001)
+"""How long whoever waits for SQLite sleeps before it looks again."""
 
 _TURN: Final = 0x63656C6C
 """PostgreSQL's advisory lock of whoever writes; locks are counted within a database."""
@@ -85,10 +89,38 @@ def _open_sqlite(url: URL, busy_timeout_s: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("robot_cell_writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if connection.get_execution_options().get("robot_cell_writes"):
+            _await_turn(connection, busy_timeout_s)
+        else:
+            connection.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def _await_turn(connection: Connection, busy_timeout_s: float) -> None:
+    """Begin to write once nobody else does.
+
+    SQLite would look again after 1, 2, 5, ... 100 ms; a change of a step takes about one, and who
+    came late would always find a place before who sleeps.
+    """
+    raw = connection.connection.driver_connection
+    assert raw is not None
+    deadline_s = time.monotonic() + busy_timeout_s
+    raw.execute("PRAGMA busy_timeout=0")
+    try:
+        while True:
+            try:
+                raw.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    break
+            if time.monotonic() > deadline_s:
+                break
+            time.sleep(random.uniform(*_LOOK_S))
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # SQLAlchemy's errors have its own form
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={int(busy_timeout_s * 1000)}")
 
 
 def _open_postgresql(url: URL, busy_timeout_s: float) -> Engine:

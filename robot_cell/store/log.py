@@ -26,6 +26,7 @@ _PAGE: Final = 1000
 _LAST: Final = (
     select(events.c.event_id, events.c.digest).order_by(events.c.event_id.desc()).limit(1)
 )
+_APPEND: Final = insert(events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Transaction:
             digest = digest_of(digest, **row)
             rows.append({**row, "told": entry.kind in _TOLD, "digest": digest})
             records.append(EventRecord(**{**row, "data": json.loads(data)}, digest=digest))
-        self.connection.execute(insert(events), rows)
+        self.connection.execute(_APPEND, rows)
         self._tail = last_id, digest
         derive.apply(self.connection, records)
         return last_id

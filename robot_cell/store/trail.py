@@ -26,6 +26,12 @@ _BEFORE_STEP: Final = select(
     select(facts.c.value).where(facts.c.name == "step_floor").scalar_subquery().label("floor"),
 ).where(operations.c.operation_id == bindparam("operation_id"))
 
+_BEFORE_OUTCOME: Final = (
+    select(steps.c.outcome, operations.c.cell)
+    .join(operations)
+    .where(steps.c.step_id == bindparam("step_id"))
+)
+
 
 def step_intent(
     transaction: Transaction, operation_id: str, index: int, label: str, at_ns: int
@@ -61,11 +67,7 @@ def step_outcome(
 
     The same outcome again changes nothing; `uncertain` may become something certain later.
     """
-    row = transaction.connection.execute(
-        select(steps.c.outcome, operations.c.cell)
-        .join(operations)
-        .where(steps.c.step_id == step_id)
-    ).one_or_none()
+    row = transaction.connection.execute(_BEFORE_OUTCOME, {"step_id": step_id}).one_or_none()
     if row is None:
         raise UnknownStep(f"there is no step {step_id}")
     if row.outcome == outcome:

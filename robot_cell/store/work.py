@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, get_args
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from robot_cell.model import PlannedOperation
 from robot_cell.store.errors import JournalError, StaleToken, UnknownOperation, WrongStatus
@@ -21,6 +21,9 @@ from robot_cell.store.records import (
 from robot_cell.store.tables import events, facts, operations, schedules, steps
 
 _COLUMNS: Final = tuple(OperationRecord.__dataclass_fields__)
+_ONE: Final = select(*(operations.c[name] for name in _COLUMNS)).where(
+    operations.c.operation_id == bindparam("operation_id")
+)
 
 
 def find(
@@ -45,11 +48,7 @@ def find(
 
 def get(connection: Connection, operation_id: str) -> OperationRecord:
     """One operation."""
-    row = connection.execute(
-        select(*(operations.c[name] for name in _COLUMNS)).where(
-            operations.c.operation_id == operation_id
-        )
-    ).one_or_none()
+    row = connection.execute(_ONE, {"operation_id": operation_id}).one_or_none()
     if row is None:
         raise UnknownOperation(f"there is no operation {operation_id!r}")
     return OperationRecord(*row)

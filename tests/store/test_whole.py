@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 
-from robot_cell.model import PlannedOperation, Plant
+from robot_cell.model import PlannedOperation, Plant, load_plant
 from robot_cell.store import (
     Journal,
     JournalCorrupt,
@@ -304,3 +304,9 @@ def test_a_dump_of_postgresql_and_the_way_back(postgresql: Server, plant: Plant)
         journal.go_on_from_backup("Kim")
     with psycopg.connect(fresh) as connection, pytest.raises(psycopg.Error, match="append-only"):
         connection.execute("TRUNCATE events")
+
+
+def plant_of_the_example() -> Plant:
+    """The example plant, for processes that have no fixtures; the arms' models are not needed."""
+    root = Path(__file__).parents[2]
+    return load_plant(root / "examples" / "housing_plant.yaml")
