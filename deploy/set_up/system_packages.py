@@ -71,8 +71,6 @@ def wanted() -> list[SystemPackage]:
         SystemPackage(f"{python}-dev", has_headers, "building interfaces/"),
         SystemPackage("libegl1", has_library("libEGL.so.1"), "pictures without a screen"),
         SystemPackage("libgl1", has_library("libGL.so.1"), "pictures of the simulated plant"),
-        SystemPackage("postgresql", has_postgresql, "the tests of the journal in PostgreSQL"),
-        SystemPackage("strace", has_program("strace"), "the tests of power cuts"),
     ]
 
 
@@ -82,6 +80,7 @@ def wanted_by_tests() -> list[SystemPackage]:
         SystemPackage("chromium", has_program("chromium"), "the tests of pages"),
         SystemPackage("postgresql", has_postgresql, "the tests of the journal in PostgreSQL"),
         SystemPackage("socat", has_program("socat"), "the tests of serial lines"),
+        SystemPackage("strace", has_program("strace"), "the tests of power cuts"),
     ]
 
 

@@ -28,6 +28,7 @@ from robot_cell.nodes.ports import ActionArm, ActionFixtures
 from robot_cell.programs import CycleLibrary, ProgramKey, StepMotion, plan_home
 from robot_cell.programs.geometry import Array, joints_rad
 from robot_cell.store import JournalError, journal_location, open_journal
+from robot_cell.store.leasing import CellGate
 
 AT_HOME_RAD: Final = 0.02
 AT_REST: Final = (State.STOPPED, State.ABORTED)
@@ -59,7 +60,7 @@ class CellNode(PlantNode):
         self.declare_parameter("reset_on_start", True)
         self._work: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._running = _Running()
-        self._token = 0
+        self._gate = CellGate()
         self._last_joints: Any = None
         self._listening: Any = None
         self._told_s = 0.0
@@ -196,16 +197,14 @@ class CellNode(PlantNode):
     def _accept(self, request: Any) -> GoalResponse:
         if not request.operation_id:
             return GoalResponse.REJECT  # a scheduler that only asks whether answers come
-        if request.token <= self._token:
-            self.get_logger().warning(
-                f"{request.operation_id}: token {request.token} is not newer than {self._token}"
-            )
-            return GoalResponse.REJECT
         if self._control.state is not State.IDLE or self._running.operation_id:
+            return GoalResponse.REJECT
+        refusal = self._gate.refusal(request.token, request.deadline_ns, self.clock.now_ns())
+        if refusal:
+            self.get_logger().warning(f"{request.operation_id}: {refusal}")
             return GoalResponse.REJECT
         self.clock.busy()
         self.clock.silent_until(0)
-        self._token = request.token
         return GoalResponse.ACCEPT
 
     def _serve(self) -> None:

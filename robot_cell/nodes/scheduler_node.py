@@ -32,6 +32,9 @@ from robot_cell.orders.status import job_views
 from robot_cell.store import journal_location, open_journal
 
 _POLL_S: Final = 0.002
+_AGAIN_NS: Final = 1_000_000_000
+"""When what could not be given to a cell is tried again, plant time."""
+
 _LOOK_EVERY_S: Final = 0.2
 """How often it is looked whether the cells' controllers live, wall time."""
 
@@ -139,11 +142,13 @@ class SchedulerNode(PlantNode):
             self._let_time_pass(wake_ns)
             if not self._next_tasks(wake_ns):
                 return
-            self._leases.act_on_endings()
             try:
+                self._leases.act_on_endings()
                 wake_ns = self._dispatch()
             except (RobotCellError, NoAnswerError) as error:
+                # What runs goes on; a journal that takes nothing may take it again later.
                 self.get_logger().error(f"cannot dispatch: {error}")
+                wake_ns = self.clock.now_ns() + _AGAIN_NS
             self._keeper.improve_if_due()
             for due_ns in (self._leases.next_ending_ns(), self._keeper.improve_at_ns):
                 if due_ns is not None:

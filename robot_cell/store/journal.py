@@ -210,6 +210,15 @@ class Journal:
         """Give a planned operation to a cell and return the fencing token of the lease."""
         return self._write(lambda tx: work.lease(tx, operation_id, cell, program, at_ns))
 
+    def take_back(self, operation_id: str, token: int, reason: str, at_ns: int) -> None:
+        """Put a leased operation back to planned if it has not begun.
+
+        Raises:
+            WrongStatus: it has begun, or is over.
+            StaleToken: the lease is void already.
+        """
+        self._write(lambda tx: work.take_back(tx, operation_id, token, reason=reason, at_ns=at_ns))
+
     def begin_operation(self, operation_id: str, cell: str, token: int, at_ns: int) -> None:
         """A cell starts an operation.
 

@@ -125,6 +125,18 @@ def end(
     transaction.record("operation_ended", at_ns, record.cell or "", data)
 
 
+def take_back(
+    transaction: Transaction, operation_id: str, token: int, *, reason: str, at_ns: int
+) -> None:
+    """Put a leased operation back to planned if it has not begun: its token becomes void."""
+    record = get(transaction.connection, operation_id)
+    if token != record.token:
+        raise StaleToken(operation_id, token, record.token)
+    if record.status != "leased":
+        raise WrongStatus(operation_id, record.status, "only what has not begun is taken back")
+    requeue(transaction, operation_id, reason=reason, confirmed_by=None, at_ns=at_ns)
+
+
 def requeue(
     transaction: Transaction,
     operation_id: str,

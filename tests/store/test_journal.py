@@ -146,6 +146,21 @@ def test_a_void_lease_is_refused(journal: Journal, plant: Plant) -> None:
         journal.lease_operation(DEBURR, "cell_a", "deburr_s")
 
 
+def test_only_what_has_not_begun_is_taken_back(journal: Journal, plant: Plant) -> None:
+    accept_one(journal, plant)
+    token = journal.lease_operation(DEBURR, "cell_a", "p")
+    with pytest.raises(StaleToken):
+        journal.take_back(DEBURR, token + 1, "late", 5)
+    journal.take_back(DEBURR, token, "late", 5)
+    assert journal.operation(DEBURR).status == "planned"
+    with pytest.raises(StaleToken):
+        journal.begin_operation(DEBURR, "cell_a", token, 6)
+    token = journal.lease_operation(DEBURR, "cell_a", "p")
+    journal.begin_operation(DEBURR, "cell_a", token, 7)
+    with pytest.raises(WrongStatus, match="only what has not begun"):
+        journal.take_back(DEBURR, token, "late", 8)
+
+
 def test_work_is_put_back_only_if_nothing_was_done(journal: Journal, plant: Plant) -> None:
     accept_one(journal, plant)
     run(journal)
