@@ -45,7 +45,7 @@ SHAPES: Final = ((1, 1), (2, 1), (4, 1), (8, 1), (1, 4), (1, 16))
 
 STEPS: Final = 10
 ORDERS: Final = 10_000
-UNITS: Final = 1000
+UNITS: Final = 400
 """Of each cell's order: more than it can make in the time."""
 
 

@@ -18,8 +18,8 @@ from robot_cell.store.errors import JournalUnavailable
 BUSY_TIMEOUT_S: Final = 30.0
 WRITES: Final = {"robot_cell_writes": True}
 
-_LOOK_S: Final = (0.0002, 0.001)
-"""How long whoever waits for SQLite sleeps before it looks again."""
+_PAUSE_S: Final = (0.0004, 0.003)
+"""How long whoever waits for SQLite sleeps before it looks again, at first and at most."""
 
 _TURN: Final = 0x63656C6C
 """PostgreSQL's advisory lock of whoever writes; locks are counted within a database."""
@@ -107,6 +107,7 @@ def _await_turn(connection: Connection, busy_timeout_s: float) -> None:
     assert raw is not None
     deadline_s = time.monotonic() + busy_timeout_s
     raw.execute("PRAGMA busy_timeout=0")
+    pause_s = _PAUSE_S[0]
     try:
         while True:
             try:
@@ -117,7 +118,8 @@ def _await_turn(connection: Connection, busy_timeout_s: float) -> None:
                     break
             if time.monotonic() > deadline_s:
                 break
-            time.sleep(random.uniform(*_LOOK_S))
+            time.sleep(random.uniform(0.5, 1.5) * pause_s)
+            pause_s = min(1.2 * pause_s, _PAUSE_S[1])
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # SQLAlchemy's errors have its own form
     finally:
         raw.execute(f"PRAGMA busy_timeout={int(busy_timeout_s * 1000)}")
