@@ -155,6 +155,7 @@ class Cell:
             )
 
     def begin(self, scheduler: Scheduler, lease: Lease) -> None:
+        before = self.journal.operation(lease.operation_id)
         try:
             self.journal.begin_operation(
                 lease.operation_id, self.name, lease.token, self.net.now_ns
@@ -163,6 +164,8 @@ class Cell:
             self.refused_at_begin += 1
             self.over(scheduler, lease)
             return
+        leased = (before.status, before.cell, before.token)
+        assert leased == ("leased", self.name, lease.token), "it began what is not leased to it"
         self.done[lease.operation_id] += 1
         self.net.after(
             self.net.chance.randrange(1, 20 * SECOND), lambda: self.end(scheduler, lease)
