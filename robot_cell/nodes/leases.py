@@ -233,31 +233,34 @@ class Leases:
 
         `said` is how often it had said its state when it was asked: that was wrong if it refuses.
         """
-        now_ns, held = self._node.clock.now_ns(), self._table.of(row.cell)
         if accepted:
             if self._table.hear(row.cell, token, Word.ACCEPTED):
-                self._board.set_running(row, now_ns)
-        elif held is not None and held[0].token == token:
-            self._take_back(held[0], Word.REFUSED, f"{row.cell} did not take it", said)
+                self._board.set_running(row, self._node.clock.now_ns())
+            return
+        held = self._table.of(row.cell)
+        if held is None or held[0].token != token:
+            return
+        if self._take_back(held[0], Word.REFUSED, f"{row.cell} did not take it"):
+            self.links[row.cell].doubted = said
 
     def _take_back_overdue(self) -> None:
         """Take back what no cell has answered for and none may begin any more."""
         for lease in self._table.overdue(self._node.clock.now_ns()):
             reason = f"{lease.cell} gave no answer and did not begin it in time"
             self._node.get_logger().error(f"{lease.operation_id}: {reason}")
-            said = self.links[lease.cell].said
-            if self._take_back(lease, Word.TAKEN_BACK, reason, said):
+            if self._take_back(lease, Word.TAKEN_BACK, reason):
+                # It may be idle, and then says nothing more of itself: it is the link that failed.
+                self.links[lease.cell].link.doubt()
                 self._on_change()
 
-    def _take_back(self, lease: Lease, word: Word, reason: str, said: int) -> bool:
-        """Give up a lease; whether its cell is free now, once it has said its state again."""
+    def _take_back(self, lease: Lease, word: Word, reason: str) -> bool:
+        """Give up a lease; whether its cell has none now."""
         now_ns = self._node.clock.now_ns()
         freed = take_back(self._journal, self._table, lease, word, reason, now_ns)
         if freed:
             link = self.links[lease.cell]
             link.running = None
             link.lease += 1
-            link.doubted = said
         self._board.refresh()
         return freed
 

@@ -347,6 +347,11 @@ class Journal:
         with self._read() as connection:
             return trail.commands_since(connection, after, limit)
 
+    def last_command(self, target: str, among: Sequence[str]) -> CommandRecord | None:
+        """The newest of these commands to a target; None if there is none."""
+        with self._read() as connection:
+            return trail.last_command(connection, target, among)
+
     # ------------------------------------------------------------------- the journal itself
 
     def verify(self) -> Verified:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, func, select
@@ -137,3 +138,14 @@ def commands_since(connection: Connection, after: int, limit: int) -> list[Comma
             .limit(limit)
         )
     ]
+
+
+def last_command(connection: Connection, target: str, among: Sequence[str]) -> CommandRecord | None:
+    """The newest of these commands to a target; None if there is none."""
+    row = connection.execute(
+        select(commands)
+        .where(commands.c.target == target, commands.c.what.in_(list(among)))
+        .order_by(commands.c.command_id.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else CommandRecord(*row)

@@ -275,6 +275,16 @@ def test_commands_of_persons(journal: Journal) -> None:
     )
 
 
+def test_the_newest_of_some_commands(journal: Journal) -> None:
+    assert journal.last_command("cell_a", ["hold", "stop"]) is None
+    for who, what in (("Kim", "hold"), ("Lee", "stop"), ("Mia", "start")):
+        journal.command(who, what, "cell_a", 5)
+    journal.command("Ann", "stop", "cell_b", 6)
+    newest = journal.last_command("cell_a", ["hold", "stop"])
+    assert newest is not None
+    assert newest.who == "Lee"
+
+
 def test_the_plants_start_is_set_once(journal: Journal, place: Path | str) -> None:
     assert journal.plant_start(START) == START
     with open_journal(place) as other:
