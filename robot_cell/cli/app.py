@@ -13,6 +13,7 @@ import typer
 from robot_cell.cli import (
     bench,
     draft,
+    fault,
     jobs,
     journal,
     motion,
@@ -62,6 +63,7 @@ for _name, _command in (
     ("resume", speed.resume),
     ("override", speed.override),
     ("status", status.status),
+    ("fault", fault.fault),
     ("doctor", doctor.doctor),
     ("warm-up", warm_up.warm_up),
 ):

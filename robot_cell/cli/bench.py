@@ -16,6 +16,7 @@ SCRIPTS = {
     "motion": "Path planning, timing, cycles.",
     "loop": "The servo's loop beside an empty one.",
     "journal": "Durable step outcomes a second, and the intake of a large batch.",
+    "fault-verbs": "What a run comes to when a device fails, verb by verb.",
     "kinematics": "Models, inverse kinematics, collision.",
 }
 """What can be measured; each is a script of the same name."""
