@@ -40,7 +40,10 @@ setup(
             "sim.*",
         ]
     ),
-    package_data={"": ["py.typed"], "robot_cell": ["gateway/static/**/*", "reporting/assets/*"]},
+    package_data={
+        "": ["py.typed"],
+        "robot_cell": ["gateway/static/**/*", "reporting/assets/*", "store/migrations/*.mako"],
+    },
     data_files=shared_files(),
     extras_require={
         "test": ["pytest"],  # colcon test looks for it

@@ -16,6 +16,7 @@ from robot_cell.cli import (
     failpoints,
     fault,
     jobs,
+    journal,
     motion,
     plan,
     run,
@@ -84,6 +85,18 @@ _motion.command("plan")(_returning(motion.plan))
 _motion.command("check")(_returning(motion.check))
 _motion.command("replay")(_returning(motion.replay))
 app.add_typer(_motion)
+
+_journal = typer.Typer(
+    name="journal",
+    no_args_is_help=True,
+    help="Verify, export, repair, back up or restore a plant's journal.",
+)
+_journal.command("verify")(_returning(journal.verify))
+_journal.command("export")(_returning(journal.export))
+_journal.command("repair")(_returning(journal.repair))
+_journal.command("backup")(_returning(journal.backup))
+_journal.command("restore")(_returning(journal.restore))
+app.add_typer(_journal)
 
 
 @app.callback()

@@ -50,14 +50,18 @@ def connect(timeout_s: float) -> PlantClient:
     return PlantClient.connect(timeout_s)
 
 
+def run_dir() -> Path:
+    """Where the plant that `robot-cell up` started runs."""
+    return Path(os.environ.get("ROBOT_CELL_RUN_DIR", "~/.robot_cell/run")).expanduser()
+
+
 def running_plant_file(folder: Path | None = None) -> Path:
     """Plant file of the plant that was started with `robot-cell up`, in that run directory.
 
     Raises:
         PlantFileUnknownError: no run directory says which.
     """
-    run_dir = folder or os.environ.get("ROBOT_CELL_RUN_DIR", "~/.robot_cell/run")
-    note = Path(run_dir).expanduser() / "up.json"
+    note = (folder or run_dir()).expanduser() / "up.json"
     try:
         return Path(json.loads(note.read_text())["arguments"]["plant"])
     except (OSError, KeyError, ValueError) as error:

@@ -51,8 +51,10 @@ from robot_cell.store import (
     JournalError,
     StaleToken,
     WrongStatus,
+    journal_location,
     open_journal,
 )
+from robot_cell.store.leasing import CellGate
 
 AT_HOME_RAD: Final = 0.02
 AT_REST: Final = (State.STOPPED, State.ABORTED)
@@ -89,7 +91,7 @@ class CellNode(PlantNode):
         self.declare_parameter("reset_on_start", True)
         self._work: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._running = _Running()
-        self._token = 0
+        self._gate = CellGate()
         self._told_s = 0.0
         self._lock = threading.Lock()
 
@@ -97,7 +99,7 @@ class CellNode(PlantNode):
         """Open the journal, the ports and the doors."""
         self._joints = tuple(joint.name for joint in read_arm(self.cell.arm.urdf).joints)
         self._library = CycleLibrary(self.plant)
-        self._journal = open_journal(self.run_dir / "journal.db")
+        self._journal = open_journal(journal_location(self.run_dir))
         self._states = self.create_publisher(CellState, "state", LATCHED)
         self._epochs = EpochPage(self.run_dir, self.cell_name)
         self._epochs.enter(self._epochs.current() + 1)  # what an earlier controller asked is void
@@ -264,16 +266,14 @@ class CellNode(PlantNode):
     def _accept(self, request: Any) -> GoalResponse:
         if not request.operation_id:
             return GoalResponse.REJECT  # a scheduler that only asks whether answers come
-        if request.token <= self._token:
-            self.get_logger().warning(
-                f"{request.operation_id}: token {request.token} is not newer than {self._token}"
-            )
-            return GoalResponse.REJECT
         if self._control.state is not State.IDLE or self._running.operation_id:
+            return GoalResponse.REJECT
+        refusal = self._gate.refusal(request.token, request.deadline_ns, self.clock.now_ns())
+        if refusal:
+            self.get_logger().warning(f"{request.operation_id}: {refusal}")
             return GoalResponse.REJECT
         self.clock.busy()
         self.clock.silent_until(0)
-        self._token = request.token
         return GoalResponse.ACCEPT
 
     def _serve(self) -> None:
@@ -446,7 +446,7 @@ class CellNode(PlantNode):
 
     def _go_on(self, order: Order) -> None:
         """Run the rest of an operation that was begun before this process, or before a fault."""
-        self._token = max(self._token, order.token)
+        self._gate.token = max(self._gate.token, order.token)
         self.get_logger().warning(
             f"goes on with {order.operation_id} behind {len(order.begun)} steps in the journal"
         )

@@ -34,10 +34,6 @@ class ProvenLink:
         self._asked_s = 0.0
         self._proven = False
 
-    def doubt(self) -> None:
-        """An answer did not come: its server may be another by now, so it is asked anew."""
-        self._proven, self._asked = False, []
-
     @property
     def ready(self) -> bool:
         """Whether the server is there and an answer of it has come; does not wait, look again."""
@@ -55,3 +51,7 @@ class ProvenLink:
             self._asked.append(GoalCall(self._node, self._client, self._question))
             self._asked_s = time.monotonic()
         return self._proven
+
+    def doubt(self) -> None:
+        """A goal was left without an answer: of use again once a question has been answered."""
+        self._proven, self._asked = False, []

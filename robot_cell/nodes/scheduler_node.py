@@ -30,10 +30,13 @@ from robot_cell.orders.intake import orders_from_json
 from robot_cell.orders.planning_process import PlanningProcess
 from robot_cell.orders.problems import BatchError
 from robot_cell.orders.status import job_views
-from robot_cell.store import OperationRecord, open_journal
+from robot_cell.store import OperationRecord, journal_location, open_journal
 
 _POLL_S: Final = 0.002
 _NOT_AT_WORK: Final = (State.IDLE, State.STOPPED, State.ABORTED)
+_AGAIN_NS: Final = 1_000_000_000
+"""When what could not be given to a cell is tried again, plant time."""
+
 _LOOK_EVERY_S: Final = 0.2
 """How often it is looked whether the cells' controllers live, wall time."""
 
@@ -60,7 +63,7 @@ class SchedulerNode(PlantNode):
             seed=int(self.get_parameter("seed").value),
         )
         self._planning = planning
-        self._journal_path = self.run_dir / "journal.db"
+        self._journal_path = journal_location(self.run_dir)
         self._journal = open_journal(self._journal_path)
         self._board = Board(self.plant, self._journal)
         self._presence = Presence(self.run_dir, self.plant.cells)
@@ -141,11 +144,13 @@ class SchedulerNode(PlantNode):
             self._let_time_pass(wake_ns)
             if not self._next_tasks(wake_ns):
                 return
-            self._leases.act_on_endings()
             try:
+                self._leases.act_on_endings()
                 wake_ns = self._dispatch()
             except (RobotCellError, NoAnswerError) as error:
+                # What runs goes on; a journal that takes nothing may take it again later.
                 self.get_logger().error(f"cannot dispatch: {error}")
+                wake_ns = self.clock.now_ns() + _AGAIN_NS
             self._keeper.improve_if_due()
             for due_ns in (self._leases.next_ending_ns(), self._keeper.improve_at_ns):
                 if due_ns is not None:

@@ -24,6 +24,7 @@ COMMANDS = (
     "fault",
     "doctor",
     "bench",
+    "journal",
     "warm-up",
 )
 
