@@ -26,7 +26,7 @@ _SOFT: Final = 0.15
 _NEAR: Final = 0.2
 """Pose error (m and rad) of a position that counts as on the way to the pose."""
 
-_STEPS_RAD: Final = (0.02, 0.08, 0.3)
+_STEPS_RAD: Final = (0.02, 0.08, 0.3, 0.8, 1.6, 2.6)
 _TRIES: Final = 64
 _GOLDEN_RAD: Final = 2.399963229728653
 
@@ -104,8 +104,10 @@ def find_partners(
             places[free] = b
             free += 1
     direction, trial = np.empty(n), np.empty(n)
-    for b in range(BRANCHES):
-        if free == 0:
+    first = free
+    for turn in range(2 * BRANCHES):  # once more around: those that were found may have partners
+        b = turn % BRANCHES
+        if free == 0 or (turn >= BRANCHES and free == first):
             return
         if not valid[b]:
             continue
@@ -127,7 +129,8 @@ def find_partners(
             for j in range(n):
                 q[places[free], j] = trial[j]
             valid[places[free]] = True
-            break
+            if free == 0:
+                return
 
 
 @compiled

@@ -23,7 +23,6 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from robot_cell_interfaces.msg import CellState
 from robot_cell_interfaces.srv import CancelJob, CellCommand, GetJobs, GetSchedule, SubmitBatch
-from std_srvs.srv import SetBool
 
 from robot_cell.client.views import (
     CellStateView,
@@ -184,10 +183,9 @@ class PlantClient:
         answer = self._asked(CellCommand, name, request)
         return CommandResult(answer.success, answer.message or answer.state_name)
 
-    def hold(self, cell: str, *, on: bool) -> CommandResult:
-        """Feed hold of a cell's arm: stop on the path in mid-move and stay, or go on."""
-        answer = self._asked(SetBool, f"/{cell}/arm/hold", SetBool.Request(data=on))
-        return CommandResult(answer.success, answer.message)
+    def hold(self, cell: str, asked_by: str, *, on: bool) -> CommandResult:
+        """Hold a cell, its arm on the path in mid-move, or let it go on from there."""
+        return self.command(cell, "hold" if on else "unhold", asked_by)
 
     def override(self, cell: str, percent: float) -> CommandResult:
         """Path speed of a cell's arm, percent of the planned one, 0 to 100."""

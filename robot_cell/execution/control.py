@@ -140,6 +140,8 @@ class CellControl:
 
     def _enter(self, after: State, message: str) -> None:
         before, self._state = self._state, after
-        self._message = message
+        self._message = (
+            message if after is not State.EXECUTE else ""
+        )  # it works: nothing to explain
         self._changed.notify_all()
         self._on_change(Transition(before, after, self._epoch, message))

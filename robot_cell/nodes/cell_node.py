@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -18,12 +19,13 @@ from sensor_msgs.msg import JointState
 from drivers.clock import FOREVER_NS
 from planners.kinematics.arm_description import read_arm
 from robot_cell.errors import RobotCellError
-from robot_cell.execution.control import CellControl, CommandRefusedError, Transition
+from robot_cell.execution.control import CellControl, CommandRefusedError, StoppedError, Transition
 from robot_cell.execution.executor import Executor, OperationOutcome
-from robot_cell.model import JointPose
+from robot_cell.model import JointPose, MoveStep
 from robot_cell.model.packml import COMPLETED, Command, State, parse_command
 from robot_cell.nodes.base import LATCHED, PlantNode, spin
 from robot_cell.nodes.deferred import DeferredActionServer
+from robot_cell.nodes.feed_hold import FeedHold
 from robot_cell.nodes.ports import ActionArm, ActionFixtures
 from robot_cell.programs import CycleLibrary, ProgramKey, StepMotion, plan_home
 from robot_cell.programs.geometry import Array, joints_rad
@@ -31,6 +33,15 @@ from robot_cell.store import JournalError, open_journal
 
 AT_HOME_RAD: Final = 0.02
 AT_REST: Final = (State.STOPPED, State.ABORTED)
+NOT_YET_OR_NO_MORE: Final = (
+    State.IDLE,
+    State.STARTING,
+    State.COMPLETING,
+    State.COMPLETE,
+    State.RESETTING,
+)
+"""PackML holds a cell in Execute only; here its arm is held, and the cell when it would execute."""
+
 MEASURED_WITHIN_S: Final = 10.0
 FEEDBACK_EVERY_S: Final = 0.5
 """The published state tells of every step; the action's feedback only that work goes on."""
@@ -76,6 +87,7 @@ class CellNode(PlantNode):
         self._fixtures = ActionFixtures(
             self, self.clock, self.cell_name, lambda: self._control.epoch
         )
+        self._feed_hold = FeedHold(self, self._on_arm_held)
         self._executor_of_steps = Executor(
             self.cell, self._arm, self._fixtures, self._journal, self.clock, self._control
         )
@@ -169,8 +181,14 @@ class CellNode(PlantNode):
             try:
                 if stopping:
                     self._arm.stop()
-                self._ask(command, f"{command.label} by {request.asked_by or 'nobody named'}")
+                who = f"{command.label} by {request.asked_by or 'nobody named'}"
+                if command in (Command.HOLD, Command.UNHOLD):
+                    response.message = self._hold(command, who)
+                else:
+                    self._ask(command, who)
                 response.success = True
+                if command is Command.RESET:  # its way home is not to wait for an old hold
+                    self._feed_hold.ask(False)
                 if stopping:  # one that began before the cell's state forbade it
                     self._arm.stop()
             except CommandRefusedError as error:
@@ -190,6 +208,51 @@ class CellNode(PlantNode):
             self._work.put("reset")
         elif acting in COMPLETED and not self._running.operation_id:
             self._control.completed(acting)
+
+    # -- hold -----------------------------------------------------------------------------------
+
+    def _hold(self, command: Command, message: str) -> str:
+        """Hold the arm on its path, or let it go on, and with it the cell; what else to say.
+
+        Raises:
+            CommandRefusedError: neither applies in the cell's state.
+        """
+        on = command is Command.HOLD
+        try:
+            self._control.command(command, message)
+        except CommandRefusedError:
+            if self._control.state not in NOT_YET_OR_NO_MORE:
+                raise
+            self._feed_hold.ask(on)
+            return f"the arm {'is held' if on else 'goes on'}; the cell is not in Execute"
+        if not on and not self._feed_hold.held:  # held between steps, or by an arm that cannot hold
+            self._control.completed(State.UNHOLDING)
+        self._feed_hold.ask(on)
+        return ""
+
+    def _on_arm_held(self, held: bool) -> None:
+        """The arm stands held, or no longer: so does the cell, whoever asked for it.
+
+        While a fixture works the cell is Holding until that step has ended.
+        """
+        control, why = self._control, "feed hold of the arm"
+        with contextlib.suppress(CommandRefusedError):  # the state has changed meanwhile
+            if held and control.state is State.EXECUTE:
+                control.command(Command.HOLD, why)
+            if held and self._moves():
+                control.completed(State.HOLDING)
+            if not held and control.message == why:
+                control.completed(State.HOLDING)
+                control.command(Command.UNHOLD, why)
+            if not held:
+                control.completed(State.UNHOLDING)
+
+    def _moves(self) -> bool:
+        """Whether the step in work is a motion."""
+        running = self._running
+        if not running.program or not running.step:
+            return False
+        return isinstance(self.cell.programs[running.program].steps[running.step - 1], MoveStep)
 
     # -- operations -----------------------------------------------------------------------------
 
@@ -278,6 +341,8 @@ class CellNode(PlantNode):
         cycle = self._library.find(key)
         assert cycle is not None
         self._control.completed(State.STARTING)
+        if self._feed_hold.held:
+            self._on_arm_held(True)
 
         def on_step(index: int, label: str) -> None:
             self._running.step, self._running.label = index + 1, label
@@ -297,6 +362,9 @@ class CellNode(PlantNode):
 
     def _settle(self, outcome: OperationOutcome) -> None:
         """After an operation: Complete and back to Idle, or Aborted, or where a stop leads."""
+        if outcome.status == "complete":
+            with contextlib.suppress(StoppedError):  # held in its last step
+                self._control.checkpoint(self.clock.wait_for, self.clock.busy)
         if self._control.ending():
             self._control.completed(self._control.state)
         elif outcome.status == "complete":
