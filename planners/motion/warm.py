@@ -7,6 +7,7 @@ import numpy as np
 
 def warm_up() -> None:
     """Compile the timing kernel and keep it on disk: some seconds once, nothing after that."""
+    from planners.motion.energy_kernel import cheapest
     from planners.motion.jerk_kernel import fastest
     from planners.motion.line_kernel import followed, on_curve
     from planners.motion.reachability import squared_speeds
@@ -36,3 +37,4 @@ def warm_up() -> None:
     jerk_rows(quintics, 1.0, limit, np.empty((1, 3, 1, 3)))
     excess(quintics, knots[1:], limit, limit, np.empty((1, 2)))
     new_times(np.ones(3), 1.0, knots, knots, np.empty(2))
+    cheapest(np.full(3, 0.5), 0.01, np.ones((2, 10)), 1.0)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from planners.motion import plan_cycle, verify_trajectory
-from planners.motion.slack import energy_within_j, with_slack
+from planners.motion.slack import energy_j, energy_within_j, with_slack
+from planners.motion.slack_bound import least_energy_j
 from tests.planners.arms import ARMS, HOME, arm, scene
 from tests.planners.motion.programs import pick_and_place
 
@@ -38,3 +39,31 @@ def test_no_slack_changes_nothing():
     assert with_slack(arm(name), (), 1.0) == ()
     with pytest.raises(ValueError, match="negative"):
         with_slack(arm(name), motions, -1.0)
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_nothing_saves_more_than_the_bound_and_slack_comes_near_it(name):
+    robot = arm(name)
+    cycle = plan_cycle(robot, scene(name), pick_and_place(name), q_start=HOME[name])
+    motions = [motion.trajectory for motion in cycle.motions]
+    taken = sum(motion.duration_s for motion in motions)
+    before, slow = (
+        energy_within_j(robot, motions, 1.2 * taken),
+        with_slack(robot, motions, 0.2 * taken),
+    )
+    least = least_energy_j(robot, motions, 1.2 * taken)
+    after = energy_within_j(robot, slow, 1.2 * taken)
+    assert least < after < before
+    assert before - after > 0.75 * (before - least)
+    for factor in (1.05, 1.1, 1.2):
+        evenly = [motion.slowed(factor) for motion in motions]
+        assert least < energy_within_j(robot, evenly, 1.2 * taken)
+
+
+def test_without_slack_the_bound_is_what_the_motions_take():
+    name = "ur10e"
+    cycle = plan_cycle(arm(name), scene(name), pick_and_place(name), q_start=HOME[name])
+    motions = [motion.trajectory for motion in cycle.motions]
+    taken = sum(motion.duration_s for motion in motions)
+    spent = sum(energy_j(arm(name), motion) for motion in motions)
+    assert least_energy_j(arm(name), motions, 1.001 * taken) == pytest.approx(spent, rel=0.01)
