@@ -2,7 +2,7 @@
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: help setup demo test lint lock clean
+.PHONY: help setup setup_tests demo test lint lock clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -10,10 +10,13 @@ help:  ## list what can be made
 setup:  ## install everything that is missing, and write env.sh
 	@PYTHONPATH=deploy $(PYTHON) -m set_up
 
+setup_tests:
+	@PYTHONPATH=deploy $(PYTHON) -m set_up --tests
+
 demo: setup  ## run the example batch on the example plant; options: make demo ARGS="--headless"
 	@. ./env.sh && exec robot-cell run examples/housing_plant.yaml examples/orders_week48.csv $(ARGS)
 
-test: setup lint  ## lint, type check, and the whole test suite; options: make test ARGS="-k sim"
+test: setup_tests lint  ## lint, type check, and the whole test suite; options: make test ARGS="-k sim"
 	@. ./env.sh && exec python -m pytest $(ARGS)
 
 lint: setup  ## style, types, and who may import whom

@@ -8,8 +8,9 @@ instances until they are proved optimal. ``scale``: 1,000 to 10,000 operations: 
 the load bound, memory. ``coupled``: weighted tardiness with people, calendars, buffers and
 fixtures. ``repair``: a cell dies in mid-plan.
 
-Writes ``benchmarks/results/scheduling_<set>.json`` after each instance; ``--resume`` goes on where
-a run was interrupted. Every plan is checked, on public instances against the raw file.
+Writes ``benchmarks/results/scheduling_<set>.json`` (with other than the usual seconds their number
+follows: ``scheduling_public_60s.json``) after each instance; ``--resume`` goes on where a run was
+interrupted. Every plan is checked, on public instances against the raw file.
 """
 
 from __future__ import annotations
@@ -129,10 +130,13 @@ def _in_own_process(name: str, seconds: float, workers: int, seed: int) -> Row:
 
 def main() -> int:
     options = parsed()
+    usual = SECONDS.get(options.set, USUAL_SECONDS)
     if options.seconds is None:
-        options.seconds = SECONDS.get(options.set, USUAL_SECONDS)
+        options.seconds = usual
     said = Console(stderr=True, highlight=False)
-    path = options.output or ROOT / "benchmarks" / "results" / f"scheduling_{options.set}.json"
+    other = "" if options.seconds == usual else f"_{options.seconds:g}s"
+    name = f"scheduling_{options.set}{other}.json"
+    path = options.output or ROOT / "benchmarks" / "results" / name
     settings = {"set": options.set, "seconds": options.seconds, "workers": options.workers,
                 "seed": options.seed}  # fmt: skip
     try:

@@ -252,9 +252,13 @@ def by_pyjobshop(problem: SchedulingProblem, seconds: float, workers: int, seed:
 
 
 def prepare() -> None:
-    """Load compiled code and OR-Tools, so that no instance is charged for it."""
+    """Compile what is stale, load it and OR-Tools, so that no instance is charged for it."""
     import ortools.sat.python.cp_model  # noqa: F401
 
+    from planners.scheduling import tabu, warm_up
+
+    warm_up()
+    tabu.warm_up()
     shop = SchedulingProblem(
         (Cell("0"), Cell("1")),
         tuple(

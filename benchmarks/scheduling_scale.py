@@ -9,35 +9,17 @@ size, so that the memory is that of one solve.
 from __future__ import annotations
 
 import json
-import random
 import resource
 import sys
 import time
 from typing import Any
 
-from planners.scheduling import Alternative, Cell, Job, Operation, SchedulingProblem
+from planners.scheduling import SchedulingProblem
+from planners.scheduling.generate import flexible_job_shop
 
-SIZES = {"1000": (100, 10, 20), "5000": (500, 10, 60), "10000": (1000, 10, 100)}
-"""Name: jobs, operations per job, machines."""
-ALTERNATIVES = (2, 5)
-DURATION = (10, 100)
-SPREAD = (0.8, 1.2)
-"""Durations of one operation on its machines, around the operation's own."""
-
-
-def flexible_shop(seed: int, jobs: int, operations: int, machines: int) -> SchedulingProblem:
-    """A random flexible job shop; the same seed gives the same problem."""
-    rng = random.Random(seed)
-    made = []
-    for j in range(jobs):
-        steps = []
-        for o in range(operations):
-            base = rng.randint(*DURATION)
-            some = sorted(rng.sample(range(machines), rng.randint(*ALTERNATIVES)))
-            ways = tuple(Alternative(c, max(1, round(base * rng.uniform(*SPREAD)))) for c in some)
-            steps.append(Operation(f"{o}", ways, (o - 1,) if o else ()))
-        made.append(Job(f"{j}", tuple(steps)))
-    return SchedulingProblem(tuple(Cell(f"{c}") for c in range(machines)), tuple(made))
+SIZES = {"1000": (1000, 20), "5000": (5000, 60), "10000": (10_000, 100)}
+"""Name: operations, cells."""
+PER_JOB = 10
 
 
 def load_bound(problem: SchedulingProblem) -> float:
@@ -75,7 +57,8 @@ def measure(name: str, seconds: float, workers: int, seed: int) -> dict[str, Any
     from planners.scheduling.schedule import Schedule, evaluate
 
     prepare()
-    problem = flexible_shop(seed, *SIZES[name])
+    operations, cells = SIZES[name]
+    problem = flexible_job_shop(seed, operations=operations, per_job=PER_JOB, cells=cells)
     outcome = by_solve(problem, seconds, workers, seed)
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     from planners.scheduling.problem import Assignment

@@ -43,6 +43,9 @@ from sim.time import TickGate
 from sim.view import ViewState, start_picture, start_window
 
 BODIES_PERIOD_S: Final = 0.1
+BODIES_PLANT_NS: Final = 200_000_000
+"""Where plant time runs faster than the wall's, bodies are shown after so much of it: no lift of a
+part falls between two messages, at any speed."""
 CLOCK_PERIOD_S: Final = 0.02
 WINDOW_PERIOD_S: Final = 1 / 30
 
@@ -76,7 +79,7 @@ class SimNode(LifecycleNode):
         self._window: subprocess.Popen[bytes] | None = None
         self._pictures: list[tuple[subprocess.Popen[bytes], Path, Path, float, Future]] = []
         self._due_s = {"bodies": 0.0, "clock": 0.0, "window": 0.0}
-        self._changes = -1
+        self._changes, self._shown_ns = -1, 0
 
     # -- lifecycle ------------------------------------------------------------------------------
 
@@ -144,7 +147,7 @@ class SimNode(LifecycleNode):
                 time.sleep(left_s)
                 return
             self._cell.run_once(left_s)
-            if self._cell.devices.changes != self._changes:
+            if self._bodies_have_moved(self._cell):
                 break
 
     def publish_due(self) -> None:
@@ -152,10 +155,8 @@ class SimNode(LifecycleNode):
         if self._cell is None:
             return
         now_s = time.monotonic()
-        if self._is_due("bodies", BODIES_PERIOD_S, now_s) or (
-            self._cell.devices.changes != self._changes
-        ):
-            self._changes = self._cell.devices.changes
+        if self._is_due("bodies", BODIES_PERIOD_S, now_s) or self._bodies_have_moved(self._cell):
+            self._changes, self._shown_ns = self._cell.devices.changes, self._cell.time_ns
             if self._bodies.get_subscription_count():
                 self._bodies.publish(self._body_poses(self._cell))
         if self._clock_topic is not None and self._is_due("clock", CLOCK_PERIOD_S, now_s):
@@ -163,6 +164,10 @@ class SimNode(LifecycleNode):
         if self._window is not None and self._is_due("window", WINDOW_PERIOD_S, now_s):
             self._written()
         self._finish_pictures(now_s)
+
+    def _bodies_have_moved(self, cell: SimulatedCell) -> bool:
+        changed = cell.devices.changes != self._changes
+        return changed or cell.time_ns - self._shown_ns >= BODIES_PLANT_NS
 
     def _is_due(self, what: str, period_s: float, now_s: float) -> bool:
         if now_s < self._due_s[what]:

@@ -1,4 +1,4 @@
-"""Does the steps of set-up that are not done: `make setup`.
+"""Does the steps of set-up that are not done: `make setup`; with --tests, what tests need as well.
 
 Every step is done once and again only when what it depends on has changed; a set-up that was
 interrupted goes on where it stopped. Standard library only: nothing is installed yet.
@@ -13,7 +13,7 @@ from typing import TextIO
 
 from set_up.console import StepError, say
 from set_up.machine import Machine, MachineError
-from set_up.steps import STEPS
+from set_up.steps import STEPS, TEST_STEPS
 
 
 def main() -> int:
@@ -23,7 +23,8 @@ def main() -> int:
     except MachineError as refusal:
         print(f"set-up: {refusal}", file=sys.stderr)
         return 2
-    if all(step.is_done(machine) for step in STEPS):
+    steps = TEST_STEPS if "--tests" in sys.argv[1:] else STEPS
+    if all(step.is_done(machine) for step in steps):
         return 0
     machine.state.mkdir(exist_ok=True)
     for ending in (signal.SIGTERM, signal.SIGHUP):
@@ -33,8 +34,8 @@ def main() -> int:
         started = time.monotonic()
         say(f"setting up in {machine.root}, {machine.described}")
         try:
-            for number, step in enumerate(STEPS, start=1):
-                step.perform(machine, f"[{number}/{len(STEPS)}]")
+            for number, step in enumerate(steps, start=1):
+                step.perform(machine, f"[{number}/{len(steps)}]")
         except StepError as failure:
             print(failure.report(), file=sys.stderr)
             return 1

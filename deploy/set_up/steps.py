@@ -12,7 +12,12 @@ from set_up import environment
 from set_up.console import Console, StepError
 from set_up.machine import Machine
 from set_up.step import Step, content_hash
-from set_up.system_packages import install_missing, wanted
+from set_up.system_packages import (
+    install_missing,
+    install_missing_for_tests,
+    wanted,
+    wanted_by_tests,
+)
 from set_up.wheels import clean_environment, install_locked, lock_files
 
 # The console scripts that `ros2 run` and launch files start (setup.py).
@@ -45,6 +50,11 @@ CHECKED_IMPORTS = (
 def system_key(machine: Machine) -> str:
     """Hash of the wanted system packages."""
     return content_hash([machine.identity, *(package.name for package in wanted())])
+
+
+def test_packages_key(machine: Machine) -> str:
+    """Hash of the system packages that the tests want."""
+    return content_hash([machine.identity, *(package.name for package in wanted_by_tests())])
 
 
 def venv_key(machine: Machine) -> str:
@@ -262,5 +272,17 @@ STEPS = (
         makes_nothing,
         warm_up,
         "read the log; `. ./env.sh && robot-cell warm-up` does the same alone",
+    ),
+)
+
+TEST_STEPS = (
+    *STEPS,
+    Step(
+        "test_packages",
+        "system packages of the tests",
+        test_packages_key,
+        makes_nothing,
+        install_missing_for_tests,
+        "read the log, correct it, then `make test` again",
     ),
 )

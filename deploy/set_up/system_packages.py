@@ -45,6 +45,11 @@ def has_headers() -> bool:
     return (Path(sysconfig.get_paths()["include"]) / "Python.h").is_file()
 
 
+def has_postgresql() -> bool:
+    """Whether there is a PostgreSQL server; Debian keeps its programs off the path."""
+    return any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+
+
 @dataclass(frozen=True)
 class SystemPackage:
     """One package of Debian's."""
@@ -69,14 +74,42 @@ def wanted() -> list[SystemPackage]:
     ]
 
 
+def wanted_by_tests() -> list[SystemPackage]:
+    """What only `make test` needs: the real parts that the tests work with."""
+    return [
+        SystemPackage("chromium", has_program("chromium"), "the tests of pages"),
+        SystemPackage("postgresql", has_postgresql, "the tests of the journal in PostgreSQL"),
+        SystemPackage("socat", has_program("socat"), "the tests of serial lines"),
+    ]
+
+
 def install_missing(machine: Machine, console: Console) -> None:
-    """Install what is missing with apt.
+    """Install what is missing of what everybody needs.
 
     Raises:
         StepError: if that is not possible; the advice names the packages.
     """
     del machine
-    missing = [package for package in wanted() if not package.is_there()]
+    install(wanted(), console)
+
+
+def install_missing_for_tests(machine: Machine, console: Console) -> None:
+    """Install what is missing of what the tests need.
+
+    Raises:
+        StepError: if that is not possible; the advice names the packages.
+    """
+    del machine
+    install(wanted_by_tests(), console)
+
+
+def install(packages: list[SystemPackage], console: Console) -> None:
+    """Install with apt those that are not there.
+
+    Raises:
+        StepError: if that is not possible; the advice names the packages.
+    """
+    missing = [package for package in packages if not package.is_there()]
     if not missing:
         return
     names = [package.name for package in missing]
@@ -92,8 +125,8 @@ def install_missing(machine: Machine, console: Console) -> None:
     apt = [*become_root, "apt-get", "-o", "DPkg::Lock::Timeout=120"]
     if not all(has_candidate(name) for name in names):
         console.run([*apt, "update"], env=env, advice=by_hand)
-    install = [*apt, "install", "--yes", "--no-install-recommends", *names]
-    console.run(install, env=env, advice=by_hand)
+    command = [*apt, "install", "--yes", "--no-install-recommends", *names]
+    console.run(command, env=env, advice=by_hand)
     still = [package.name for package in missing if not package.is_there()]
     if still:
         # A library that has just been installed is found by a new process at the latest.

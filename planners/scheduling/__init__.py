@@ -3,6 +3,7 @@
 Importing this package imports neither OR-Tools nor NumPy nor numba: engines load when used.
 """
 
+from planners.scheduling.cold_start import get_ready
 from planners.scheduling.dispatch import best_of
 from planners.scheduling.errors import (
     Conflict,
@@ -57,6 +58,7 @@ __all__ = [
     "Tariff",
     "Violation",
     "best_of",
+    "get_ready",
     "read_fjsp",
     "read_jsp",
     "read_sdst",

@@ -94,12 +94,19 @@ class SchedulingArrays(NamedTuple):
     """1: must be done; 0: must be left out; -1: open."""
 
 
-def build_arrays(problem: SchedulingProblem) -> SchedulingArrays:
-    """The tables of a problem; `SchedulingProblem.arrays` keeps them.
+def arrays_of(problem: SchedulingProblem) -> SchedulingArrays:
+    """The tables of a problem, built once.
 
     Raises:
         ProblemError: The skills of the operators combine in too many ways.
     """
+    found = problem.derived.get(__name__)
+    if not isinstance(found, SchedulingArrays):
+        found = problem.derived[__name__] = _build(problem)
+    return found
+
+
+def _build(problem: SchedulingProblem) -> SchedulingArrays:
     jobs, cells = problem.jobs, problem.cells
     first = np.cumsum([0] + [len(job.operations) for job in jobs])
     group, group_cost, group_decided = _groups(problem, first.tolist())

@@ -19,6 +19,9 @@ from planners.scheduling.problem import (
 from planners.scheduling.schedule import ObjectiveWeights
 from planners.scheduling.timeline import Timeline
 
+SMALL_GAP = 0.03
+"""Gap to the bound up to which a plan at the bound is looked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -37,6 +40,10 @@ class Bounds:
     makespan_ms: int
     energy_cost: float = 0.0
     labour_cost: float = 0.0
+
+    def is_near(self, makespan_ms: int) -> bool:
+        """Whether a plan at the bound itself is worth looking for."""
+        return makespan_ms <= (1 + SMALL_GAP) * self.makespan_ms
 
     def value(self, problem: SchedulingProblem, weights: ObjectiveWeights) -> float:
         """Bound of the objective's value."""
@@ -97,7 +104,9 @@ def _frozen_conflicts(problem: SchedulingProblem) -> Iterator[Conflict]:
         )
 
     for c, cell in enumerate(problem.cells):
-        fixed = sorted((a for a in problem.frozen if a.cell == c), key=lambda a: a.start_ms)
+        fixed = sorted(
+            (a for a in problem.frozen if a.cell == c), key=lambda a: (a.start_ms, a.end_ms)
+        )
         for first, second in pairwise(fixed):
             if second.start_ms < first.end_ms:
                 yield conflict(

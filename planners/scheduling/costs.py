@@ -21,7 +21,7 @@ def setups_before(problem: SchedulingProblem, plan: Plan) -> Setups:
     if not any(cell.setups for cell in problem.cells):
         return setups
     frozen = {(a.job, a.operation) for a in problem.frozen}
-    for c, members in groupby(sorted(plan, key=lambda a: (a.cell, a.start_ms)), lambda a: a.cell):
+    for c, members in groupby(sorted(plan, key=_in_turn), lambda a: a.cell):
         cell = problem.cells[c]
         before, before_is_fact = cell.initial_family, True
         for a in members:
@@ -32,6 +32,10 @@ def setups_before(problem: SchedulingProblem, plan: Plan) -> Setups:
                 setups[key] = cell.setup_ms(before, family)
             before, before_is_fact = family, is_fact
     return setups
+
+
+def _in_turn(a: Assignment) -> tuple[int, int, int]:
+    return a.cell, a.start_ms, a.end_ms
 
 
 class Prices:

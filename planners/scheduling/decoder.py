@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planners.scheduling import columns
-from planners.scheduling.arrays import Floats, Ints, SchedulingArrays
+import planners.scheduling.columns as columns
+from planners.scheduling.arrays import Floats, Ints, SchedulingArrays, arrays_of
 from planners.scheduling.compiled.decode import NO_MEMORY, TERMS, decode, evaluate
 from planners.scheduling.compiled.state import State, new_state
 from planners.scheduling.errors import Conflict, InfeasibleProblem
@@ -63,7 +63,7 @@ class Decoder:
 
     def __init__(self, problem: SchedulingProblem) -> None:
         self.problem = problem
-        self.arrays: SchedulingArrays = problem.arrays
+        self.arrays: SchedulingArrays = arrays_of(problem)
         self.state: State = new_state(self.arrays.problem)
         self.terms: Floats = np.zeros(TERMS)
         self._spare = 1
@@ -117,7 +117,7 @@ def default_groups(arrays: SchedulingArrays) -> Ints:
 
 def topological(problem: SchedulingProblem, jobs: list[int]) -> Ints:
     """All operations, job after job, each job in its topological order."""
-    first = problem.arrays.first_operation.tolist()
+    first = arrays_of(problem).first_operation.tolist()
     return np.array([first[j] + o for j in jobs for o in problem.jobs[j].order], dtype=np.int64)
 
 
@@ -126,17 +126,19 @@ def genes_of(problem: SchedulingProblem, plan: tuple[Assignment, ...]) -> Genes:
 
     Operations that the plan does not have are optional work that it leaves out, and come last.
     """
-    arrays = problem.arrays
+    arrays = arrays_of(problem)
     p = arrays.problem
     n = len(arrays.job)
     start = np.full(n, np.iinfo(np.int64).max, dtype=np.int64)
     choice = np.full(n, -1, dtype=np.int64)
+    lasts = np.ones(n, dtype=np.bool_)  # what takes no time goes before what starts with it
     groups = np.where(arrays.group_decided == 1, 1, 0).astype(np.int64)
     first = arrays.first_operation.tolist()
     ways, cells = p.op[:, columns.WAYS].tolist(), p.way[:, columns.CELL].tolist()
     for a in plan:
         i = first[a.job] + a.operation
         start[i] = a.start_ms
+        lasts[i] = a.end_ms > a.start_ms
         for k in range(ways[i], ways[i + 1]):
             if cells[k] == a.cell:
                 choice[i] = k
@@ -155,13 +157,13 @@ def genes_of(problem: SchedulingProblem, plan: tuple[Assignment, ...]) -> Genes:
                     start[q] = min(start[q], start[i])
     rank = np.zeros(n, dtype=np.int64)
     rank[topological(problem, list(range(len(problem.jobs))))] = np.arange(n)
-    order = np.lexsort((rank, start)).astype(np.int64)
+    order = np.lexsort((rank, lasts, start)).astype(np.int64)
     return Genes(order, choice, np.zeros(n, dtype=np.int64), groups)
 
 
 def no_place(problem: SchedulingProblem, operation: int) -> InfeasibleProblem:
     """The error for an operation (numbered through) that found no place."""
-    arrays = problem.arrays
+    arrays = arrays_of(problem)
     j = int(arrays.job[operation])
     job = problem.jobs[j]
     step = job.operations[operation - int(arrays.first_operation[j])]

@@ -6,6 +6,7 @@ same extension; sequence-dependent setups follow the jobs as extra lines.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -15,6 +16,7 @@ from planners.scheduling.instance_lines import Line, flexible_length, lines_of
 from planners.scheduling.instances import MOST_EXTRA_LINES, read_fjsp, read_jsp, read_sdst
 from planners.scheduling.problem import SchedulingProblem
 
+FLEXIBLE_SUFFIXES = (".fjs", ".fjsp")
 _Rows = Sequence[Sequence[int]]
 
 
@@ -44,7 +46,7 @@ def read_instance(path: Path, form: Format | None = None) -> Instance:
     """
     lines = lines_of(str(path), path.read_text(encoding="utf-8-sig", errors="replace"))
     if form is None:
-        form = _format_of(lines)
+        form = _said_by(path, lines) or _format_of(lines)
     tabled = any(line.words[0][2].lower() == "times" for line in lines)
     first = 0 if tabled else _first_machine([line.numbers for line in lines], form)
     reader: Callable[..., SchedulingProblem] = {
@@ -53,6 +55,17 @@ def read_instance(path: Path, form: Format | None = None) -> Instance:
         Format.sdst: read_sdst,
     }[form]
     return Instance(reader(path, first_machine=first), form, first)
+
+
+def _said_by(path: Path, lines: Sequence[Line]) -> Format | None:
+    """Flexible where the header has a mean of alternatives or the name ends in .fjs.
+
+    Only where the jobs cannot be read does this tell more than the lines: a number that is missing
+    from a flexible shop can leave what looks like a job shop.
+    """
+    mean = lines[0].words[2][2] if len(lines[0].words) > 2 else ""
+    flexible = path.suffix.lower() in FLEXIBLE_SUFFIXES or re.fullmatch(r"\d+\.\d+", mean)
+    return Format.fjsp if flexible and _format_of(lines) is Format.jsp else None
 
 
 def _format_of(lines: Sequence[Line]) -> Format:

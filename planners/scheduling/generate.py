@@ -217,14 +217,21 @@ def flexible_job_shop(
     operations: int = 1000,
     per_job: int = 20,
     alternatives: tuple[int, int] = (2, 5),
+    cells: int | None = None,
 ) -> SchedulingProblem:
     """A random flexible job shop in which nothing couples cells: for repair and for size.
 
-    Jobs are chains; a cell for every 50 operations. An operation takes 10 to 100 ms, on each of its
-    cells 0.8 to 1.2 times that.
+    Jobs are chains. An operation takes 10 to 100 ms, on each of its cells 0.8 to 1.2 times that.
+
+    Args:
+        seed: Seed.
+        operations: How many in all.
+        per_job: How many in each job; the last may have fewer.
+        alternatives: Least and most cells on which an operation can run.
+        cells: How many; by default one for every 50 operations.
     """
     rng = random.Random(seed)
-    cells = max(alternatives[1], operations // 50)
+    count_of_cells = max(alternatives[1], operations // 50) if cells is None else cells
     jobs: list[Job] = []
     left = operations
     while left:
@@ -233,8 +240,8 @@ def flexible_job_shop(
         chain = []
         for o in range(count):
             base = rng.randint(10, 100)
-            some = sorted(rng.sample(range(cells), rng.randint(*alternatives)))
+            some = sorted(rng.sample(range(count_of_cells), rng.randint(*alternatives)))
             ways = tuple(Alternative(c, max(1, int(base * rng.uniform(0.8, 1.2)))) for c in some)
             chain.append(Operation(f"{len(jobs)}.{o}", ways, (o - 1,) if o else ()))
         jobs.append(Job(f"job {len(jobs)}", tuple(chain)))
-    return SchedulingProblem(tuple(Cell(f"cell {c}") for c in range(cells)), tuple(jobs))
+    return SchedulingProblem(tuple(Cell(f"cell {c}") for c in range(count_of_cells)), tuple(jobs))

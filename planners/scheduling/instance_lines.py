@@ -1,8 +1,9 @@
 """Lines of a benchmark file as numbers with their places: what readers and complaints share.
 
-Files of public collections come with tabs, commas, CRLF, byte order marks and comments (from ``#``,
-``//`` or ``%`` to the end of the line); some wrap long lines, some end with numbers that belong to
-no job, like best known bounds, and OR-Library's collections have prose above the numbers.
+Files of public collections come with tabs, commas, CRLF, byte order marks, comments (from ``#``,
+``//`` or ``%`` to the end of the line) and ruled lines (``+++++``); some wrap long lines, some end
+with numbers that belong to no job, like best known bounds, and OR-Library's collections have prose
+above the numbers.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from planners.scheduling.errors import InstanceError
 
 _WORD = re.compile(r"[^\s,;\x1a\ufeff]+")
 _COMMENT = re.compile(r"#|//|%")
+_RULE = re.compile(r"\s*([-+=*_~])\1+\s*")
+"""A line that only divides."""
 _WHOLE = re.compile(r"[+-]?\d{1,15}")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
 Word = tuple[int, int, str]
@@ -95,6 +98,8 @@ def lines_of(source: str, text: str) -> list[Line]:
     for number, content in enumerate(text.splitlines(), start=1):
         comment = _COMMENT.search(content)
         kept = content[: comment.start()] if comment else content
+        if _RULE.fullmatch(kept):
+            continue
         words = [(number, match.start() + 1, match.group()) for match in _WORD.finditer(kept)]
         if words:
             lines.append(Line(source, words, (number, len(kept.rstrip()) + 1)))

@@ -124,7 +124,7 @@ def _alternative(
     machine = line.take("a machine", first_machine, first_machine + machines - 1) - first_machine
     if any(other.cell == machine for other in before):
         raise line.error(f"machine {machine + first_machine} is listed twice", at_last=True)
-    return Alternative(machine, line.take("a duration", 1, FOREVER_MS))
+    return Alternative(machine, line.take("a duration", 0, FOREVER_MS))
 
 
 def _cells(machines: int) -> tuple[Cell, ...]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planners.scheduling.arrays import Floats, SchedulingArrays
+from planners.scheduling.arrays import Floats, SchedulingArrays, arrays_of
 from planners.scheduling.compiled import search as kernel
 from planners.scheduling.compiled.decode import DONE, NO_MEMORY, decode
 from planners.scheduling.compiled.state import State, new_state
@@ -58,7 +58,7 @@ class _Thread:
     def __init__(
         self, problem: SchedulingProblem, genes: Genes, weights: ObjectiveWeights, seed: int
     ) -> None:
-        arrays = problem.arrays
+        arrays = arrays_of(problem)
         self.arrays: SchedulingArrays = arrays
         self.weights: Floats = weight_array(weights)
         self.state: State = new_state(arrays.problem)
@@ -219,9 +219,9 @@ class OrderSearch:
         ):
             return
         genes = best.best()
-        state = new_state(self.problem.arrays.problem, best.spare)
+        state = new_state(arrays_of(self.problem).problem, best.spare)
         result = decode(
-            self.problem.arrays.problem,
+            arrays_of(self.problem).problem,
             state,
             genes.order,
             genes.choice,
@@ -230,7 +230,7 @@ class OrderSearch:
         )
         if result != DONE:  # the normalised order has another plan; rare, and no loss
             return
-        plan = plan_of(self.problem.arrays, state)
+        plan = plan_of(arrays_of(self.problem), state)
         objective = evaluate(self.problem, plan, self.weights)
         if objective.rank < known.rank:
             self.incumbent = Schedule(plan, "feasible", "order-search", objective)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from planners.scheduling.errors import ProblemError
 from planners.scheduling.intervals import FOREVER_MS, Intervals, check_time, merge_intervals
@@ -25,9 +24,6 @@ from planners.scheduling.work import (
     OptionalWork,
     check_count,
 )
-
-if TYPE_CHECKING:
-    from planners.scheduling.arrays import SchedulingArrays
 
 __all__ = [
     "FOREVER_MS",
@@ -87,7 +83,8 @@ class SchedulingProblem:
     tariff: Tariff = Tariff()  # noqa: RUF009  # frozen
     peak_power_w: int | None = None
     published: tuple[Assignment, ...] = ()
-    _arrays: SchedulingArrays | None = field(default=None, init=False, repr=False, compare=False)
+    derived: dict[str, object] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What others have worked out from it and do not want to work out again."""
 
     def __post_init__(self) -> None:
         if not self.cells:
@@ -101,16 +98,6 @@ class SchedulingProblem:
                     self._check_alternative(job, operation, alternative)
         self._check_frozen()
         self._check_published()
-
-    @property
-    def arrays(self) -> SchedulingArrays:
-        """The same problem as NumPy arrays for compiled code, built once."""
-        if self._arrays is None:
-            from planners.scheduling.arrays import build_arrays
-
-            object.__setattr__(self, "_arrays", build_arrays(self))
-        assert self._arrays is not None
-        return self._arrays
 
     def transport(self, from_cell: int, to_cell: int) -> int:
         """Transport time between two cells, ms."""
@@ -184,7 +171,19 @@ class SchedulingProblem:
                     operation=operation,
                 )
 
+    @property
+    def _is_shared(self) -> bool:
+        shared = self.resources or self.skills or self.buffers or self.peak_power_w is not None
+        return bool(shared) or any(job.optional for job in self.jobs)
+
     def _check_alternative(self, job: Job, operation: Operation, alternative: Alternative) -> None:
+        if alternative.duration_ms == 0 and self._is_shared:
+            raise ProblemError(
+                "takes no time, which is planned only where cells share no people, resources, "
+                "buffers or power, and no work is optional; give it 1 ms",
+                job=job.name,
+                operation=operation.name,
+            )
         if not 0 <= alternative.cell < len(self.cells):
             raise ProblemError(
                 f"cell {alternative.cell} does not exist "
@@ -243,10 +242,8 @@ class SchedulingProblem:
             )
         check_time(a.start_ms, f"{what} start", job=job.name, operation=name)
         check_time(a.end_ms, f"{what} end", job=job.name, operation=name)
-        if a.start_ms >= a.end_ms:
-            raise ProblemError(
-                f"{what} with an end that is not after its start", job=job.name, operation=name
-            )
+        if a.start_ms > a.end_ms:
+            raise ProblemError(f"{what} with an end before its start", job=job.name, operation=name)
 
     def operation_keys(self) -> Iterator[tuple[int, int]]:
         """All operations as (job index, operation index)."""

@@ -146,8 +146,6 @@ class Job:
             )
         for alternative in operation.alternatives:
             check_time(alternative.duration_ms, "duration", job=job, operation=name)
-            if alternative.duration_ms < 1:
-                raise ProblemError("duration must be at least 1 ms", job=job, operation=name)
             check_count(alternative.family, "setup family", least=0, job=job, operation=name)
             check_count(alternative.power_w, "power", least=0, job=job, operation=name)
             check_amounts(alternative.needs, "resource", job=job, operation=name)

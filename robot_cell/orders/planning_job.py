@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from planners.errors import PlannerError
-from planners.scheduling import SchedulingProblem, warm_up
+from planners.scheduling import SchedulingProblem, get_ready
 from robot_cell.model import JobOrder, PlannedOperation, Plant
 from robot_cell.orders.durations import corrected, estimates
 from robot_cell.orders.planning import plan_orders, to_rows
@@ -93,7 +93,7 @@ def prepare(plant: Plant) -> None:
 
     import planners.scheduling.repair  # noqa: F401 - likewise, for the first repair
 
-    warm_up()
+    get_ready()
     library = CycleLibrary(plant)
     for key in library.missing(keys_of(plant, plant.products)):
         library.plan_here(key)

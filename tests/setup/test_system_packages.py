@@ -4,7 +4,11 @@ import pytest
 from set_up import system_packages
 from set_up.console import Console, StepError
 from set_up.machine import Machine
-from set_up.system_packages import SystemPackage, install_missing
+from set_up.system_packages import (
+    SystemPackage,
+    install_missing,
+    install_missing_for_tests,
+)
 
 
 @pytest.fixture
@@ -109,3 +113,14 @@ def test_a_failing_apt_is_reported_with_its_log(machine, console, bin_folder, mo
     with pytest.raises(StepError, match="ended with 100") as caught:
         install_missing(machine, console)
     assert "E: no network" in caught.value.report()
+
+
+def test_what_only_the_tests_need_is_left_alone_without_them(machine, console, apt, monkeypatch):
+    monkeypatch.setattr(system_packages.os, "geteuid", lambda: 0)
+    wants(monkeypatch)
+    lacking = [SystemPackage("socat", lambda: False, "this test")]
+    monkeypatch.setattr(system_packages, "wanted_by_tests", lambda: lacking)
+    install_missing(machine, console)
+    assert not apt.exists()
+    install_missing_for_tests(machine, console)
+    assert apt.read_text().splitlines()[-1].endswith("install --yes --no-install-recommends socat")

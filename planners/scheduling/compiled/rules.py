@@ -191,7 +191,7 @@ def _priority(
         return math.inf if p.job[j, DUE] < 0 else float(p.job[j, DUE])
     # Apparent tardiness cost (Vepsalainen and Morton, Management Science 33, 1987, eq. 6), with
     # setups (Lee, Bhaskaran and Pinedo, IIE Transactions 29, 1997).
-    urgency = max(q.weight[j], 1e-9) / w.tail[i]
+    urgency = max(q.weight[j], 1e-9) / max(1.0, w.tail[i])
     if p.job[j, DUE] < 0:
         urgency *= 1e-6
     else:

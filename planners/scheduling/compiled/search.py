@@ -14,6 +14,7 @@ from planners.compiled import compiled_lean as compiled
 from planners.scheduling.arrays import CostArrays, Floats, Ints, ProblemArrays
 from planners.scheduling.columns import (
     DUE,
+    END,
     FINISH,
     FIRST,
     FOLLOWING,
@@ -102,7 +103,8 @@ def _normalise(p: ProblemArrays, s: State, m: Memory) -> None:
     for k in range(order.shape[0]):
         i = order[k]
         if s.op[i, LEFT_OUT] == 0:
-            m.key[i] = s.op[i, column]
+            # What takes no time goes before what starts with it.
+            m.key[i] = 2 * s.op[i, column] + (s.op[i, END] > s.op[i, START])
         else:
             latest = -1
             for b in range(p.op[i, PREDECESSORS], p.op[i + 1, PREDECESSORS]):

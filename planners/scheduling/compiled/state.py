@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+import planners.scheduling.columns as columns
 from planners.compiled import compiled_lean as compiled
-from planners.scheduling import columns
 from planners.scheduling.arrays import Ints, ProblemArrays
 from planners.scheduling.columns import (
     BASE,

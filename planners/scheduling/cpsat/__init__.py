@@ -3,8 +3,8 @@
 Importing this package imports OR-Tools, which takes most of a second; `solve` does so on demand.
 """
 
-from planners.scheduling.cpsat.conflicts import conflicts_of
+from planners.scheduling.cpsat.conflicts import conflicts_of, too_tight
 from planners.scheduling.cpsat.proof import prove
 from planners.scheduling.cpsat.search import SearchResult, SearchSettings, improve
 
-__all__ = ["SearchResult", "SearchSettings", "conflicts_of", "improve", "prove"]
+__all__ = ["SearchResult", "SearchSettings", "conflicts_of", "improve", "prove", "too_tight"]

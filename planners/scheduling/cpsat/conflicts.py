@@ -12,6 +12,7 @@ from ortools.sat.python import cp_model
 
 from planners.scheduling.bounds import Bounds
 from planners.scheduling.cpsat.model import PlantModel
+from planners.scheduling.errors import Conflict, InfeasibleProblem
 from planners.scheduling.problem import SchedulingProblem
 from planners.scheduling.schedule import ObjectiveWeights
 
@@ -35,6 +36,39 @@ def conflicts_of(
         if smaller is not None:
             core = [other for other in core if other in smaller]
     return tuple(core)
+
+
+def too_tight(
+    problem: SchedulingProblem,
+    known: Bounds,
+    failure: InfeasibleProblem | None,
+    core: tuple[str, ...] | None,
+) -> InfeasibleProblem:
+    """CP-SAT's proof in words: every operation fits alone, but not all of them together."""
+    stuck = failure.conflicts[0] if failure is not None else None
+    closing = [
+        f"{cell.name!r} closes for good at {cell.unavailable[-1][0]} ms"
+        for cell in problem.cells
+        if cell.unavailable
+    ]
+    message = (
+        "each operation fits into the open windows alone, but not all of them together"
+        + (f" ({'; '.join(closing)})" if closing else "")
+        + (f"; these limits exclude each other: {', '.join(core)}" if core else "")
+        + (f"; first to find no room: {stuck.message}" if stuck is not None else "")
+        + f"; with room, the plan would take at least until {known.makespan_ms} ms"
+    )
+    return InfeasibleProblem(
+        (
+            Conflict(
+                "capacity",
+                stuck.job if stuck is not None else None,
+                stuck.operation if stuck is not None else None,
+                None,
+                message,
+            ),
+        )
+    )
 
 
 def _core(shop: PlantModel, names: list[str], deadline: float) -> list[str] | None:

@@ -16,7 +16,6 @@ from planners.scheduling.bounds import Bounds
 from planners.scheduling.cpsat.model import PlantModel
 from planners.scheduling.cpsat.search import SearchResult, SearchSettings, run_model
 from planners.scheduling.problem import SchedulingProblem
-from planners.scheduling.proving import SMALL_GAP
 from planners.scheduling.schedule import ObjectiveWeights, Schedule
 
 SHARE_FROM_BELOW = 0.6
@@ -65,7 +64,10 @@ def _from_below(
     best = incumbent
     until = time.monotonic() + SHARE_FROM_BELOW * (settings.deadline - time.monotonic())
     limited = replace(settings, deadline=until)
-    while known.makespan_ms < best.objective.makespan_ms <= known.makespan_ms * (1 + SMALL_GAP):
+    # A gap of 1 ms is left to the search from above: it asks the same, and has more time.
+    while known.makespan_ms + 1 < best.objective.makespan_ms and known.is_near(
+        best.objective.makespan_ms
+    ):
         if time.monotonic() >= until or settings.should_stop():
             break
         shop = PlantModel(problem, known, weights, end_by=known.makespan_ms)

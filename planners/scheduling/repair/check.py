@@ -53,7 +53,7 @@ def broken_rules(problem: GraphProblem, plan: GraphPlan) -> list[str]:
     early = np.zeros(n, dtype=np.bool_)
     early[successor[start[successor] < ready]] = True
     report(early & ~fixed, "start before what precedes them has ended")
-    order = np.lexsort((start, cell))
+    order = np.lexsort((end, start, cell))
     first, second = order[:-1], order[1:]
     same = cell[first] == cell[second]
     gap = np.zeros(len(first), dtype=np.int64)

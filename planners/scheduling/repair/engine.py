@@ -17,7 +17,7 @@ import numpy.typing as npt
 from planners.errors import PlannerError
 from planners.scheduling.repair.check import broken_rules
 from planners.scheduling.repair.reroute import go_home, read_plan, reroute, right_shift
-from planners.scheduling.tabu import FREE, GraphPlan, GraphProblem, Tuning, plan_from
+from planners.scheduling.tabu import FREE, GraphPlan, GraphProblem, Tuning, in_turn, plan_from
 from planners.scheduling.tabu.arrays import Given, Int32, State, new_state
 from planners.scheduling.tabu.elite import ElitePool
 from planners.scheduling.tabu.translate import search_unit, to_given
@@ -86,16 +86,17 @@ def repair_at_once(
     given = to_given(problem, search_unit(problem))
     state = new_state(given, 1)
     fixed = problem.fixed
-    order = np.lexsort((problem.published_start, ~fixed)).astype(np.int32)
+    published_end = problem.published_start + _published_duration(problem)
+    order = in_turn(problem, problem.published_start, published_end).astype(np.int32)
     homes = _homes(given, problem)
     right_shift(given, state, order, homes)
-    published_end = int((problem.published_start + _published_duration(problem)).max(initial=0))
+    last_end = int(published_end.max(initial=0))
     if hit is None:
         hit = _displaced(problem)
     asked = np.flatnonzero(hit & ~fixed)
     asked = asked[np.argsort(problem.published_start[asked], kind="stable")]
     unit = search_unit(problem)
-    reroute(given, state, asked.astype(np.int32), published_end // unit, most_moved)
+    reroute(given, state, asked.astype(np.int32), last_end // unit, most_moved)
     return _finished(problem, given, state, homes, begin, 0)
 
 

@@ -15,10 +15,10 @@ from typing import Final
 from planners.scheduling.bounds import bounds
 from planners.scheduling.dispatch import best_of, follow
 from planners.scheduling.errors import InfeasibleProblem
+from planners.scheduling.local_search import Task, search
 from planners.scheduling.problem import Assignment, SchedulingProblem
 from planners.scheduling.repair.engine import RepairRejectedError
 from planners.scheduling.schedule import Objective, ObjectiveWeights, Schedule, evaluate
-from planners.scheduling.solve import Task, search
 from planners.scheduling.verify import verify
 
 STABLE: Final = ObjectiveWeights(moved=2_000.0, resequenced=0.0)

@@ -1,6 +1,6 @@
 """Tabu search on the disjunctive graph: good plans of large shops in a second (see search.py)."""
 
-from planners.scheduling.tabu.graph_plan import GraphPlan, plan_from
+from planners.scheduling.tabu.graph_plan import GraphPlan, in_turn, plan_from
 from planners.scheduling.tabu.graph_problem import (
     FREE,
     NO_DUE,
@@ -25,6 +25,7 @@ __all__ = [
     "Tuning",
     "UnsupportedByGraph",
     "from_problem",
+    "in_turn",
     "plan_from",
     "search",
     "to_assignments",

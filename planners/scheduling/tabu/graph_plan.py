@@ -94,6 +94,17 @@ def durations_on(problem: GraphProblem, cell: Int64) -> Int64:
     return duration
 
 
+def in_turn(problem: GraphProblem, start: Int64, end: Int64) -> Int64:
+    """All operations by start, ``(n,)``, fixed ones first; an order that the plan follows from.
+
+    What takes no time goes before what starts with it, and after what it follows.
+    """
+    at = problem.order
+    keys = (end > start, start, ~problem.fixed)
+    order: Int64 = at[np.lexsort(tuple(key[at] for key in keys))]
+    return order
+
+
 def plan_from(problem: GraphProblem, cell: npt.ArrayLike, priority: npt.ArrayLike) -> GraphPlan:
     """The plan in which each cell runs its operations by increasing priority, each asap.
 

@@ -76,7 +76,7 @@ class GraphProblem:
     Attributes:
         alt_ptr: ``(n + 1,)``; the alternatives of operation v are ``alt_ptr[v]:alt_ptr[v + 1]``.
         alt_cell: Cell of each alternative.
-        alt_duration: Duration of each alternative, at least 1.
+        alt_duration: Duration of each alternative. The kernel takes 0 for 1; plans are exact.
         pred_ptr: ``(n + 1,)``; its predecessors, likewise.
         pred: Predecessor operations.
         pred_lag: Least time from the end of each predecessor to the start, at least 0.
@@ -159,7 +159,7 @@ class GraphProblem:
             if actual != shape:
                 raise ProblemError(f"{name} has shape {actual} instead of {shape}")
         self._check_range("alt_cell", 0, m)
-        self._check_range("alt_duration", 1, NO_DUE)
+        self._check_range("alt_duration", 0, NO_DUE)
         self._check_range("pred", 0, n)
         self._check_range("job", 0, len(self.due))
         for name in ("pred_lag", "release", "available", "transport", "setup", "first_setup"):

@@ -13,7 +13,7 @@ import numpy as np
 from planners.scheduling.errors import ProblemError
 from planners.scheduling.tabu.arrays import Given, Int32
 from planners.scheduling.tabu.elite import ElitePool
-from planners.scheduling.tabu.graph_plan import GraphPlan, plan_from
+from planners.scheduling.tabu.graph_plan import GraphPlan, in_turn, plan_from
 from planners.scheduling.tabu.graph_problem import GraphProblem
 from planners.scheduling.tabu.translate import search_unit, to_given
 from planners.scheduling.tabu.worker import Tuning, Worker
@@ -70,7 +70,7 @@ class _Search:
         worker = self.crew[number]
         if start is not None and number % 2 == 0:
             worker.start(
-                np.lexsort((start.start, ~self.problem.fixed)).astype(np.int32),
+                in_turn(self.problem, start.start, start.end).astype(np.int32),
                 _alternatives_on(self.given, start),
             )
         else:

@@ -8,7 +8,11 @@ import sys
 from pathlib import Path
 
 subprocess.run(
-    [sys.executable, "-c", "from planners.scheduling import warm_up; warm_up()"],
+    [
+        sys.executable,
+        "-c",
+        "from planners.scheduling import tabu, warm_up; warm_up(); tabu.warm_up()",
+    ],
     cwd=Path(__file__).parents[3],
     check=True,
 )

@@ -24,7 +24,7 @@ CELLS = 2
 @st.composite
 def operations(draw, number: int) -> Operation:
     cells = draw(st.sets(st.integers(0, CELLS - 1), min_size=1))
-    alternatives = tuple(Alternative(c, draw(st.integers(1, 5))) for c in sorted(cells))
+    alternatives = tuple(Alternative(c, draw(st.integers(0, 5))) for c in sorted(cells))
     # Predecessors with a lower index make any DAG, up to renumbering.
     predecessors = draw(st.sets(st.integers(0, number - 1))) if number else set()
     return Operation(f"op{number}", alternatives, tuple(sorted(predecessors)))

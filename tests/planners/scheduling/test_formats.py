@@ -92,6 +92,24 @@ def test_what_is_wrong_has_a_line_and_a_column(tmp_path, text, line, column):
     assert (caught.value.line, caught.value.column) == (line, column)
 
 
+@pytest.mark.parametrize(
+    ("name", "header"), [("cut.fjs", "2 3"), ("cut.txt", "2 3 1.5")], ids=["by name", "by header"]
+)
+def test_a_flexible_shop_with_a_lost_number_is_no_job_shop(tmp_path, name, header):
+    path = tmp_path / name
+    path.write_text(f"{header}\n2 1 1 5 2 2 3 3\n1 2 1 5 3 7\n")
+    with pytest.raises(InstanceError) as caught:
+        read_instance(path)
+    assert (caught.value.line, caught.value.column) == (2, 16)
+
+
+def test_what_takes_no_time_is_read(tmp_path):
+    job_shop = read_instance(write(tmp_path, "2 2\n0 0 1 3\n1 2 0 4\n"))
+    assert job_shop.problem.jobs[0].operations[0].alternatives[0].duration_ms == 0
+    flexible = read_instance(write(tmp_path, "1 2 1.5\n2 1 1 0 2 1 3 2 0\n"))
+    assert [w.duration_ms for w in flexible.problem.jobs[0].operations[1].alternatives] == [3, 0]
+
+
 def test_a_format_that_is_given_is_not_guessed(tmp_path):
     with pytest.raises(InstanceError):
         read_instance(DATA / "ft10.txt", Format.fjsp)
@@ -120,8 +138,12 @@ Machines
         FLEXIBLE + "\n12 12\n",
         FLEXIBLE.replace(" 2 1 3", "\n  2 1 3"),
         FLEXIBLE.rstrip("\n"),
+        f"+++++++\n a flexible shop\n =====\n{FLEXIBLE} +++++\n-----\n",
     ],
-    ids=["crlf", "cr", "tabs", "comments", "commas", "bounds at the end", "wrapped", "no newline"],
+    ids=[
+        *("crlf", "cr", "tabs", "comments", "commas", "bounds at the end", "wrapped"),
+        *("no newline", "ruled"),
+    ],
 )
 def test_what_stands_between_the_numbers_is_no_matter(tmp_path, text):
     path = tmp_path / "odd.fjs"

@@ -52,7 +52,7 @@ def test_comments_mean_alternatives_and_machines_from_one():
         ("1 2 1.0 x\n1 1 0 5\n", 1, 9, "not 'x'"),
         ("1 2\n1 1 0\n", 2, 6, "a duration is expected"),
         ("1 2\n1 1 2 5\n", 2, 5, "in 0..1"),
-        ("1 2\n1 1 0 0\n", 2, 7, "a duration must be in 1"),
+        ("1 2\n1 1 0 -1\n", 2, 7, "a duration must be in 0"),
         ("1 2\n1 1 0 -5\n", 2, 7, "-5"),
         ("1 2\n1 1 0 5.5\n", 2, 7, "'5.5'"),
         ("1 2\n1 3 0 5 1 5 0 5\n", 2, 3, "number of alternatives"),

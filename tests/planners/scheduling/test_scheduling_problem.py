@@ -28,7 +28,7 @@ CELLS = (Cell("left"), Cell("right"))
     [
         ((), ("7",)),
         ((Operation("mill", ()),), ("7", "mill", "no cell")),
-        ((Operation("mill", (Alternative(0, 0),)),), ("7", "mill", "at least 1 ms")),
+        ((Operation("mill", (Alternative(0, -1),)),), ("7", "mill", "duration")),
         ((Operation("mill", (Alternative(0, -4),)),), ("7", "mill", "-4")),
         ((Operation("mill", (Alternative(0, 1.5),)),), ("7", "mill", "1.5")),
         ((Operation("mill", (Alternative(0, 1), Alternative(0, 2))),), ("7", "mill", "twice")),
@@ -84,7 +84,7 @@ def test_closed_times_are_sorted_and_merged():
         ((Assignment(1, 0, 0, 0, 5),), "job 1"),
         ((Assignment(0, 2, 0, 0, 5),), "operation 2"),
         ((Assignment(0, 0, 2, 0, 5),), "cell 2"),
-        ((Assignment(0, 0, 0, 5, 5),), "not after its start"),
+        ((Assignment(0, 0, 0, 5, 4),), "before its start"),
         ((Assignment(0, 0, 0, 0, 5), Assignment(0, 0, 0, 5, 9)), "frozen twice"),
         ((Assignment(0, 1, 0, 0, 5),), "predecessor 'mill' is not"),
     ],

@@ -96,7 +96,7 @@ def arrays(**changes):
     ("changes", "message"),
     [
         ({"alt_cell": [0, 2]}, "alt_cell"),
-        ({"alt_duration": [0, 1]}, "alt_duration"),
+        ({"alt_duration": [-1, 1]}, "alt_duration"),
         ({"alt_ptr": [0, 0, 2]}, "alt_ptr"),
         ({"pred": [5]}, "pred"),
         ({"pred_ptr": [0, 1, 2], "pred": [1, 0], "pred_lag": [0, 0]}, "cycle"),
