@@ -1,12 +1,17 @@
 """Slack is used up to the last moment that is allowed, saves energy, and breaks no limit."""
 
+import mujoco
 import numpy as np
 import pytest
 
+from planners.kinematics import Robot, expand_xacro
+from planners.kinematics.dynamics import GRAVITY_M_S2
+from planners.kinematics.energy import drives
 from planners.motion import plan_cycle, verify_trajectory
 from planners.motion.slack import energy_j, energy_within_j, with_slack
 from planners.motion.slack_bound import least_energy_j
-from tests.planners.arms import ARMS, HOME, arm, scene
+from planners.motion.straight import straight_trajectory
+from tests.planners.arms import ARMS, HOME, URDF, arm, scene
 from tests.planners.motion.programs import pick_and_place
 
 SAVED = {"kuka_kr6_r900": 0.12, "ur10e": 0.08}
@@ -67,3 +72,34 @@ def test_without_slack_the_bound_is_what_the_motions_take():
     taken = sum(motion.duration_s for motion in motions)
     spent = sum(energy_j(arm(name), motion) for motion in motions)
     assert least_energy_j(arm(name), motions, 1.001 * taken) == pytest.approx(spent, rel=0.01)
+
+
+def spent_by_mujoco_j(name, robot, trajectory):
+    """Energy by MuJoCo's inverse dynamics and the drives' losses, at 1 kHz."""
+    model = mujoco.MjModel.from_xml_string(expand_xacro(URDF / f"{name}.urdf.xacro"))
+    model.opt.gravity[:] = 0.0, 0.0, -GRAVITY_M_S2
+    model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONTACT
+    data, total = mujoco.MjData(model), 0.0
+    state = trajectory.sample(np.arange(0.0005, trajectory.duration_s, 0.001))
+    for q, v, a in zip(state.positions, state.velocities, state.accelerations, strict=True):
+        data.qpos[:], data.qvel[:], data.qacc[:] = q, v, a
+        mujoco.mj_inverse(model, data)
+        watts = 0.0
+        for drive, torque, speed in zip(drives(robot), data.qfrc_inverse, v, strict=True):
+            drag = drive.coulomb_nm * np.sign(speed) + drive.viscous_nm_s * speed
+            watts += (torque + drag) * speed + drive.copper_w_nm2 * (torque + drag) ** 2
+        total += 0.001 * max(watts, 0.0)
+    return total
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_mujoco_finds_the_same_saving(name):
+    robot = Robot.from_urdf(URDF / f"{name}.urdf.xacro")
+    way = np.array([1.2, 0.5, -0.6, 0.4, 0.3, 0.2])
+    fast = straight_trajectory(robot, HOME[name], HOME[name] + way)
+    (slow,) = with_slack(robot, [fast], 0.3 * fast.duration_s)
+    assert slow.duration_s > fast.duration_s
+    before, after = (spent_by_mujoco_j(name, robot, one) for one in (fast, slow))
+    ours = energy_j(robot, fast) - energy_j(robot, slow)
+    assert after < 0.97 * before
+    assert ours == pytest.approx(before - after, rel=0.02)
