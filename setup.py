@@ -65,6 +65,7 @@ setup(
         "robot_cell.fixture_drivers": [
             "clamp = drivers.fixtures.devices:Clamp",
             "feeder = drivers.fixtures.devices:Feeder",
+            "modbus = drivers.fixtures.modbus:ModbusFixture",
             "sensor = drivers.fixtures.devices:PresenceSensor",
             "table = drivers.fixtures.devices:RotaryTable",
         ],

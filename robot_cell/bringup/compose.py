@@ -19,6 +19,7 @@ _ARGUMENTS: Final = """\
   <arg name="speed" default="1.0"/>
   <arg name="seed" default="0"/>
   <arg name="start" default=""/>
+  <arg name="faults" default=""/>
   <arg name="viewer" default="false"/>
   <arg name="hold_until_batch" default="false"/>
   <arg name="participants" default="{participants}"/>
@@ -32,6 +33,7 @@ _SIMULATOR: Final = """\
     <param name="speed" value="$(var speed)"/>
     <param name="seed" value="$(var seed)"/>
     <param name="start" value="'$(var start)'"/>
+    <param name="faults" value="'$(var faults)'"/>
     <param name="viewer" value="$(var viewer)"/>
     <param name="participants" value="$(var participants)"/>
   </node>

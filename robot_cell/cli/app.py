@@ -13,6 +13,7 @@ import typer
 from robot_cell.cli import (
     bench,
     draft,
+    fault,
     jobs,
     motion,
     plan,
@@ -61,6 +62,7 @@ for _name, _command in (
     ("resume", speed.resume),
     ("override", speed.override),
     ("status", status.status),
+    ("fault", fault.fault),
     ("doctor", doctor.doctor),
     ("warm-up", warm_up.warm_up),
 ):

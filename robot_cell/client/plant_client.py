@@ -7,6 +7,7 @@ what instant that is.
 from __future__ import annotations
 
 import json
+import math
 import os
 import threading
 import time
@@ -22,11 +23,19 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from robot_cell_interfaces.msg import CellState
-from robot_cell_interfaces.srv import CancelJob, CellCommand, GetJobs, GetSchedule, SubmitBatch
+from robot_cell_interfaces.srv import (
+    CancelJob,
+    CellCommand,
+    GetJobs,
+    GetSchedule,
+    InjectFault,
+    SubmitBatch,
+)
 
 from robot_cell.client.views import (
     CellStateView,
     CommandResult,
+    FaultResult,
     JobView,
     ScheduleView,
     SubmitResult,
@@ -164,6 +173,10 @@ class PlantClient:
 
     # -- cells ----------------------------------------------------------------------------------
 
+    def cells(self) -> list[str]:
+        """Every cell of the plant, whether it has been heard of or not."""
+        return list(self._call("/get_schedule", GetSchedule.Request()).cells)
+
     def cell_states(self) -> dict[str, CellStateView]:
         """What each cell that has been heard of says of itself."""
         self._subscribe()
@@ -197,6 +210,39 @@ class PlantClient:
         return CommandResult(
             result.successful, result.reason or f"path speed at most {percent:g} % from now on"
         )
+
+    def fault(
+        self,
+        cell: str,
+        device: str,
+        verb: str,
+        *,
+        amount: float | None = None,
+        for_s: float = 0.0,
+        asked_by: str = "",
+    ) -> FaultResult:
+        """Put a fault on a simulated device of a cell; without a device, ask what there is.
+
+        Raises:
+            PlantNotReachable: the cell has no simulator, or it does not answer.
+        """
+        request = InjectFault.Request(
+            device=device,
+            verb=verb,
+            amount=math.nan if amount is None else amount,
+            for_s=for_s,
+            asked_by=asked_by,
+        )
+        service = f"/{cell}/sim/fault"
+        try:
+            answer = self._asked(InjectFault, service, request)
+        except PlantNotReachable as error:
+            raise PlantNotReachable(
+                f"{cell} has no simulator that answers, and only simulated devices have faults "
+                f"({error})"
+            ) from error
+        devices = dict(zip(answer.devices, answer.faults, strict=True))
+        return FaultResult(answer.success, answer.message, devices)
 
     def wait_ready(
         self,

@@ -321,6 +321,7 @@ class SchedulerNode(PlantNode):
         response.schedule = messages.schedule(
             self._keeper.plan, self._board, self._keeper.revision, self.clock, self.stamp()
         )
+        response.cells = sorted(self.plant.cells)
         return response
 
 

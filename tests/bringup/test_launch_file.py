@@ -184,6 +184,7 @@ def test_declared_arguments_say_what_they_are_for():
         "speed",
         "seed",
         "start",
+        "faults",
         "viewer",
         "hold_until_batch",
         "participants",

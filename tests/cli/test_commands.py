@@ -21,6 +21,7 @@ COMMANDS = (
     "cancel",
     "plan",
     "status",
+    "fault",
     "doctor",
     "bench",
     "warm-up",
