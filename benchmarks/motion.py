@@ -41,6 +41,7 @@ from planners.motion import (
     verify_trajectory,
 )
 from planners.motion.slack import energy_within_j, with_slack
+from planners.motion.slack_bound import least_energy_j
 from planners.motion.timing import time_optimal, timed_trajectory
 from robot_cell.model import load_plant
 from robot_cell.programs import plan_program
@@ -275,6 +276,10 @@ def slack(name: str) -> dict[str, Any]:
                 assert lost_s < 1e-9
                 before, after = (energy_within_j(robot, ways, within) for ways in (motions, slow))
                 shares[f"saved_at_20_percent_of_{what}"] = round(1.0 - after / before, 3)
+                least = least_energy_j(robot, motions, within)
+                shares[f"most_on_these_paths_at_20_percent_of_{what}"] = round(
+                    1.0 - least / before, 3
+                )
             saved[key.program] = {
                 "cycle_s": round(cycle.duration_s, 3), "motion_s": round(taken, 3), **shares
             }  # fmt: skip

@@ -8,6 +8,7 @@ import numpy as np
 def warm_up() -> None:
     """Compile the timing kernel and keep it on disk: some seconds once, nothing after that."""
     from planners.motion.curve_kernel import spline, straight
+    from planners.motion.energy_kernel import cheapest
     from planners.motion.jerk_kernel import fastest
     from planners.motion.line_kernel import followed, interpolated, line_poses, on_curve
     from planners.motion.reachability import squared_speeds
@@ -53,3 +54,4 @@ def warm_up() -> None:
     durations_s(joints, joints + 1.0, np.ones((3, 6)), 1.0, np.empty(1))
     straight(one, one, 1, 1, np.empty((4, 6)))
     spline(np.zeros((4, 6)), knots, *np.empty((3, 2, 6)))
+    cheapest(np.full(3, 0.5), 0.01, np.ones((2, 10)), 1.0)

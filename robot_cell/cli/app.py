@@ -82,6 +82,7 @@ _motion = typer.Typer(
     help="Plan a program, draw it, or look at an arm; no plant is needed.",
 )
 _motion.command("plan")(_returning(motion.plan))
+_motion.command("fill")(_returning(motion.fill))
 _motion.command("check")(_returning(motion.check))
 _motion.command("replay")(_returning(motion.replay))
 app.add_typer(_motion)

@@ -31,7 +31,6 @@ from robot_cell_interfaces.srv import (
     InjectFault,
     SubmitBatch,
 )
-from std_srvs.srv import SetBool
 
 from robot_cell.client.views import (
     CellStateView,
@@ -206,10 +205,9 @@ class PlantClient:
         answer = self._asked(CellCommand, name, request)
         return CommandResult(answer.success, answer.message or answer.state_name)
 
-    def hold(self, cell: str, *, on: bool) -> CommandResult:
-        """Feed hold of a cell's arm: stop on the path in mid-move and stay, or go on."""
-        answer = self._asked(SetBool, f"/{cell}/arm/hold", SetBool.Request(data=on))
-        return CommandResult(answer.success, answer.message)
+    def hold(self, cell: str, asked_by: str, *, on: bool) -> CommandResult:
+        """Hold a cell, its arm on the path in mid-move, or let it go on from there."""
+        return self.command(cell, "hold" if on else "unhold", asked_by)
 
     def override(self, cell: str, percent: float) -> CommandResult:
         """Path speed of a cell's arm, percent of the planned one, 0 to 100."""

@@ -144,6 +144,7 @@ class CellControl:
 
     def _enter(self, after: State, message: str) -> None:
         before, self._state = self._state, after
-        self._message = message
+        # A cell that works has nothing to explain.
+        self._message = "" if after is State.EXECUTE else message
         self._changed.notify_all()
         self._on_change(Transition(before, after, self._epoch, message))

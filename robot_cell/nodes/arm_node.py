@@ -18,7 +18,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor, SetParametersResult
 from rclpy.action import CancelResponse, GoalResponse
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Header
+from std_msgs.msg import Bool, Header
 from std_srvs.srv import SetBool
 
 from drivers.clock import FOREVER_NS
@@ -37,7 +37,7 @@ from robot_cell.execution.trajectory_goal import (
     Point,
     segments_of,
 )
-from robot_cell.nodes.base import PlantNode, seconds, spin
+from robot_cell.nodes.base import LATCHED, PlantNode, seconds, spin
 from robot_cell.nodes.deferred import DeferredActionServer
 
 JOINT_STATES_HZ: Final = 50.0
@@ -78,6 +78,7 @@ class ArmNode(PlantNode):
         self._lock = threading.Lock()
         self._pending: dict[int, Any] = {}
         self._requests = SpeedRequests()
+        self._held = False
         self._told_ns = 0
         self._controller: Beat | None = None
         self._epoch = 0
@@ -104,6 +105,7 @@ class ArmNode(PlantNode):
         self._requests.ask(OVERRIDE, float(self.get_parameter("override_percent").value) / 100.0)
         self._ask_speed()
         self.add_on_set_parameters_callback(self._on_parameters)
+        self._held_topic = self.create_publisher(Bool, "arm/held", LATCHED)
         self.create_service(SetBool, "arm/hold", self._on_hold)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._states = self.create_publisher(JointState, "joint_states", 10)
@@ -201,10 +203,26 @@ class ArmNode(PlantNode):
 
     def _ask_speed(self) -> None:
         self._horizon.ask_speed(self._requests.target)
+        self._tell_held()
+
+    def _tell_held(self) -> None:
+        """Say at each change whether the arm stands because of a feed hold."""
+        held = self._requests.asks(HOLD) and self._stands()
+        if held != self._held:
+            self._held = held
+            self._held_topic.publish(Bool(data=held))
+
+    def _stands(self) -> bool:
+        """Whether the setpoints stay, and the arm was measured to stand."""
+        measured = self._horizon.measured()
+        if measured is None or (self._pending and self._horizon.progress()[1] > 0.0):
+            return False
+        return bool((np.abs(measured.velocities) <= STOPPED_RAD_S).all())
 
     def _turn(self) -> None:
         self._publish_state()
         self._stop_if_void()
+        self._tell_held()
         if self._requests.target < 1.0:
             self._tell_that_it_goes_on()
         now_s = time.monotonic()

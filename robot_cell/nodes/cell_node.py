@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import threading
@@ -23,7 +24,7 @@ from robot_cell import failpoints
 from robot_cell.errors import RobotCellError
 from robot_cell.execution.asking import RECOVERIES, Recovery
 from robot_cell.execution.begun import Order, TakenBackError, begun_operation
-from robot_cell.execution.control import CellControl, CommandRefusedError, Transition
+from robot_cell.execution.control import CellControl, CommandRefusedError, StoppedError, Transition
 from robot_cell.execution.epoch import EpochPage
 from robot_cell.execution.executor import Executor, OperationOutcome
 from robot_cell.execution.verdicts import (
@@ -32,10 +33,11 @@ from robot_cell.execution.verdicts import (
     read_word,
     record_word,
 )
-from robot_cell.model import JointPose
+from robot_cell.model import JointPose, MoveStep
 from robot_cell.model.packml import COMPLETED, Command, State, parse_command
 from robot_cell.nodes.base import LATCHED, PlantNode, spin
 from robot_cell.nodes.deferred import DeferredActionServer
+from robot_cell.nodes.feed_hold import FeedHold
 from robot_cell.nodes.joint_listener import JointListener
 from robot_cell.nodes.ports import ActionArm, ActionFixtures
 from robot_cell.programs import (
@@ -58,6 +60,15 @@ from robot_cell.store.leasing import CellGate
 
 AT_HOME_RAD: Final = 0.02
 AT_REST: Final = (State.STOPPED, State.ABORTED)
+NOT_YET_OR_NO_MORE: Final = (
+    State.IDLE,
+    State.STARTING,
+    State.COMPLETING,
+    State.COMPLETE,
+    State.RESETTING,
+)
+"""PackML holds a cell in Execute only; here its arm is held, and the cell when it would execute."""
+
 MEASURED_WITHIN_S: Final = 10.0
 FEEDBACK_EVERY_S: Final = 0.5
 """The published state tells of every step; the action's feedback only that work goes on."""
@@ -112,6 +123,7 @@ class CellNode(PlantNode):
             self, self.clock, self.cell_name, lambda: self._control.epoch
         )
         self._verdicts = Verdicts()
+        self._feed_hold = FeedHold(self, self._on_arm_held)
         self._executor_of_steps = Executor(
             self.cell,
             self._arm,
@@ -222,8 +234,14 @@ class CellNode(PlantNode):
             try:
                 if stopping:
                     self._arm.stop()
-                self._ask(command, f"{command.label} by {request.asked_by or 'nobody named'}")
+                who = f"{command.label} by {request.asked_by or 'nobody named'}"
+                if command in (Command.HOLD, Command.UNHOLD):
+                    response.message = self._hold(command, who)
+                else:
+                    self._ask(command, who)
                 response.success = True
+                if command is Command.RESET:  # its way home is not to wait for an old hold
+                    self._feed_hold.ask(False)
                 if stopping:  # one that began before the cell's state forbade it
                     self._arm.stop()
             except CommandRefusedError as error:
@@ -260,6 +278,51 @@ class CellNode(PlantNode):
             self._work.put("reset")
         elif acting in COMPLETED and not self._running.operation_id:
             self._control.completed(acting)
+
+    # -- hold -----------------------------------------------------------------------------------
+
+    def _hold(self, command: Command, message: str) -> str:
+        """Hold the arm on its path, or let it go on, and with it the cell; what else to say.
+
+        Raises:
+            CommandRefusedError: neither applies in the cell's state.
+        """
+        on = command is Command.HOLD
+        try:
+            self._control.command(command, message)
+        except CommandRefusedError:
+            if self._control.state not in NOT_YET_OR_NO_MORE:
+                raise
+            self._feed_hold.ask(on)
+            return f"the arm {'is held' if on else 'goes on'}; the cell is not in Execute"
+        if not on and not self._feed_hold.held:  # held between steps, or by an arm that cannot hold
+            self._control.completed(State.UNHOLDING)
+        self._feed_hold.ask(on)
+        return ""
+
+    def _on_arm_held(self, held: bool) -> None:
+        """The arm stands held, or no longer: so does the cell, whoever asked for it.
+
+        While a fixture works the cell is Holding until that step has ended.
+        """
+        control, why = self._control, "feed hold of the arm"
+        with contextlib.suppress(CommandRefusedError):  # the state has changed meanwhile
+            if held and control.state is State.EXECUTE:
+                control.command(Command.HOLD, why)
+            if held and self._moves():
+                control.completed(State.HOLDING)
+            if not held and control.message == why:
+                control.completed(State.HOLDING)
+                control.command(Command.UNHOLD, why)
+            if not held:
+                control.completed(State.UNHOLDING)
+
+    def _moves(self) -> bool:
+        """Whether the step in work is a motion."""
+        running = self._running
+        if not running.program or not running.step:
+            return False
+        return isinstance(self.cell.programs[running.program].steps[running.step - 1], MoveStep)
 
     # -- operations -----------------------------------------------------------------------------
 
@@ -383,6 +446,8 @@ class CellNode(PlantNode):
         cycle = self._library.find(key)
         assert cycle is not None
         self._control.completed(State.STARTING)
+        if self._feed_hold.held:
+            self._on_arm_held(True)
 
         def on_step(index: int, label: str) -> None:
             self._running.step, self._running.label = index + 1, label
@@ -404,6 +469,9 @@ class CellNode(PlantNode):
 
     def _settle(self, outcome: OperationOutcome) -> None:
         """After an operation: Complete and back to Idle, or Aborted, or where a stop leads."""
+        if outcome.status == "complete":
+            with contextlib.suppress(StoppedError):  # held in its last step
+                self._control.checkpoint(self.clock.wait_for, self.clock.busy)
         if self._control.ending():
             self._control.completed(self._control.state)
         elif outcome.status == "cancelled":

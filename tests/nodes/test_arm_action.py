@@ -207,7 +207,7 @@ def test_a_feed_hold_stops_in_mid_move_and_resume_goes_on_to_the_end(arm: Arm) -
         ended = handle.get_result_async()
         while np.max(np.abs(arm.measured() - start)) < 0.01:
             pass
-        assert client.hold("cell_a", on=True).success
+        assert client.hold("cell_a", "test", on=True).success
         held = arm.positions()
         assert not ended.done()
         assert 0.01 < held[0] - start[0] < 0.59
@@ -215,7 +215,7 @@ def test_a_feed_hold_stops_in_mid_move_and_resume_goes_on_to_the_end(arm: Arm) -
         assert along == pytest.approx(np.full(6, along[0]), abs=0.01)
         assert client.override("cell_a", 60.0).success
         assert not client.override("cell_a", 101.0).success
-        assert client.hold("cell_a", on=False).success
+        assert client.hold("cell_a", "test", on=False).success
         assert arm.wait(ended, LONG_S).result.error_code == GoalCode.SUCCESSFUL
         assert arm.positions() == pytest.approx(goal, abs=0.005)
         assert client.override("cell_a", 100.0).success

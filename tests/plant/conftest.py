@@ -92,6 +92,15 @@ class Listener:
         watched = (self._watch.joints, self._watch.bodies)
         return sum(len(messages) for cells in watched for messages in cells.values())
 
+    def ask(self, kind: Any, name: str, request: Any) -> Any:
+        """Call a service."""
+        client = self._node.create_client(kind, name)
+        assert client.wait_for_service(READY_S)
+        answer = client.call_async(request)
+        self._executor.spin_until_future_complete(answer, timeout_sec=READY_S)
+        self._node.destroy_client(client)
+        return answer.result()
+
     def close(self) -> None:
         self._executor.shutdown()
         self._node.destroy_node()
