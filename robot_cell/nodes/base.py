@@ -21,6 +21,7 @@ from builtin_interfaces.msg import Time
 from rclpy.executors import ExternalShutdownException
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.task import Future
 
@@ -46,6 +47,26 @@ SWITCH_INTERVAL_S: Final = 0.0005
 _HEARTBEAT_S: Final = 0.25
 _LEAVE_S: Final = 0.4
 _LOOK_S: Final = 0.1
+
+
+def guarded(node: Node, callback: Callable[..., Any]) -> Callable[..., Any]:
+    """A callback whose error ends the process, with a log, to be started again.
+
+    An error that leaves a callback ends the events executor by a segmentation fault (rclpy 9.1),
+    which tells nobody what was wrong.
+    """
+
+    @functools.wraps(callback)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return callback(*args, **kwargs)
+        except Exception:
+            node.get_logger().error(f"ends by an error:\n{traceback.format_exc()}")
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(1)
+
+    return call
 
 
 class PlantNode(LifecycleNode):
@@ -126,23 +147,8 @@ class PlantNode(LifecycleNode):
         thread.start()
 
     def guarded(self, callback: Callable[..., Any]) -> Callable[..., Any]:
-        """A callback whose error ends the process, with a log, to be started again.
-
-        An error that leaves a callback ends the events executor by a segmentation fault (rclpy
-        9.1), which tells nobody what was wrong.
-        """
-
-        @functools.wraps(callback)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return callback(*args, **kwargs)
-            except Exception:
-                self.get_logger().error(f"ends by an error:\n{traceback.format_exc()}")
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(1)
-
-        return call
+        """`guarded` for a callback of this node."""
+        return guarded(self, callback)
 
     def create_service(self, kind: Any, name: str, callback: Any, **options: Any) -> Any:
         """A service of the node, guarded."""

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.node import Node
 
-from robot_cell.nodes.base import PlantNode
+from robot_cell.nodes.base import guarded
 
 RESULT_KEPT_S: Final = 1
 """How long a goal that has ended can still be asked for; every status message lists it so long."""
@@ -23,7 +24,7 @@ class DeferredActionServer(ActionServer):
 
     def __init__(
         self,
-        node: PlantNode,
+        node: Node,
         action_type: Any,
         name: str,
         *,
@@ -31,14 +32,14 @@ class DeferredActionServer(ActionServer):
         accept: Callable[[Any], GoalResponse],
         cancel: Callable[[Any], CancelResponse] = lambda _: CancelResponse.REJECT,
     ) -> None:
-        self._begin = node.guarded(begin)
+        self._begin = guarded(node, begin)
         super().__init__(
             node,
             action_type,
             name,
             execute_callback=lambda _: action_type.Result(),
-            goal_callback=node.guarded(accept),
-            cancel_callback=node.guarded(cancel),
+            goal_callback=guarded(node, accept),
+            cancel_callback=guarded(node, cancel),
             result_timeout=RESULT_KEPT_S,
         )
 
