@@ -203,7 +203,8 @@ def test_a_feed_hold_stops_in_mid_move_and_resume_goes_on_to_the_end(arm: Arm) -
     start = arm.positions()
     goal = start + np.array([0.6, 0.1, -0.1, 0.2, -0.2, 0.4])
     with PlantClient.connect(READY_S) as client:
-        handle = arm.send(JOINTS, [point(0.0, start), point(8.0, goal)])
+        assert client.hold("cell_a", "test", on=False).success  # its way to the cell is found now
+        handle = arm.send(JOINTS, [point(0.0, start), point(16.0, goal)])
         ended = handle.get_result_async()
         while np.max(np.abs(arm.measured() - start)) < 0.01:
             pass
