@@ -48,13 +48,23 @@ print([name for code, name in wanted.items() if code not in called])
 """
 
 
+class Compiler:
+    """A compiling process that has ended with a code, or runs."""
+
+    def __init__(self, code):
+        self.code = code
+
+    def poll(self):
+        return self.code
+
+
 @pytest.fixture
 def cold(monkeypatch):
     """As if nothing were compiled, and no compiler ended."""
     started = []
     monkeypatch.setattr(cold_start, "rules_are_compiled", lambda: False)
     monkeypatch.setattr(cold_start, "search_is_compiled", lambda: False)
-    monkeypatch.setattr(cold_start, "compilers", lambda: started.append(1) or ())
+    monkeypatch.setattr(cold_start, "compilers", lambda: started.append(1) or (Compiler(None),))
     return started
 
 
@@ -130,11 +140,7 @@ def test_warm_up_calls_all_that_is_asked_for():
 
 
 def test_a_compiler_that_leaves_something_out_is_not_waited_for(monkeypatch):
-    class Ended:
-        def poll(self):
-            return 0
-
     monkeypatch.setattr(cold_start, "search_is_compiled", lambda: False)
-    monkeypatch.setattr(cold_start, "compilers", lambda: (Ended(), Ended()))
+    monkeypatch.setattr(cold_start, "compilers", lambda: (Compiler(0), Compiler(0)))
     begin = time.monotonic()
     assert cold_start.wait_for_search(lambda: time.monotonic() > begin + 30)
