@@ -150,7 +150,5 @@ def _cumulative(
         room = model.new_int_var(0, most, f"{name} room")
         model.add(room <= capacity).only_enforce_if(limit)
         model.add_cumulative(intervals, demands, room)
-    elif capacity == 1 and all(amount == 1 for amount in demands):
-        model.add_no_overlap(intervals)
-    else:
+    else:  # never add_no_overlap: a setup or a wait of 0 ms may lie in the middle of another use
         model.add_cumulative(intervals, demands, capacity)
