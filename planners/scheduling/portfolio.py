@@ -54,6 +54,7 @@ class Call:
     patience_s: float | None
     should_stop: Callable[[], bool]
     tell: Callable[[Schedule, float], None]
+    windows: bool
 
     @property
     def patience(self) -> float:
@@ -183,7 +184,7 @@ class Portfolio:
             until = deadline
         task = Task(
             call.problem, call.weights, until, call.effort, call.workers, call.seed, self.bound,
-            call.should_stop, lambda schedule: self._tell(schedule, 0.0),
+            call.should_stop, lambda schedule: self._tell(schedule, 0.0), call.windows,
         )  # fmt: skip
         better = search(task, plan)
         if better is plan:

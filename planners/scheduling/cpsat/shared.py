@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import accumulate
 
 from ortools.sat.python import cp_model
 
-from planners.scheduling.arrays import steps
 from planners.scheduling.costs import working_times
 from planners.scheduling.cpsat.setups import Setup
 from planners.scheduling.cpsat.variables import Variables
@@ -146,6 +146,17 @@ def _waiting_parts(v: Variables, b: int) -> list[Use]:
     return uses
 
 
+def _profile(
+    off: tuple[Intervals, ...] | list[Intervals], facts: list[tuple[int, int, int]]
+) -> list[tuple[int, int]]:
+    """(time, use from then on) of what is off, one each, and of facts, as much as they use."""
+    changes: dict[int, int] = {}
+    for start, end, amount in [*((*span, 1) for some in off for span in some), *facts]:
+        changes[start] = changes.get(start, 0) + amount
+        changes[end] = changes.get(end, 0) - amount
+    return list(zip(sorted(changes), accumulate(changes[t] for t in sorted(changes)), strict=True))
+
+
 def _cumulative(
     v: Variables,
     name: str,
@@ -157,8 +168,7 @@ def _cumulative(
     """At most ``capacity`` at any time, less what is off; facts may exceed it on their own."""
     if not uses:
         return
-    taken = [((start, end),) for start, end, amount in facts for _ in range(min(amount, capacity))]
-    base = steps([*off, *taken], 1)
+    base = _profile(off, facts)
     model = v.model
     limit = v.limit(name)
     intervals = [interval for interval, _ in uses]

@@ -131,6 +131,10 @@ class WindowSearch:
                 shop.model.add_hint(choice.chosen, int(planned[key].cell == choice.way.cell))
         solver = cp_model.CpSolver()
         solver.parameters.num_workers = 1
+        # On models of this size all three cost more than the search itself.
+        solver.parameters.cp_model_probing_level = 0
+        solver.parameters.symmetry_level = 0
+        solver.parameters.linearization_level = 0
         solver.parameters.random_seed = self._dice.randrange(1 << 30)
         solver.parameters.max_deterministic_time = WORK
         solver.parameters.max_time_in_seconds = max(0.05, most_s)
