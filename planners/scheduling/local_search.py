@@ -27,7 +27,6 @@ class Task:
         floor: Bound of the objective's value; reaching it ends the search.
         should_stop: Asked often; True ends the search.
         on_improvement: Told of each better plan.
-        windows: Whether CP-SAT's windows take turns with order search; never with an effort.
     """
 
     problem: SchedulingProblem
@@ -39,7 +38,6 @@ class Task:
     floor: float
     should_stop: Callable[[], bool]
     on_improvement: Callable[[Schedule], None]
-    windows: bool = False
 
 
 def search_orders(task: Task, incumbent: Schedule) -> Schedule:
@@ -113,8 +111,4 @@ def search(task: Task, incumbent: Schedule) -> Schedule:
     try:
         return search_graph(task, incumbent)
     except UnsupportedByGraph:
-        if task.windows and task.effort is None:
-            from planners.scheduling.turns import search_in_turns
-
-            return search_in_turns(task, incumbent)
         return search_orders(task, incumbent)

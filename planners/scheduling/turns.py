@@ -1,19 +1,18 @@
 """Order search and CP-SAT's windows in turns: who gains more in a second gets more of the next.
 
-Order search cools down once over most of the time. After that it seldom finds anything more, and
-windows, which move many operations at once, get their turns beside short searches from the best
-plan: in proportion to what both gained before, down to nothing.
+Order search cools down once over most of the time. Then windows, which move many operations at
+once, and short searches from the best plan, which heat up again, get their turns in proportion to
+what both gained before; windows that gain nothing get nothing.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from planners.scheduling.bounds import bounds
+from planners.scheduling.bounds import Bounds
 from planners.scheduling.order_search import OrderSearch, SearchLimits
 from planners.scheduling.schedule import Schedule
 
@@ -21,9 +20,7 @@ if TYPE_CHECKING:
     from planners.scheduling.cpsat import WindowSearch
     from planners.scheduling.local_search import Task
 
-FIRST_SHARE = 0.75
-"""Share of the time in which order search cools down, before windows are tried."""
-TURN = 0.05
+TURN = 0.25
 """Share of the time that one turn of both takes."""
 LEAST_TURN_S = 0.2
 MOST_FRUITLESS = 3
@@ -49,38 +46,31 @@ class Shares:
             self.windows = 0.5 * (self.windows + per_s[0] / (per_s[0] + per_s[1]))
 
 
-def search_in_turns(task: Task, incumbent: Schedule) -> Schedule:
-    """The plan after order search and windows until the deadline; never a worse one."""
-    begin = time.monotonic()
-    whole = task.deadline - begin
-    plan = _orders(task, incumbent, begin + FIRST_SHARE * whole, task.seed)
-    searches: list[WindowSearch] = []
-    shares = Shares()
-    turn_s = max(LEAST_TURN_S, TURN * whole)
-    turn = 0
-    while not task.should_stop() and plan.objective.value > task.floor:
-        now = time.monotonic()
-        if now >= task.deadline:
-            break
-        if not searches:
-            from planners.scheduling.cpsat import WindowSearch
+def go_on_in_turns(task: Task, known: Bounds, plan: Schedule) -> Schedule:
+    """The plan after windows and short searches in turns until the deadline; never a worse one."""
+    from planners.scheduling.cpsat import WindowSearch
 
-            known = bounds(task.problem)
-            searches = [
-                WindowSearch(task.problem, known, task.weights, DICE * task.seed + k)
-                for k in range(max(1, task.workers))
-            ]
-        until = min(task.deadline, now + shares.windows * turn_s)
+    searches = [
+        WindowSearch(task.problem, known, task.weights, DICE * task.seed + k)
+        for k in range(max(1, task.workers))
+    ]
+    shares = Shares()
+    turn = 0
+    turn_s = max(LEAST_TURN_S, TURN * (task.deadline - time.monotonic()))
+    while not task.should_stop() and plan.objective.value > task.floor:
+        begin = time.monotonic()
+        if begin >= task.deadline:
+            break
         before = plan.objective.value
-        plan = _windows(task, searches, plan, until)
+        plan = _windows(task, searches, plan, min(task.deadline, begin + shares.windows * turn_s))
         between, middle = plan.objective.value, time.monotonic()
-        turn += 1
         # Without windows there is one search more, which cools down over all that is left.
-        left = now + turn_s if shares.windows else task.deadline
-        if middle < min(task.deadline, left):
-            plan = _orders(task, plan, min(task.deadline, left), task.seed + DICE * turn)
+        until = min(task.deadline, begin + turn_s) if shares.windows else task.deadline
+        if middle < until:
+            turn += 1
+            plan = _orders(task, plan, until, task.seed + DICE * turn)
         end = time.monotonic()
-        shares.note(before - between, middle - now, between - plan.objective.value, end - middle)
+        shares.note(before - between, middle - begin, between - plan.objective.value, end - middle)
     return plan
 
 
@@ -94,9 +84,8 @@ def _windows(task: Task, searches: list[WindowSearch], plan: Schedule, until: fl
     """Rounds of one window per thread from the best plan; the best of a round is the next."""
     with ThreadPoolExecutor(len(searches), thread_name_prefix="windows") as pool:
         while not task.should_stop() and (left := until - time.monotonic()) > 0:
-            once: list[Callable[[Schedule, float], Schedule]] = [s.once for s in searches]
-            found = list(pool.map(lambda one, plan=plan, left=left: one(plan, left), once))
-            best = min(found, key=lambda one: one.objective.rank)
+            found = [pool.submit(s.once, plan, left, task.should_stop) for s in searches]
+            best = min((one.result() for one in found), key=lambda one: one.objective.rank)
             if best.objective.rank < plan.objective.rank:
                 plan = best
                 task.on_improvement(plan)

@@ -10,11 +10,13 @@ everything else is fact, so that the model is as small as the window.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 from ortools.sat.python import cp_model
 
 from planners.scheduling.bounds import Bounds
 from planners.scheduling.cpsat.model import PlantModel
+from planners.scheduling.cpsat.search import run_watched
 from planners.scheduling.cpsat.variables import Key, Window
 from planners.scheduling.dispatch import follow
 from planners.scheduling.errors import InfeasibleProblem
@@ -62,14 +64,16 @@ class WindowSearch:
         frozen = problem.frozen_by_key()
         self._open = frozenset(key for key in problem.operation_keys() if key not in frozen)
 
-    def once(self, plan: Schedule, most_s: float) -> Schedule:
+    def once(
+        self, plan: Schedule, most_s: float, should_stop: Callable[[], bool] = lambda: False
+    ) -> Schedule:
         """The plan after one more window: a better one, or the same."""
         kind = self._dice.choices(KINDS, [self._gain[k] + 0.05 for k in KINDS])[0]
         free = self.free(kind, plan)
         if not free:
             return plan
         self.tried += 1
-        found, exhausted = self.solve(plan, around(plan, free), most_s)
+        found, exhausted = self.solve(plan, around(plan, free), most_s, should_stop)
         factor = GROWTH if exhausted else 1 / GROWTH
         self._size[kind] = min(LARGEST_SIZE, max(LEAST_SIZE, self._size[kind] * factor))
         better = found is not None and found.objective.rank < plan.objective.rank
@@ -117,7 +121,13 @@ class WindowSearch:
         due = self.problem.jobs[a.job].due_ms
         return due is not None and a.end_ms > due
 
-    def solve(self, plan: Schedule, window: Window, most_s: float) -> tuple[Schedule | None, bool]:
+    def solve(
+        self,
+        plan: Schedule,
+        window: Window,
+        most_s: float,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> tuple[Schedule | None, bool]:
         """The best plan found that differs only in the window; whether the model has no better."""
         end_by = max(window.end_ms, *(a.end_ms for a in plan.assignments))
         shop = PlantModel(self.problem, self._known, self.weights, end_by=end_by, window=window)
@@ -138,7 +148,7 @@ class WindowSearch:
         solver.parameters.random_seed = self._dice.randrange(1 << 30)
         solver.parameters.max_deterministic_time = WORK
         solver.parameters.max_time_in_seconds = max(0.05, most_s)
-        status = solver.solve(shop.model)
+        status = run_watched(solver, shop.model, None, should_stop)
         self.unfit += status == cp_model.INFEASIBLE
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             return None, False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from planners.scheduling import ObjectiveWeights, best_of, solve, turns, verify
+from planners.scheduling import best_of, portfolio, solve, turns, verify
 from planners.scheduling.generate import BENCHMARK, generate
 from planners.scheduling.turns import MOST_FRUITLESS, Shares
 
@@ -27,7 +27,7 @@ def test_windows_that_gain_nothing_get_nothing_in_the_end():
 
 def test_windows_take_turns_with_order_search_in_a_solve(monkeypatch):
     asked = []
-    monkeypatch.setattr(turns, "FIRST_SHARE", 0.2)
+    monkeypatch.setattr(portfolio, "SEARCH_SHARE", 0.2)
     monkeypatch.setattr(turns, "_windows", lambda *given: asked.append(1) or kept(*given))
     problem = generate(1, jobs=16, cells=4, features=BENCHMARK)
     before = best_of(problem)
@@ -40,8 +40,15 @@ def test_windows_take_turns_with_order_search_in_a_solve(monkeypatch):
 kept = turns._windows
 
 
-def test_without_being_asked_for_there_are_no_windows(monkeypatch):
-    monkeypatch.setattr(turns, "_windows", lambda *_: pytest.fail("nobody asked for windows"))
+def test_where_nobody_wants_them_there_are_no_windows(monkeypatch):
+    monkeypatch.setattr(turns, "_windows", lambda *_: pytest.fail("nobody wanted windows"))
     problem = generate(1, jobs=16, cells=4, features=BENCHMARK)
-    plan = solve(problem, time_limit_s=1.5, workers=1, weights=ObjectiveWeights())
+    plan = solve(problem, time_limit_s=1.5, workers=1, windows=False)
     assert verify(problem, plan) == []
+
+
+def test_who_is_patient_for_a_moment_only_waits_no_longer_for_windows():
+    problem = generate(1, jobs=16, cells=4, features=BENCHMARK)
+    plan = solve(problem, time_limit_s=60.0, workers=1, patience_s=0.05)
+    assert verify(problem, plan) == []
+    assert plan.wall_s < 30.0  # a second and OR-Tools' import; the machine may be busy
