@@ -83,10 +83,12 @@ def _orders(task: Task, plan: Schedule, until: float, seed: int) -> Schedule:
 def _windows(task: Task, searches: list[WindowSearch], plan: Schedule, until: float) -> Schedule:
     """Rounds of one window per thread from the best plan; the best of a round is the next."""
     with ThreadPoolExecutor(len(searches), thread_name_prefix="windows") as pool:
-        while not task.should_stop() and (left := until - time.monotonic()) > 0:
+        took = 0.0
+        while not task.should_stop() and (left := until - time.monotonic()) > took:
             found = [pool.submit(s.once, plan, left, task.should_stop) for s in searches]
             best = min((one.result() for one in found), key=lambda one: one.objective.rank)
             if best.objective.rank < plan.objective.rank:
                 plan = best
                 task.on_improvement(plan)
+            took = max(took, left - (until - time.monotonic()))
     return plan
