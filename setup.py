@@ -40,7 +40,10 @@ setup(
             "sim.*",
         ]
     ),
-    package_data={"": ["py.typed"], "robot_cell": ["gateway/static/**/*", "reporting/assets/*"]},
+    package_data={
+        "": ["py.typed"],
+        "robot_cell": ["gateway/static/**/*", "reporting/assets/*", "store/migrations/*.mako"],
+    },
     data_files=shared_files(),
     extras_require={
         "test": ["pytest"],  # colcon test looks for it
@@ -65,6 +68,7 @@ setup(
         "robot_cell.fixture_drivers": [
             "clamp = drivers.fixtures.devices:Clamp",
             "feeder = drivers.fixtures.devices:Feeder",
+            "modbus = drivers.fixtures.modbus:ModbusFixture",
             "sensor = drivers.fixtures.devices:PresenceSensor",
             "table = drivers.fixtures.devices:RotaryTable",
         ],

@@ -3,8 +3,9 @@
 Run from the top of the repository: `python -m benchmarks.motion [--quick] [--json]
 [--rows ROW ...] [--arms ARM ...]`, or `robot-cell bench motion`. Prints the results and writes them
 to `benchmarks/results/motion.json` (not with --quick); rows that are not measured keep what is
-there. Times are milliseconds unless said, median and 99th percentile; the machine's load counts
-into them.
+there, and each row says when it was measured and under which load. Times are milliseconds unless
+said, median and 99th percentile, by the clock or (`cpu`) of the processor; what else the machine
+does counts into both.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import os
 import platform
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +41,7 @@ from planners.motion import (
     verify_trajectory,
 )
 from planners.motion.slack import energy_within_j, with_slack
+from planners.motion.slack_bound import least_energy_j
 from planners.motion.timing import time_optimal, timed_trajectory
 from robot_cell.model import load_plant
 from robot_cell.programs import plan_program
@@ -54,6 +57,12 @@ ARMS: Final = {
 BOXES: Final = 10
 PLANT: Final = URDF.parent / "examples" / "housing_plant.yaml"
 ROWS: Final = ("cycles", "timing", "slack", "stops", "arms")
+
+
+def measured() -> dict[str, Any]:
+    """When, and how much else the machine does: its load of the last minute and five minutes."""
+    now = datetime.now(UTC).isoformat(timespec="minutes")
+    return {"at": now, "load": [round(x, 1) for x in os.getloadavg()[:2]]}
 
 
 def at(x: float, y: float, z: float, *, down: bool = False) -> Array:
@@ -169,6 +178,7 @@ def timing(name: str, repeats: int) -> dict[str, Any]:
         },
         "duration_over_topp3": [round(float(x), 3) for x in np.quantile(ratios, (0.0, 0.5, 1.0))],
         "topp3_compared": len(ratios),
+        "measured": measured(),
     }
 
 
@@ -207,7 +217,7 @@ def cycles(name: str, count: int) -> tuple[dict[str, Any], list[Trajectory]]:
     scale, joints = ARMS[name]
     robot, home = arm(name), np.array(joints)
     gripper = Body("gripper", Cylinder(0.035, 0.11), at(0.0, 0.0, 0.06))
-    wall, cpu, planned, refused = [], [], 0, []
+    wall, cpu, refused, summed_s = [], [], [], 0.0
     last: list[Trajectory] = []
     for seed in range(count):
         obstacles = boxes(scale, np.random.default_rng(seed))
@@ -222,16 +232,18 @@ def cycles(name: str, count: int) -> tuple[dict[str, Any], list[Trajectory]]:
             wall.append(time.perf_counter() - start)
             cpu.append(time.thread_time() - start_cpu)
         if seed % 20 == 0:
-            planned += all(
-                verify_trajectory(robot, None, m.trajectory) == [] for m in cycle.motions
-            )
+            found = [verify_trajectory(robot, None, m.trajectory) for m in cycle.motions]
+            assert not any(found), found
         last = [m.trajectory for m in cycle.motions]
+        summed_s += cycle.duration_s
     return {
         "cycles": count,
         "planned": count - len(refused),
         "refused": refused[:5],
         "wall": milliseconds(wall),
         "cpu": milliseconds(cpu),
+        "summed_duration_s": round(summed_s, 3),
+        "measured": measured(),
     }, last
 
 
@@ -264,6 +276,10 @@ def slack(name: str) -> dict[str, Any]:
                 assert lost_s < 1e-9
                 before, after = (energy_within_j(robot, ways, within) for ways in (motions, slow))
                 shares[f"saved_at_20_percent_of_{what}"] = round(1.0 - after / before, 3)
+                least = least_energy_j(robot, motions, within)
+                shares[f"most_on_these_paths_at_20_percent_of_{what}"] = round(
+                    1.0 - least / before, 3
+                )
             saved[key.program] = {
                 "cycle_s": round(cycle.duration_s, 3), "motion_s": round(taken, 3), **shares
             }  # fmt: skip
@@ -283,8 +299,7 @@ def main() -> None:
     results: dict[str, Any] = {}
     if not quick and RESULTS.is_file():
         results = json.loads(RESULTS.read_text(encoding="utf-8"))
-    results["machine"] = {"cpus": os.cpu_count(), "python": platform.python_version(),
-                          "load": [round(x, 1) for x in os.getloadavg()]}  # fmt: skip
+    results["machine"] = {"cpus": os.cpu_count(), "python": platform.python_version()}
 
     def show(what: str, row: dict[str, Any]) -> None:
         if not asked.json:

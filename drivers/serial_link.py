@@ -15,6 +15,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Protocol
 
 import serial
@@ -29,12 +30,21 @@ __all__ = [
     "LinkInUse",
     "LinkTimeout",
     "SerialLink",
+    "connected_ports",
 ]
 
 _CHUNK: Final = 4096
 _DISCARD_AT_MOST: Final = 16 * _CHUNK
 _FIRST_BACK_OFF_S: Final = 0.05
 _LONGEST_BACK_OFF_S: Final = 1.0
+_PARITIES: Final = {
+    "none": serial.PARITY_NONE,
+    "even": serial.PARITY_EVEN,
+    "odd": serial.PARITY_ODD,
+}
+_BY_ID: Final = Path("/dev/serial/by-id")
+"""Where udev names converters by maker, model and serial number."""
+
 _LOST: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
@@ -114,17 +124,28 @@ class ByteLink(Protocol):
         """
 
 
+def connected_ports() -> list[str]:
+    """Paths of the serial converters that are plugged in, each the same in whichever socket."""
+    return sorted(str(path) for path in _BY_ID.glob("*"))
+
+
 class SerialLink:
     """A serial port that is opened when first used, and opened again when it was lost.
 
     A failed opening is repeated no sooner than after 0.05 s, then 0.1 s and so on up to 1 s; calls
     in between fail at once with the same error, so that nobody waits for a cable.
 
+    Args:
+        port: its path. `/dev/serial/by-id/...` stays the same wherever a converter is plugged in.
+        baudrate: bits per second.
+        parity: `none`, `even` or `odd`.
+
     One call at a time: another thread's `close` waits for the end of a running one.
     """
 
-    def __init__(self, port: str, baudrate: int = 115_200) -> None:
+    def __init__(self, port: str, baudrate: int = 115_200, parity: str = "none") -> None:
         self._port = port
+        self._parity = _PARITIES[parity]
         self._baudrate = baudrate
         self._serial: serial.Serial | None = None
         self._fd = -1
@@ -179,7 +200,9 @@ class SerialLink:
         if self._last_error is not None and now_s < self._retry_at_s:
             raise self._last_error.with_traceback(None)
         try:
-            opened = serial.Serial(self._port, self._baudrate, timeout=0, exclusive=True)
+            opened = serial.Serial(
+                self._port, self._baudrate, parity=self._parity, timeout=0, exclusive=True
+            )
         except (OSError, ValueError, termios.error) as error:
             self.counters.failed_opens += 1
             self._retry_at_s = now_s + self._back_off_s
@@ -310,7 +333,8 @@ class SerialLink:
             return LinkDown(
                 self._port,
                 "it does not exist",
-                "Plug the converter in, or correct the port in the plant file.",
+                "Plug the converter in, or correct the port in the plant file; "
+                f"connected now: {', '.join(connected_ports()) or 'none'}.",
             )
         if number == errno.EACCES:
             return LinkDown(

@@ -44,6 +44,12 @@ def compiled(function: Kernel) -> Kernel:
     return _kept(numba.njit(cache=True, nogil=True, error_model="numpy")(function), function)
 
 
+def compiled_inline(function: Kernel) -> Kernel:
+    """Likewise, and a part of whatever compiled code calls it: for what takes a few nanoseconds."""
+    options: dict[str, Any] = {"forceinline": True, "error_model": "numpy"}
+    return _kept(numba.njit(cache=True, nogil=True, **options)(function), function)
+
+
 def compiled_lean(function: Kernel) -> Kernel:
     """Likewise without numba's run-time: nothing may allocate, and no references are counted.
 

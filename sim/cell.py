@@ -11,6 +11,7 @@ from __future__ import annotations
 import enum
 import select
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,10 +20,13 @@ import numpy as np
 
 from drivers.time_page import TICK_NS
 from robot_cell.model import JointPose, Plant
+from robot_cell.model.register_map import load_register_map
 from sim.arm_server import ArmServer
+from sim.device_log import ArmWitness, DeviceLog
 from sim.devices import CellDevices
 from sim.errors import SimulationError
-from sim.fixtures import EmulatedBus, EmulatedDevice
+from sim.fixtures import EmulatedBus, EmulatedDevice, FaultBoard
+from sim.fixtures.bus import Line
 from sim.physics import STEPS_PER_TICK, CellPhysics
 from sim.scene import build_scene
 from sim.time import TickGate
@@ -54,8 +58,9 @@ class SimulatedCell:
     Args:
         urdf: text of the arm's URDF.
         gate: this simulator's part in the common ticks; closed by `close`.
-        seed: of the feeder's inaccuracy.
+        seed: of the feeder's inaccuracy, and of what is random in faults.
         await_arm: before the first tick, wait until the arm's driver has come.
+        device_log: file to which the devices write what they carried out; none by default.
 
     Raises:
         SceneError: the cell cannot be modelled.
@@ -71,6 +76,7 @@ class SimulatedCell:
         *,
         seed: int = 0,
         await_arm: bool = True,
+        device_log: Path | None = None,
     ) -> None:
         self.name = cell
         self.cell = plant.cells[cell]
@@ -89,6 +95,8 @@ class SimulatedCell:
         self._await_arm = await_arm
         self._phase = Phase.STEPPED
         self._stops = 0
+        self._log = DeviceLog(device_log, cell) if device_log is not None else None
+        self._witness = ArmWitness(self._log, self.physics.setpoint) if self._log else None
         self.arm = ArmServer(
             run_dir / "sockets" / f"{cell}.arm",
             scene.arm_joints,
@@ -97,16 +105,33 @@ class SimulatedCell:
             rows=STEPS_PER_TICK,
         )
         self.buses = {
-            name: EmulatedBus(
-                run_dir / bus.port,
-                [
-                    EmulatedDevice(fixture_name, fixture.kind, fixture.address, self.devices)
-                    for fixture_name, fixture in self.cell.fixtures.items()
-                    if fixture.bus == name
-                ],
-            )
+            name: EmulatedBus(run_dir / bus.port, self._line(name, bus.protocol))
             for name, bus in self.cell.buses.items()
         }
+        self.faults = FaultBoard(self.buses, seed)
+
+    def _line(self, bus: str, protocol: str) -> Iterable[EmulatedDevice] | Line:
+        """The devices of a bus, which speak what the plant file says."""
+        fixtures = {n: fixture for n, fixture in self.cell.fixtures.items() if fixture.bus == bus}
+        witness = self._note if self._log is not None else None
+        devices = {
+            name: EmulatedDevice(
+                name, fixture.simulated_kind, fixture.address, self.devices, witness
+            )
+            for name, fixture in fixtures.items()
+        }
+        if protocol != "modbus_rtu":
+            return devices.values()
+        # Only a cell that has such a bus pays for pymodbus (0.2 s).
+        from drivers.fixtures.modbus import register_map
+        from sim.fixtures.modbus import EmulatedModbusDevice, EmulatedModbusLine
+
+        behind = []
+        for name, fixture in fixtures.items():
+            assert fixture.registers is not None  # the plant file was checked
+            registers = register_map(load_register_map(fixture.registers).model_dump())
+            behind.append(EmulatedModbusDevice(devices[name], registers))
+        return EmulatedModbusLine(behind)
 
     @property
     def time_ns(self) -> int:
@@ -132,6 +157,8 @@ class SimulatedCell:
         for bus in self.buses.values():
             bus.close()
         self.gate.close()
+        if self._log is not None:
+            self._log.close()
 
     def _proceed(self) -> bool:
         if self._phase is Phase.STEPPED and self.gate.all_departed():
@@ -162,12 +189,19 @@ class SimulatedCell:
             self._stops = self.arm.stops
             self.physics.hold()
         self.physics.step_tick(self.arm.take(), self.devices.tables())
+        if self._witness is not None:
+            self._witness.ticked(self.time_ns, self.physics.setpoint)
         self.devices.advance()
+        self.faults.advance(self.time_ns)
         for bus in self.buses.values():
             bus.settle()
         self._phase = Phase.STEPPED
         self.spent.ticks += 1
         self.spent.physics_s += time.perf_counter() - began_s
+
+    def _note(self, device: str, step_id: int, order: tuple[str, ...], result: str) -> None:
+        assert self._log is not None
+        self._log.write(self.time_ns, device, step_id, order, result)
 
     def _patience_s(self) -> float:
         """How long to wait for input before looking at the time page again."""

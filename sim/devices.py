@@ -363,20 +363,20 @@ class CellDevices:
 def _make(
     cell: Cell, name: str, fixture: Fixture, world: CellPhysics, random: np.random.Generator
 ) -> Device:
-    if fixture.kind == "clamp":
+    if fixture.simulated_kind == "clamp":
         return ClampDevice(name, fixture, world)
-    if fixture.kind == "table":
+    if fixture.simulated_kind == "table":
         return TableDevice(name, fixture, world)
     place = _region(cell, fixture.frame)
     if place is None:
-        raise SceneError(f"fixture {name} ({fixture.kind}) has no frame; give it one")
-    if fixture.kind == "sensor":
+        raise SceneError(f"fixture {name} ({fixture.simulated_kind}) has no frame; give it one")
+    if fixture.simulated_kind == "sensor":
         return SensorDevice(name, place, world)
-    if fixture.kind == "feeder":
+    if fixture.simulated_kind == "feeder":
         return FeederDevice(name, fixture, place, _region(cell, fixture.clears), world, random)
     raise SceneError(
-        f"fixture {name}: kind {fixture.kind!r} cannot be simulated; "
-        "there are: clamp, feeder, sensor, table"
+        f"fixture {name}: kind {fixture.simulated_kind!r} cannot be simulated; "
+        "there are: clamp, feeder, sensor, table; simulate_as puts one of them in its place"
     )
 
 

@@ -1,13 +1,15 @@
 """The ROS 2 node around a simulated cell: one loop, in which ROS gets its turn between the ticks.
 
 Parameters: plant, cell, run_dir, autostart, speed, seed, start, viewer, participants, await_arm,
-publish_clock. Topics: `~/bodies`, and `/clock` if asked for. Services: `~/pause` (the plant's whole
-time stands still), `~/picture`. Setting `speed` changes the plant's speed while it runs.
+publish_clock, faults, device_log. Topics: `~/bodies`, and `/clock` if asked for. Services:
+`~/pause` (the plant's whole time stands still), `~/picture`, `~/fault`. Setting `speed` changes the
+plant's speed while it runs.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import subprocess
@@ -28,6 +30,7 @@ from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.task import Future
 from robot_cell_interfaces.msg import BodyPoses
+from robot_cell_interfaces.srv import InjectFault
 from rosgraph_msgs.msg import Clock
 from std_srvs.srv import SetBool, Trigger
 
@@ -35,6 +38,7 @@ from drivers.errors import DriverError
 from planners.errors import PlannerError
 from planners.kinematics.arm_description import read_arm
 from robot_cell.errors import RobotCellError
+from robot_cell.model.device_fault import read_device_faults
 from robot_cell.model.plant_file import load_plant
 from sim.cell import SimulatedCell
 from sim.errors import SimulationError
@@ -72,6 +76,8 @@ class SimNode(LifecycleNode):
             ("participants", 0),
             ("publish_clock", False),
             ("await_arm", True),
+            ("faults", ""),
+            ("device_log", ""),
         ):
             self.declare_parameter(name, default)
         self._cell: SimulatedCell | None = None
@@ -192,6 +198,7 @@ class SimNode(LifecycleNode):
             expected = int(self.get_parameter("participants").value)
             gate.set_start(start, speed=speed, expected=expected)
         seed = int(self.get_parameter("seed").value)
+        device_log = str(self.get_parameter("device_log").value)
         try:
             self._cell = SimulatedCell(
                 plant,
@@ -201,11 +208,16 @@ class SimNode(LifecycleNode):
                 gate,
                 seed=zlib.crc32(name.encode()) ^ seed,
                 await_arm=bool(self.get_parameter("await_arm").value),
+                device_log=Path(device_log) if device_log else None,
             )
         except BaseException:
             gate.close()
             raise
         self._cell.running = False
+        devices = {name: cell.fixtures for name, cell in plant.cells.items()}
+        texts = [text for text in str(self.get_parameter("faults").value).split(";") if text]
+        planned = read_device_faults(texts, devices)
+        self._cell.faults.plan(fault for fault in planned if fault.cell == name)
         self._run_dir = run_dir
         self._bodies = self.create_publisher(BodyPoses, "~/bodies", 10)
         self._clock_topic = None
@@ -213,6 +225,7 @@ class SimNode(LifecycleNode):
             self._clock_topic = self.create_publisher(Clock, "/clock", 10)
         self.create_service(SetBool, "~/pause", self._pause)
         self.create_service(Trigger, "~/picture", self._picture)
+        self.create_service(InjectFault, "~/fault", self._fault)
         self.add_on_set_parameters_callback(self._on_parameters)
         if bool(self.get_parameter("viewer").value):
             self._open_window()
@@ -268,6 +281,27 @@ class SimNode(LifecycleNode):
         self._cell.gate.page.held = bool(request.data)
         response.success = True
         response.message = "the plant's time stands still" if request.data else "time passes"
+        return response
+
+    def _fault(self, request: Any, response: Any) -> Any:
+        if self._cell is None:
+            response.success, response.message = False, "the cell is not configured"
+            return response
+        faults = self._cell.faults
+        try:
+            response.message = faults.put(
+                request.device,
+                request.verb,
+                self._cell.time_ns,
+                amount=None if math.isnan(request.amount) else request.amount,
+                for_s=request.for_s,
+            )
+            response.success = True
+            by = request.asked_by or "nobody named"
+            self.get_logger().warning(f"fault by {by}: {response.message}")
+        except ValueError as error:
+            response.success, response.message = False, str(error)
+        response.devices, response.faults = list(faults.verbs()), list(faults.verbs().values())
         return response
 
     async def _picture(self, request: Any, response: Any) -> Any:

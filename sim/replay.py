@@ -92,15 +92,23 @@ def frames(
 
 
 def write_gif(path: Path, shots: Iterator[Frame], fps: float) -> None:
-    """Frames as an animated GIF that repeats."""
+    """Frames as an animated GIF that repeats.
+
+    A GIF counts in hundredths of a second: each picture stays until the next one's time, rounded,
+    so that the whole takes as long as it did in the plant.
+    """
     from PIL import Image
 
-    pictures = [Image.fromarray(picture).quantize(96) for _, picture in shots]
+    pictures, times_s = [], []
+    for at_s, picture in shots:
+        pictures.append(Image.fromarray(picture).quantize(96))
+        times_s.append(at_s)
+    edges = np.round(100.0 * np.array([*times_s, times_s[-1] + 1.0 / fps])).astype(int)
     pictures[0].save(
         path,
         save_all=True,
         append_images=pictures[1:],
-        duration=round(1000 / fps),
+        duration=(10 * np.diff(edges)).tolist(),
         loop=0,
         optimize=False,
     )

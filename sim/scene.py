@@ -134,14 +134,14 @@ def build_scene(cell: Cell, products: Mapping[str, Product], urdf: str) -> Scene
     tables = {
         name: _add_table(spec, cell, name)
         for name, fixture in cell.fixtures.items()
-        if fixture.kind == "table"
+        if fixture.simulated_kind == "table"
     }
     _add_stations(spec, cell)
     parts, sizes, store = _add_parts(spec, products)
     grips = {
         name: _add_grip(spec, cell, name, fixture, parts)
         for name, fixture in cell.fixtures.items()
-        if fixture.kind == "clamp"
+        if fixture.simulated_kind == "clamp"
     }
     gains = _servo_gains(spec, arm_joints)
     for name, gain in gains.items():
@@ -242,7 +242,7 @@ def _frame(cell: Cell, fixture: Fixture) -> Frame:
     if fixture.frame is None:
         raise SceneError(
             f"the fixture at address {fixture.address} of bus {fixture.bus} "
-            f"(kind {fixture.kind}) has no frame; give it one"
+            f"(kind {fixture.simulated_kind}) has no frame; give it one"
         )
     return cell.frames[fixture.frame]
 
@@ -270,7 +270,7 @@ def _add_table(spec: mujoco.MjSpec, cell: Cell, name: str) -> str:
 
 def _add_stations(spec: mujoco.MjSpec, cell: Cell) -> None:
     """A plate under every frame where parts are put, solid unless an obstacle's top is there."""
-    turning = {f.frame for f in cell.fixtures.values() if f.kind == "table"}
+    turning = {f.frame for f in cell.fixtures.values() if f.simulated_kind == "table"}
     places = {f.frame for f in cell.fixtures.values()} | {f.clears for f in cell.fixtures.values()}
     for name in sorted(place for place in places - turning if place is not None):
         frame = cell.frames[name]

@@ -80,6 +80,7 @@ def wanted_by_tests() -> list[SystemPackage]:
         SystemPackage("chromium", has_program("chromium"), "the tests of pages"),
         SystemPackage("postgresql", has_postgresql, "the tests of the journal in PostgreSQL"),
         SystemPackage("socat", has_program("socat"), "the tests of serial lines"),
+        SystemPackage("strace", has_program("strace"), "the tests of power cuts"),
     ]
 
 

@@ -14,27 +14,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planners.arrays import Array
-from planners.compiled import compiled
+from planners.compiled import compiled, compiled_inline
 from planners.kinematics.chain import chain_frames
 
 Ints = NDArray[np.int64]
+
+
+@compiled_inline
+def place_solid(frames: Array, link: int, local: Array, pose: Array) -> None:
+    """Pose (3, 4) of a solid at `local` on a link; link 0 stands still and is left alone."""
+    if link > 0:
+        for r in range(3):
+            a, b, c = frames[link - 1, r, 0], frames[link - 1, r, 1], frames[link - 1, r, 2]
+            for k in range(4):
+                pose[r, k] = a * local[0, k] + b * local[1, k] + c * local[2, k]
+            pose[r, 3] += frames[link - 1, r, 3]
 
 
 @compiled
 def place_solids(frames: Array, link: Ints, local: Array, poses: Array) -> None:
     """Poses (s, 3, 4) of solids on moving links; link 0 stands still and is left alone."""
     for s in range(link.shape[0]):
-        if link[s] == 0:
-            continue
-        frame = frames[link[s] - 1]
-        for r in range(3):
-            a, b, c = frame[r, 0], frame[r, 1], frame[r, 2]
-            for k in range(4):
-                poses[s, r, k] = a * local[s, 0, k] + b * local[s, 1, k] + c * local[s, 2, k]
-            poses[s, r, 3] += frame[r, 3]
+        place_solid(frames, link[s], local[s], poses[s])
 
 
-@compiled
+@compiled_inline
+def sphere_bound(pa: Array, ra: float, pb: Array, rb: float) -> float:
+    """Lower bound of the distance between what is inside two spheres."""
+    tx, ty, tz = pb[0, 3] - pa[0, 3], pb[1, 3] - pa[1, 3], pb[2, 3] - pa[2, 3]
+    return sqrt(tx * tx + ty * ty + tz * tz) - ra - rb
+
+
+@compiled_inline
 def pair_bound(pa: Array, ha: Array, ra: float, pb: Array, hb: Array, rb: float) -> float:
     """Lower bound of the distance between two boxes at poses (3, 4) with half edges (3,)."""
     tx, ty, tz = pb[0, 3] - pa[0, 3], pb[1, 3] - pa[1, 3], pb[2, 3] - pa[2, 3]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -19,7 +20,7 @@ from planners.kinematics.allowed import AllowedCollisions, allowed_collisions, o
 from planners.kinematics.exact import ExactDistance
 from planners.kinematics.robot import Robot
 from planners.kinematics.shapes import Body, Box, PartShape, bounding_radius
-from planners.kinematics.solids import WORLD, Pairs, indexed, solid
+from planners.kinematics.solids import WORLD, Pairs, indexed, joined, solid
 
 PART: Final = "part"
 """The name of the attached part in every report."""
@@ -137,6 +138,8 @@ class CollisionScene:
             indexed(robot, moving + self._world, self._without_part(), margin_m), None
         )
         self._with_part: dict[tuple[tuple[float, float, float], bytes], _Checks] = {}
+        # The last question with contacts: it is mostly asked again at once, of another path.
+        self._touching: tuple[tuple[object, ...], _Checks] | None = None
 
     def in_collision(self, q: Array, attached: PartShape | None = None) -> tuple[str, str] | None:
         """The first pair of bodies that are too near at `q`, or None."""
@@ -218,6 +221,10 @@ class CollisionScene:
         moved: Array = np.abs(np.diff(q, axis=0)) @ self._checked(attached, {}).reach
         return moved
 
+    def travel(self, q_start: Array, q_end: Array, attached: PartShape | None = None) -> float:
+        """How far (m) any point of arm, tool or part moves at most on a straight joint motion."""
+        return float(np.abs(q_end - q_start) @ self._checked(attached, {}).reach)
+
     def _bounds(self, pairs: Pairs, q: Array) -> tuple[Array, Array]:
         from planners.kinematics.bounds import all_bounds
 
@@ -246,11 +253,18 @@ class CollisionScene:
         checks = self._with_part[key]
         if not touching:
             return checks
+        asked = (*key, tuple(touching.items()))
+        if self._touching is not None and self._touching[0] == asked:
+            return self._touching[1]
         margin = checks.pairs.margin_m.copy()
-        for k in range(len(self._bare.pairs.pairs), len(margin)):  # the part's come last
-            name = self._names(checks.pairs, k)[1]
-            margin[k] = min(margin[k], touching.get(name, np.inf))
-        return replace(checks, pairs=replace(checks.pairs, margin_m=margin))
+        first = len(self._bare.pairs.pairs)  # the part's come last
+        for k, other in enumerate(checks.pairs.pairs[first:, 1].tolist(), first):
+            name = checks.pairs.solids[other].body
+            if name in touching:
+                margin[k] = min(margin[k], touching[name])
+        checks = replace(checks, pairs=replace(checks.pairs, margin_m=margin))
+        self._touching = asked, checks
+        return checks
 
     def _without_part(self) -> list[tuple[int, int]]:
         moving = self._arm + self._tool
@@ -263,28 +277,32 @@ class CollisionScene:
         pose = self._tcp @ attached.transform_tool_part
         part = solid(PART, self.robot.dof, Box(attached.size_m), pose)
         mine, first = len(bare.solids), len(self._arm) + len(self._tool)
-        pairs = [(int(a), int(b)) for a, b in bare.pairs]
-        pairs += [(mine, k) for k, b in enumerate(self._arm) if b.link < self.robot.dof - 1]
+        pairs = [(mine, k) for k, b in enumerate(self._arm) if b.link < self.robot.dof - 1]
         pairs += [
             (mine, first + k) for k, body in enumerate(self.obstacles) if not body.may_touch_part
         ]
-        return indexed(self.robot, (*bare.solids, part), pairs, self.margin_m)
+        return joined(bare, indexed(self.robot, (part,), [], self.margin_m), pairs, self.margin_m)
 
     def _joint_reach(self, attached: PartShape | None) -> Array:
         """Upper bound (6,) of the distance from each joint to anything it moves."""
+        steps, beyond = self._spans
+        reach: Array = beyond.copy()
+        if attached is not None:
+            centre = (self._tcp @ attached.transform_tool_part)[:3, 3]
+            offset = float(np.linalg.norm(centre)) + bounding_radius(Box(attached.size_m))
+            reach[-1] = max(reach[-1], offset)
+        for joint in range(self.robot.dof - 2, -1, -1):
+            reach[joint] = max(reach[joint], steps[joint] + reach[joint + 1])
+        return reach
+
+    @cached_property
+    def _spans(self) -> tuple[Array, Array]:
+        """From each joint to the next, and from each to what its own link carries at most, m."""
         zero = self.robot.link_poses(np.zeros(self.robot.dof))[0]
-        origins = zero[1:, :3, 3]
-        steps = np.linalg.norm(np.diff(origins, axis=0), axis=1)
+        steps = np.linalg.norm(np.diff(zero[1:, :3, 3], axis=0), axis=1)
         beyond: Array = np.zeros(self.robot.dof)
         for one in self._arm + self._tool:
             if one.link != WORLD:
                 offset = float(np.linalg.norm(one.transform_link_shape[:3, 3])) + one.radius
                 beyond[one.link - 1] = max(beyond[one.link - 1], offset)
-        if attached is not None:
-            centre = (self._tcp @ attached.transform_tool_part)[:3, 3]
-            offset = float(np.linalg.norm(centre)) + bounding_radius(Box(attached.size_m))
-            beyond[-1] = max(beyond[-1], offset)
-        reach: Array = beyond.copy()
-        for joint in range(self.robot.dof - 2, -1, -1):
-            reach[joint] = max(beyond[joint], steps[joint] + reach[joint + 1])
-        return reach
+        return steps, beyond

@@ -60,6 +60,26 @@ def joint_torques(
     return torques
 
 
+def torque_terms(
+    robot: Robot, q: Array, slope: Array, bend: Array, *, payload: Payload | None = None
+) -> Array:
+    """Torques (3, n, 6) on a path q(s): at rest, at d2s/dt2 = 1 from rest, and at ds/dt = 1.
+
+    That is tau(q, 0, 0), tau(q, 0, q'), tau(q, q', q'') at rows (n, 6): torques are linear in
+    d2s/dt2 and (ds/dt)^2.
+    """
+    from planners.kinematics.newton_euler import torque_terms_batch
+
+    mass, centre, inertia, gravity = _bodies(robot, payload)
+    positions = plain(q)
+    torques = np.empty((3, *positions.shape))
+    torque_terms_batch(
+        robot.model.chain, mass, centre, inertia, gravity,
+        positions, plain(slope), plain(bend), torques,
+    )  # fmt: skip
+    return torques
+
+
 def pinocchio_torques(
     robot: Robot,
     q: Array,
@@ -72,10 +92,13 @@ def pinocchio_torques(
     import pinocchio
 
     model, data = _model(robot, payload)
+    if model.nq == robot.dof and len(q):
+        columns = (np.asfortranarray(np.transpose(x)) for x in (q, velocity, acceleration))
+        rows = np.transpose(pinocchio.rneaInParallel(1, _pool(robot, payload), *columns))
+        return np.asarray(rows, dtype=float)
     torques = np.empty((len(q), robot.dof))
-    direct = model.nq == robot.dof
     for k in range(len(q)):
-        at = q[k] if direct else configuration(model, q[k])
+        at = configuration(model, q[k])
         torques[k] = pinocchio.rnea(model, data, at, velocity[k], acceleration[k])
     return torques
 
@@ -168,3 +191,11 @@ def _model(robot: Robot, payload: Payload | None) -> tuple[Any, Any]:
     down_world = np.array([0.0, 0.0, -GRAVITY_M_S2])
     model.gravity.linear = robot.transform_world_base[:3, :3].T @ down_world
     return model, model.createData()
+
+
+@lru_cache(maxsize=64)
+def _pool(robot: Robot, payload: Payload | None) -> Any:
+    """One copy of the model, for many states at a time; on the thread that asks."""
+    import pinocchio
+
+    return pinocchio.ModelPool(_model(robot, payload)[0], 1)

@@ -27,6 +27,9 @@ _NEAR: Final = 0.2
 """Pose error (m and rad) of a position that counts as on the way to the pose."""
 
 _STEPS_RAD: Final = (0.02, 0.08, 0.3)
+_FAR_RAD: Final = (0.8, 1.6, 2.6)
+"""How far across the fold is sought, first and then."""
+
 _TRIES: Final = 64
 _GOLDEN_RAD: Final = 2.399963229728653
 
@@ -104,9 +107,16 @@ def find_partners(
             places[free] = b
             free += 1
     direction, trial = np.empty(n), np.empty(n)
-    for b in range(BRANCHES):
-        if free == 0:
+    for turn in range(2 * BRANCHES):
+        # Solutions come in pairs (they are the real roots of a polynomial of degree 16: Raghavan
+        # and Roth, 1993): an odd count, or a double, says that one is missing, maybe further away.
+        far = turn >= BRANCHES
+        doubt = free % 2 == 1
+        for k in range(free):
+            doubt = doubt or valid[places[k]]
+        if free == 0 or (far and not doubt):
             return
+        b = turn % BRANCHES
         if not valid[b]:
             continue
         chain_frames(chain, q[b], frames)
@@ -114,7 +124,9 @@ def find_partners(
         if soft_direction(jacobian, matrix, direction) > _SOFT:
             continue
         for k in range(2 * len(_STEPS_RAD)):
-            length = _STEPS_RAD[k // 2] if k % 2 == 0 else -_STEPS_RAD[k // 2]
+            length = (_FAR_RAD if far else _STEPS_RAD)[k // 2]
+            if k % 2 == 1:
+                length = -length
             for j in range(n):
                 trial[j] = q[b, j] + length * direction[j]
             size = refine(chain, pose, trial, 1e-12, 20, frames, jacobian, matrix, error, step)

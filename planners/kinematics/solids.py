@@ -107,6 +107,22 @@ def indexed(
     )
 
 
+def joined(pairs: Pairs, more: Pairs, between: Sequence[tuple[int, int]], margin_m: float) -> Pairs:
+    """All solids of both, with the first's pairs and those `between`."""
+    table = np.array(between, dtype=np.int64).reshape(-1, 2)
+    both = {
+        name: np.concatenate([getattr(pairs, name), getattr(more, name)])
+        for name in ("link", "local", "half", "radius", "kind", "points", "reach", "still")
+    }
+    return Pairs(
+        solids=pairs.solids + more.solids,
+        first=np.concatenate([pairs.first, pairs.first[-1] + more.first[1:]]),
+        pairs=np.concatenate([pairs.pairs, table]),
+        margin_m=np.concatenate([pairs.margin_m, np.full(len(table), margin_m)]),
+        **both,
+    )
+
+
 def _reach(robot: Robot, solids: Sequence[Solid]) -> Array:
     origins = robot.link_poses(np.zeros(robot.dof))[0, 1:, :3, 3]
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(origins, axis=0), axis=1))])

@@ -14,7 +14,7 @@ from math import sqrt
 import numpy as np
 
 from planners.arrays import Array
-from planners.compiled import compiled
+from planners.compiled import compiled, compiled_inline
 
 BOX = 0
 CYLINDER = 1
@@ -29,7 +29,7 @@ _NEAR_BEYOND = 0.1
 _SAFETY_M = 1e-9
 
 
-@compiled
+@compiled_inline
 def _add_support(
     kind: int,
     pose: Array,
@@ -69,7 +69,7 @@ def _add_support(
         out[r] += sign * (pose[r, 0] * x + pose[r, 1] * y + pose[r, 2] * z + pose[r, 3])
 
 
-@compiled
+@compiled_inline
 def _nearest_of_triangle(s: Array, i: int, j: int, k: int, weights: Array) -> float:
     """Barycentric `weights` (4,) of the triangle's point nearest to zero; its squared distance."""
     ab0, ab1, ab2 = s[j, 0] - s[i, 0], s[j, 1] - s[i, 1], s[j, 2] - s[i, 2]
@@ -101,7 +101,7 @@ def _nearest_of_triangle(s: Array, i: int, j: int, k: int, weights: Array) -> fl
         total = va + vb + vc
         v, w = vb / total, vc / total
         u = 1.0 - v - w
-    weights[:] = 0.0
+    weights[0] = weights[1] = weights[2] = weights[3] = 0.0
     weights[i], weights[j], weights[k] = u, v, w
     squared = 0.0
     for r in range(3):
@@ -110,7 +110,7 @@ def _nearest_of_triangle(s: Array, i: int, j: int, k: int, weights: Array) -> fl
     return squared
 
 
-@compiled
+@compiled_inline
 def _outside(s: Array, i: int, j: int, k: int, other: int) -> bool:
     """Whether zero and the fourth point are on different sides of a tetrahedron's face."""
     a0, a1, a2 = s[j, 0] - s[i, 0], s[j, 1] - s[i, 1], s[j, 2] - s[i, 2]
@@ -126,7 +126,7 @@ def _outside(s: Array, i: int, j: int, k: int, other: int) -> bool:
 @compiled
 def _reduced(s: Array, n: int, v: Array, weights: Array, trial: Array) -> int:
     """Writes the point of a simplex (n points) nearest to zero to `v`; keeps what it lies on."""
-    weights[:] = 0.0
+    weights[0] = weights[1] = weights[2] = weights[3] = 0.0
     if n == 1:
         weights[0] = 1.0
     elif n == 2:
@@ -147,12 +147,13 @@ def _reduced(s: Array, n: int, v: Array, weights: Array, trial: Array) -> int:
                 squared = _nearest_of_triangle(s, i, j, k, trial)
                 if squared < best:
                     best = squared
-                    weights[:] = trial
+                    for p in range(4):
+                        weights[p] = trial[p]
         if best == np.inf:
-            v[:] = 0.0
+            v[0] = v[1] = v[2] = 0.0
             return 4
     kept = 0
-    v[:] = 0.0
+    v[0] = v[1] = v[2] = 0.0
     for p in range(n):
         if weights[p] > 0.0:
             for r in range(3):
@@ -176,6 +177,8 @@ def separation(
     last_b: int,
     points: Array,
     needed: float,
+    simplex: Array,
+    work: Array,
 ) -> float:
     """Lower bound (m) of the distance of two solids; negative or small where they overlap.
 
@@ -193,9 +196,10 @@ def separation(
         points: (m, 3) of all hulls, each in its own frame.
         needed: a bound that is better than this need not be much better, and where the distance
             is less, the bound need not be good.
+        simplex: (4, 3) room to work in.
+        work: (4, 4) likewise.
     """
-    simplex, v, weights, trial = np.empty((4, 3)), np.empty(3), np.empty(4), np.empty(4)
-    w = np.empty(3)
+    v, w, weights, trial = work[0], work[1], work[2], work[3]
     for r in range(3):
         v[r] = pose_a[r, 3] - pose_b[r, 3]
     if v[0] == 0.0 and v[1] == 0.0 and v[2] == 0.0:
@@ -205,7 +209,8 @@ def separation(
         length = sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2])
         if length < 1e-9:
             break
-        w[:] = 0.0
+        for r in range(3):
+            w[r] = 0.0
         _add_support(kind_a, pose_a, half_a, points, first_a, last_a, v, 1.0, w)
         _add_support(kind_b, pose_b, half_b, points, first_b, last_b, v, -1.0, w)
         bound = (v[0] * w[0] + v[1] * w[1] + v[2] * w[2]) / length
@@ -220,7 +225,8 @@ def separation(
             known |= simplex[p, 0] == w[0] and simplex[p, 1] == w[1] and simplex[p, 2] == w[2]
         if known or n == 4:
             break
-        simplex[n] = w
+        for r in range(3):
+            simplex[n, r] = w[r]
         n = _reduced(simplex, n + 1, v, weights, trial)
         if n == 4:
             break

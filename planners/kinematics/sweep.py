@@ -12,13 +12,18 @@ from numpy.typing import NDArray
 
 from planners.arrays import Array
 from planners.compiled import compiled
-from planners.kinematics.bounds import pair_bound, place_solids
+from planners.kinematics.bounds import pair_bound, place_solid, sphere_bound
 from planners.kinematics.chain import chain_frames
 from planners.kinematics.support import separation
 
 Ints = NDArray[np.int64]
 
 _COARSE_M = 0.03
+_FAR_M = 0.15
+"""Spheres that are further apart than this are looked at no more closely."""
+
+_AHEAD_M = 0.1
+"""Travel for which the pairs that may come due in it are told from the others."""
 """Boxes that are nearer than this are looked at more closely: it saves looks further on."""
 
 
@@ -63,7 +68,7 @@ def first_undecided(
         since: (p,) at which position,
         due: (p,) and until what travel that clears it,
         seen: (1,) counted from this position. These four are brought up to date.
-        poses: (s, 3, 4), filled with the solids' poses at the position returned.
+        poses: (s, 3, 4), filled with both solids' poses at the position returned.
 
     Returns:
         Which position, and which pair; (n, 0) if all are clear.
@@ -71,9 +76,12 @@ def first_undecided(
     dof = q.shape[1]
     frames = np.empty((dof + 1, 3, 4))
     furthest = np.zeros(dof)
+    simplex, work = np.empty((4, 3)), np.empty((4, 4))
     for s in range(reach.shape[0]):
         for j in range(dof):
             furthest[j] = max(furthest[j], reach[s, j])
+    active, placed = np.empty(pairs.shape[0], dtype=np.int64), np.full(link.shape[0], -1)
+    count, horizon = 0, -1.0
     # `due` counts from the travel (of whatever moves furthest) at position `last`.
     travel, last, next_due = 0.0, seen[0], -1.0
     for i in range(start, q.shape[0]):
@@ -82,9 +90,17 @@ def first_undecided(
         last = i
         if travel <= next_due:
             continue
-        next_due = np.inf
-        placed = False
-        for k in range(pairs.shape[0]):
+        if travel > horizon:
+            horizon = travel + _AHEAD_M
+            count = 0
+            for k in range(pairs.shape[0]):
+                if due[k] <= horizon:
+                    active[count] = k
+                    count += 1
+        next_due = horizon
+        framed = False
+        for n in range(count):
+            k = active[n]
             if travel <= due[k]:
                 next_due = min(next_due, due[k])
                 continue
@@ -100,17 +116,24 @@ def first_undecided(
                     due[k] = travel + slack[k] - moved
                     next_due = min(next_due, due[k])
                     continue
-            if not placed:
+            if not framed:
                 chain_frames(chain, q[i], frames)
-                place_solids(frames, link, local, poses)
-                placed = True
-            room = pair_bound(poses[a], half[a], radius[a], poses[b], half[b], radius[b])
-            room -= margin[k]
+                framed = True
+            if placed[a] != i:
+                place_solid(frames, link[a], local[a], poses[a])
+                placed[a] = i
+            if placed[b] != i:
+                place_solid(frames, link[b], local[b], poses[b])
+                placed[b] = i
+            room = sphere_bound(poses[a], radius[a], poses[b], radius[b]) - margin[k]
+            if room < _FAR_M:
+                room = pair_bound(poses[a], half[a], radius[a], poses[b], half[b], radius[b])
+                room -= margin[k]
             if room < _COARSE_M:
                 fine = separation(
                     kind[a], poses[a], half[a], first[a], first[a + 1],
                     kind[b], poses[b], half[b], first[b], first[b + 1],
-                    points, margin[k],
+                    points, margin[k], simplex, work,
                 )  # fmt: skip
                 room = max(room, fine - margin[k])
             if room < 0.0:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planners.arrays import Array
+from planners.arrays import Array, plain
 from planners.kinematics.collision import CollisionScene, PathCollision
 from planners.kinematics.shapes import PartShape
 from planners.motion.errors import MotionError
@@ -73,12 +74,24 @@ def thinned(scene: CollisionScene, q: Array, attached: PartShape | None) -> NDAr
 
 
 def line_samples(
-    scene: CollisionScene, q_start: Array, q_end: Array, attached: PartShape | None
+    scene: CollisionScene,
+    q_start: Array,
+    q_end: Array,
+    attached: PartShape | None,
+    *,
+    glance: int = 0,
 ) -> Array:
-    """The straight joint motion (n, 6), sampled so that the margin covers what lies between."""
-    travel = float(scene.displacement(np.stack([q_start, q_end]), attached)[0])
-    count = max(int(np.ceil(travel / (2 * scene.margin_m))), 1) + 1
-    samples: Array = q_start + np.linspace(0.0, 1.0, count)[:, None] * (q_end - q_start)
+    """The straight joint motion (n, 6), sampled so that the margin covers what lies between.
+
+    With `glance`, every so many-th sample comes first: a blocked line mostly shows at a few.
+    """
+    from planners.motion.curve_kernel import straight
+
+    travel = scene.travel(q_start, q_end, attached)
+    steps = max(ceil(travel / (2 * scene.margin_m)), 1)
+    glances = steps // glance + 1 if glance else 0
+    samples = np.empty((glances + steps + 1, len(q_start)))
+    straight(plain(q_start), plain(q_end), steps, glance, samples)
     return samples
 
 
@@ -96,16 +109,18 @@ def require_free(
 
 
 def collision_error(hit: PathCollision, q: Array) -> MotionError:
-    """The error that tells of a collision."""
+    """The error that tells of a collision on a way (n, 6), or at the one position of its end."""
     how = (
         f"overlap by {-hit.distance_m * 1e3:.1f} mm"
         if hit.distance_m < 0.0
         else f"come within {hit.distance_m * 1e3:.1f} mm"
     )
-    share = 100.0 * hit.index / max(len(q) - 1, 1)
+    where = "where the move ends"
+    if len(q) > 1:
+        where = f"at {100.0 * hit.index / (len(q) - 1):.0f} % of the way"
     return MotionError(
         "collision",
-        f"{hit.body_a!r} and {hit.body_b!r} {how} at {share:.0f} % of the way",
+        f"{hit.body_a!r} and {hit.body_b!r} {how} {where}",
         bodies=(hit.body_a, hit.body_b),
         q=q[hit.index],
     )

@@ -15,7 +15,7 @@ from planners.arrays import Array
 from planners.kinematics.collision import CollisionScene
 from planners.kinematics.robot import Robot
 from planners.kinematics.shapes import PartShape
-from planners.motion.branches import Edge, Key, Leg, cheapest_route
+from planners.motion.branches import Edge, Key, Leg, Routes
 from planners.motion.errors import MotionError, PlanningError
 from planners.motion.items import Attach, Detach, Dwell, Item, JointTarget, Move
 from planners.motion.planned import Chain, planned_alone, planned_chain
@@ -93,11 +93,12 @@ def plan_cycle(
     legs = _legs(robot, items)
     if q_end_same_as_start and legs:
         legs.append(Leg(len(items), Move("ptp", start, label=WAY_BACK), legs[-1].attached_after))
+    routes = Routes(robot, scene, legs, start.q)
     planned: dict[tuple[Key, ...], Plan] = {}
     failures: dict[Key, MotionError] = {}
     for nodes in _EFFORTS:
         try:
-            found = _planned_route(robot, scene, legs, start.q, planned, failures, seed, nodes)
+            found = _planned_route(robot, scene, legs, routes, planned, failures, seed, nodes)
         except PlanningError:
             # Nowhere to go without the motions struck out: search longer for a way around those.
             if nodes == _EFFORTS[-1] or not _unsought(failures):
@@ -124,7 +125,7 @@ def _planned_route(
     robot: Robot,
     scene: CollisionScene,
     legs: Sequence[Leg],
-    q_start: Array,
+    routes: Routes,
     planned: dict[tuple[Key, ...], Plan],
     failures: dict[Key, MotionError],
     seed: int,
@@ -136,7 +137,7 @@ def _planned_route(
         PlanningError: no route is left.
     """
     for _ in range(_ROUTES):
-        route = cheapest_route(robot, scene, legs, q_start, failures)
+        route = routes.cheapest(failures)
         groups = _groups(legs, route)
         failed = False
         for group in groups:

@@ -30,22 +30,11 @@ import numpy as np
 
 from planners.arrays import Array
 from planners.motion.errors import MotionError
-from planners.motion.ramps import AT_ONCE, LINEAR, NODES, POWER, RAMPS, SHAPES, STEADY, TRIES
-from planners.motion.track import CELL_S, LEVELS, Track
-
-_LARGEST_RATE: Final = 1500.0
-"""Largest d2 sigma / dt2 (1/s^2): from full speed to rest in 71 ms where the joints hardly move."""
-
-_FASTEST: Final = 28.0
-"""Largest |d sigma / dt| (1/s)."""
+from planners.motion.ramp_proof import BETWEEN, LARGEST_RATE, STILL, TINY, RampProof
+from planners.motion.ramps import AT_ONCE, LINEAR, POWER, RAMPS, STEADY, TRIES
+from planners.motion.track import CELL_S, Track
 
 _LONGEST_RAMP_S: Final = 0.25
-_STILL: Final = 1e-10
-_TINY: Final = 1e-9
-_ROUNDING: Final = 1e-6
-_BETWEEN: Final = 2e-4
-"""Share of the limits, per unit of s', that is kept for what happens between stations."""
-
 _MEET_TOLERANCE: Final = 1e-6
 _AT_ONCE_IN_A_LOOP: Final = 3
 """What is tried in the first cycle where time is short; the rest follows in the next ones."""
@@ -104,14 +93,7 @@ class Governor:
 
     def _use(self, track: Track) -> None:
         self.track = track
-        n = track.dof
-        self._limits = list(zip(track.acceleration.tolist(), track.jerk.tolist(), strict=True))
-        self._rows = np.empty((NODES + 1, 5, 2 * n))
-        self._weights = [np.zeros((NODES + 1, 4, 5)) for _ in range(2)]
-        self._found = np.empty((NODES + 1, 4, 2 * n))
-        by_sign = self._found.reshape(NODES + 1, 4, 2, n)
-        self._as_is, self._mirrored = by_sign[:, :2], by_sign[:, 2:, ::-1]
-        self._mix = np.zeros((4, 6))
+        self._proof = RampProof(track, prepares=self._prepares)
 
     # -- what a servo calls ---------------------------------------------------------------------
 
@@ -138,11 +120,11 @@ class Governor:
             target = 1.0 if target > 1.0 else 0.0
         if target != self._target:
             self._target, self._try, self._fresh = target, 0, True
-        if dt > self.track.cycle_s + _TINY:
+        if dt > self.track.cycle_s + TINY:
             self._follow(dt)
         elif self._left > 0.0 or s != target:
             end = s + u * self._left / (POWER[self._shape] + 1.0)
-            if abs(end - target) > _STILL:
+            if abs(end - target) > STILL:
                 changed = self._change(dt, target, 1.0 if target > end else -1.0)
             else:
                 changed = self._slack(dt) and self._change(dt, target, copysign(1.0, u), land=True)
@@ -155,6 +137,11 @@ class Governor:
     def steady(self, target: float) -> bool:
         """Whether the speed is the one that is asked for and stays: cycles need no governing."""
         return self._left <= 0.0 and self.speed == target
+
+    def stand_in(self, path_time_s: float, speed: float) -> None:
+        """Take over from whoever ran the track at a constant path speed up to `path_time_s`."""
+        self.path_time_s = path_time_s
+        self.speed, self.speed_rate, self._left = speed, 0.0, 0.0
 
     def state(self) -> tuple[Array, Array, Array]:
         """Positions, velocities and accelerations (n,) now, without a step."""
@@ -204,10 +191,7 @@ class Governor:
         self._use(track)
         self.path_time_s = at_s
         ramp = (self.speed, self.speed_rate, self._left, self._shape, at_s)
-        waits, self._prepares = self._prepares, True
-        proven = self._left <= 0.0 or self._proven(*ramp)
-        self._prepares = waits
-        if not proven:
+        if self._left > 0.0 and not RampProof(track, prepares=True).holds(*ramp):
             self._use(old)
             self.path_time_s = old_time_s
             raise SpliceError(
@@ -224,7 +208,7 @@ class Governor:
             return
         p = POWER[self._shape]
         change = u * left / (p + 1.0)
-        if dt < left - _TINY:
+        if dt < left - TINY:
             rest = 1.0 - dt / left
             fallen = rest**p
             self.path_time_s += s * dt + change * (
@@ -236,14 +220,14 @@ class Governor:
             return
         end = s + change
         self.path_time_s += s * left + change * left * (1.0 - 1.0 / (p + 2.0)) + (dt - left) * end
-        near = abs(end - self._target) <= 10 * _STILL
+        near = abs(end - self._target) <= 10 * STILL
         self.speed = self._target if near else min(max(end, 0.0), 1.0)
         self.speed_rate = self._left = 0.0
 
     def _slack(self, dt: float) -> bool:
         """Whether the ramp to the target takes much longer than the jerk limit alone asks."""
         cell = min(int(self.path_time_s / CELL_S), self.track.rows - 1)
-        steep = abs(self.speed_rate) / min(self.track.rate.item(cell), _LARGEST_RATE)
+        steep = abs(self.speed_rate) / min(self.track.rate.item(cell), LARGEST_RATE)
         return self._left > 1.1 * steep + 4.0 * dt
 
     def _change(self, dt: float, target: float, way: float, *, land: bool = False) -> bool:
@@ -252,10 +236,10 @@ class Governor:
         False leaves all as it was.
         """
         s, u, tau = self.speed, self.speed_rate, self.path_time_s
-        if not self._there(int(tau / CELL_S)):
+        if not self._proof.reaches(int(tau / CELL_S)):
             return False
         backup = -u / self._left * POWER[self._shape] if self._left > 0.0 else 0.0
-        most = way * self._most(dt, way)
+        most = way * self._proof.most(dt, way, s, u, tau)
         if (most - backup) * way <= 0.0:
             return False
         track = self.track
@@ -279,8 +263,8 @@ class Governor:
                 steep = share * track.decay.item(cell) / p
             else:
                 held = (track.rate_near if near else track.rate).item(cell)
-                rate = min(share * held, _LARGEST_RATE)
-                steep = rate * (1.0 - 1.1 * _BETWEEN * abs(u1)) / (p * max(abs(u1), _TINY))
+                rate = min(share * held, LARGEST_RATE)
+                steep = rate * (1.0 - 1.1 * BETWEEN * abs(u1)) / (p * max(abs(u1), TINY))
             if steep * _LONGEST_RAMP_S < 1.0:
                 continue
             cycles = max(ceil(1.0 / (steep * dt) - 1e-6), 1)
@@ -293,7 +277,7 @@ class Governor:
                 u1, s1 = u + x * dt, s + dt * (u + dt * x / 2)
             left = cycles * dt
             tau1 = tau + dt * (s + dt * (u / 2 + dt * x / 6))
-            if self._proven(s1, u1, left, shape, tau1):
+            if self._proof.holds(s1, u1, left, shape, tau1):
                 self.path_time_s, self.speed, self.speed_rate = tau1, s1, u1
                 self._left, self._shape = left, shape
                 self._worked = index
@@ -313,91 +297,6 @@ class Governor:
         low, high = min(backup, x_most), max(backup, x_most)
         for n in range(cycles, max(cycles - 4, 0), -1):
             x = (target - s - u * dt * (1.0 + n / share)) / (dt * dt * (0.5 + n / share))
-            if low - _TINY <= x <= high + _TINY:
+            if low - TINY <= x <= high + TINY:
                 return x, n
         return None
-
-    def _most(self, dt: float, way: float) -> float:
-        """Largest |s''| towards `way` that the limits allow in this cycle; negative if none."""
-        s, u = self.speed, self.speed_rate
-        top = min(max(s, s + u * dt), 1.0)
-        square, cube, mixed, drift = top * top, top * top * top, 3.0 * top * u, 3.0 * top * dt
-        most, fastest, kept = _LARGEST_RATE, _FASTEST, 1.05 * _BETWEEN * abs(u)
-        row = self.track.near[min(int(self.path_time_s / CELL_S), self.track.rows - 1)].tolist()
-        for (h1, l1, h2, l2, h3, l3), (limit, jerk) in zip(row, self._limits, strict=True):
-            if way > 0.0:
-                up, down, add_up, add_down = h1, -l1, h2, -l2
-            else:
-                up, down, add_up, add_down = -l1, h1, -l2, h2
-            # Where there is too much already, s'' has to be negative by what the least lever asks.
-            if u > 0.0:
-                above, below = jerk - h3 * cube - h2 * mixed, jerk + l3 * cube + l2 * mixed
-            else:
-                above, below = jerk - h3 * cube - l2 * mixed, jerk + l3 * cube + h2 * mixed
-            if above < 0.0:
-                most = min(most, above / max(-down - max(add_down, 0.0) * drift, _TINY))
-            else:
-                per = max(up, 0.0) + max(add_up, 0.0) * drift
-                if above < most * per:
-                    most = above / per
-            if below < 0.0:
-                most = min(most, below / max(-up - max(add_up, 0.0) * drift, _TINY))
-            else:
-                per = max(down, 0.0) + max(add_down, 0.0) * drift
-                if below < most * per:
-                    most = below / per
-            limit -= kept * limit
-            if up > 0.0 and limit - h2 * square < fastest * up:
-                fastest = (limit - h2 * square) / up
-            if down > 0.0 and limit + l2 * square < fastest * down:
-                fastest = (limit + l2 * square) / down
-        return min(most, (fastest - way * u) / dt)
-
-    def _proven(self, s: float, u: float, left: float, shape: int, tau: float) -> bool:
-        """Whether a ramp of s' from `u` to 0 in `left` seconds stays within the limits.
-
-        Checked at stations, each with the envelope of the stretches on both sides of it; in between
-        the left sides are nearly linear in time, which the tolerance allows for.
-        """
-        end = s + u * left / (POWER[shape] + 1.0)
-        if end < -_STILL or end > 1.0 + _STILL:
-            return False
-        if u == 0.0:
-            return True
-        mix = self._mix
-        mix[0, 0], mix[0, 2] = s, u * left
-        mix[1, 0], mix[1, 1], mix[1, 3] = tau / CELL_S, s * left / CELL_S, u * left * left / CELL_S
-        mix[2, 4] = abs(u)
-        mix[3, 5] = abs(u) / left
-        speed, at, rate, change = mix @ SHAPES[shape]
-        index = at.astype(np.intp)
-        widest = int(2.0 * max(at[1] - at[0], at[-1] - at[-2])) + 1
-        level = (widest - 1).bit_length()
-        if level >= LEVELS:
-            return False
-        index[1:] = index[:-1]
-        if not self._there(int(index[-1])):
-            return False
-        rows, weights = self._rows, self._weights[int(u > 0.0)]
-        self.track.levels[level].take(index, axis=0, out=rows, mode="clip")
-        # Rows of the weights: acceleration and jerk by the joints as they are, then mirrored. The
-        # speed's rate works on q' mirrored while it falls; its own change the other way round.
-        square = speed * speed
-        same, other = (0, 2) if u > 0.0 else (2, 0)
-        weights[:, same, 0] = rate
-        weights[:, 0, 1] = square
-        weights[:, other + 1, 2] = change
-        weights[:, same + 1, 3] = 3.0 * speed * rate
-        weights[:, 1, 4] = square * speed
-        np.matmul(weights, rows, out=self._found)
-        most = (self._as_is + self._mirrored).max()
-        return bool(most <= 1.0 + _ROUNDING - _BETWEEN * abs(u))
-
-    def _there(self, cell: int) -> bool:
-        """Whether the track's envelope reaches that far; it is made if that is this one's task."""
-        track = self.track
-        if track.ready <= cell and track.ready < track.rows:
-            if not self._prepares:
-                return False
-            track.prepare(cell + 1)
-        return True

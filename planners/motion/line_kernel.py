@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import floor, pi
+from math import cos, floor, pi, sin, sqrt
 
 import numpy as np
 
@@ -16,7 +16,10 @@ LOST = 2
 JUMP = 3
 LIMIT = 4
 
-_NEWTON_STEPS = 2
+_NEWTON_STEPS = 4
+_NEARLY = 1e-9
+"""A pose that is missed by this much is met to all digits after the next step of Newton's."""
+
 _SINGULAR = 1e-12
 _LIMIT_SLACK_RAD = 1e-9
 
@@ -89,6 +92,41 @@ def _bias(frames: Array, slope: Array, out: Array) -> None:
 
 
 @compiled
+def line_poses(start: Array, twist: Array, s: Array, poses: Array) -> None:
+    """Poses (k, 4, 4) at travels s (k,) from `start` (4, 4) along a constant twist (6,).
+
+    The turn is Rodrigues' formula (Lynch and Park, "Modern Robotics", 2017, eq. 3.51).
+    """
+    rate = sqrt(twist[3] * twist[3] + twist[4] * twist[4] + twist[5] * twist[5])
+    per = 1.0 / rate if rate > 0.0 else 0.0
+    x, y, z = twist[3] * per, twist[4] * per, twist[5] * per
+    for k in range(s.shape[0]):
+        sine, rest = sin(s[k] * rate), 1.0 - cos(s[k] * rate)
+        for c in range(3):
+            u, v, w = start[0, c], start[1, c], start[2, c]
+            # The axis across the column, and once more.
+            a, b, d = y * w - z * v, z * u - x * w, x * v - y * u
+            poses[k, 0, c] = u + sine * a + rest * (y * d - z * b)
+            poses[k, 1, c] = v + sine * b + rest * (z * a - x * d)
+            poses[k, 2, c] = w + sine * d + rest * (x * b - y * a)
+            poses[k, c, 3] = start[c, 3] + s[k] * twist[c]
+            poses[k, 3, c] = 0.0
+        poses[k, 3, 3] = 1.0
+
+
+@compiled
+def interpolated(table: Array, length: float, s: Array, q: Array) -> None:
+    """Values q (k, n) at s (k,) between the rows of a table (m, n) that are equally far apart."""
+    last = table.shape[0] - 1
+    for k in range(s.shape[0]):
+        x = min(max(s[k] / length, 0.0), 1.0) * last
+        i = min(int(x), last - 1)
+        x -= i
+        for j in range(table.shape[1]):
+            q[k, j] = (1.0 - x) * table[i, j] + x * table[i + 1, j]
+
+
+@compiled
 def on_curve(
     chain: Array,
     target: Array,
@@ -119,16 +157,15 @@ def on_curve(
         for _ in range(_NEWTON_STEPS):
             chain_frames(chain, q[k], frames)
             chain_jacobian(frames, jacobian)
-            pose_error(target[k], frames[n], error)
+            size = pose_error(target[k], frames[n], error)
             if not _factored(jacobian, order):
                 return k
             _solved(jacobian, order, error)
             for j in range(n):
                 q[k, j] += error[j]
-        chain_frames(chain, q[k], frames)
-        chain_jacobian(frames, jacobian)
-        if not _factored(jacobian, order):
-            return k
+            if size < _NEARLY:
+                break
+        # The last step was so small that what was known before it is right to ten digits.
         for j in range(n):
             slope[k, j] = twist[k, j]
         _solved(jacobian, order, slope[k])

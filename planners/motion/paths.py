@@ -74,7 +74,7 @@ class ToolLine(ToolCurve):
     """
 
     def __init__(self, robot: Robot, start: Array, end: Array) -> None:
-        self._start = start
+        self._start = plain(start)
         travel = end[:3, 3] - start[:3, 3]
         turn = rotation_vector(end[:3, :3] @ start[:3, :3].T)
         travel_m, turn_rad = float(np.linalg.norm(travel)), float(np.linalg.norm(turn))
@@ -87,10 +87,10 @@ class ToolLine(ToolCurve):
 
     def poses(self, s: Array) -> Array:
         """Poses (k, 4, 4) of the tool on the line."""
+        from planners.motion.line_kernel import line_poses
+
         poses = np.empty((len(s), 4, 4))
-        poses[:] = self._start
-        poses[:, :3, 3] += s[:, None] * self.twist[:3]
-        poses[:, :3, :3] = rotations(s[:, None] * self.twist[3:]) @ self._start[:3, :3]
+        line_poses(self._start, self.twist, plain(s), poses)
         return poses
 
     def twists(self, s: Array) -> tuple[Array, Array]:
@@ -134,10 +134,10 @@ class LinePath:
         Raises:
             MotionError: the arm is singular at one of them.
         """
-        from planners.motion.line_kernel import on_curve
+        from planners.motion.line_kernel import interpolated, on_curve
 
-        line = self._line
-        q = np.stack([np.interp(s, line.stations, column) for column in self.table.T], -1)
+        line, q = self._line, np.empty((len(s), self.table.shape[1]))
+        interpolated(self.table, self.length, plain(s), q)
         twist, rate = (plain(x) for x in line.twists(s))
         slope, bend = np.empty_like(q), np.empty_like(q)
         at = on_curve(self._robot.model.chain, line.poses(s), twist, rate, q, slope, bend)
@@ -208,22 +208,17 @@ class SplinePath:
             control.append(a + np.linspace(0.0, 1.0, count + 1)[1:, None] * (b - a))
         inner = np.vstack(control)
         # Mirrored control points make the curve start and end exactly in the corners.
-        self._control = np.vstack([2 * inner[0] - inner[1], inner, 2 * inner[-1] - inner[-2]])
+        ends = 2 * inner[0] - inner[1], 2 * inner[-1] - inner[-2]
+        self._control = plain(np.vstack([ends[0], inner, ends[1]]))
         self.length = float(len(inner) - 1)
 
     def evaluate(self, s: Array) -> tuple[Array, Array, Array]:
         """q, dq/ds and d2q/ds2, each (k, n), at s (k,)."""
-        k = np.clip(np.floor(s).astype(int), 0, len(self._control) - 4)
-        x = (s - k)[:, None]
-        p = [self._control[k + i] for i in range(4)]
-        value = ((1 - x) ** 3, 3 * x**3 - 6 * x**2 + 4, -3 * x**3 + 3 * x**2 + 3 * x + 1, x**3)
-        first = (-((1 - x) ** 2), 3 * x**2 - 4 * x, -3 * x**2 + 2 * x + 1, x**2)
-        second = (1 - x, 3 * x - 2, 1 - 3 * x, x)
-        return (
-            sum((w * c for w, c in zip(value, p, strict=True)), np.zeros(1)) / 6,
-            sum((w * c for w, c in zip(first, p, strict=True)), np.zeros(1)) / 2,
-            sum((w * c for w, c in zip(second, p, strict=True)), np.zeros(1)),
-        )
+        from planners.motion.curve_kernel import spline
+
+        q, slope, bend = np.empty((3, len(s), self._control.shape[1]))
+        spline(self._control, plain(s), q, slope, bend)
+        return q, slope, bend
 
 
 def rotations(vectors: Array) -> Array:

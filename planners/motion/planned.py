@@ -16,16 +16,18 @@ from planners.motion.blend import superposed
 from planners.motion.branches import Edge, Leg
 from planners.motion.clearance import contacts, line_samples, require_free
 from planners.motion.errors import MotionError
-from planners.motion.paths import JointPath
+from planners.motion.paths import JointPath, LinePath
 from planners.motion.retime import retimed
 from planners.motion.search import detour
 from planners.motion.straight import straight_trajectory
 from planners.motion.stretch import verified
-from planners.motion.timing import timed_trajectory, tool_rates
+from planners.motion.timing import MOST_STATIONS, timed_trajectory, tool_rates
 from planners.motion.trajectory import Trajectory
 
 _SHRINKS: Final = (1.0, 0.5, 0.25)
 _LOOKS_S: Final = 0.002
+_STATIONS_EACH: Final = 2
+_FEWEST_STATIONS: Final = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,7 @@ def planned_alone(
             speed=move.speed,
             tcp_speed_m_s=move.tcp_speed_m_s,
             payload=carried(leg.attached),
+            stations=_stations(path),
         )
     return verified(
         robot,
@@ -65,6 +68,13 @@ def planned_alone(
         q_end=edge.q_end,
         tcp_speed_m_s=move.tcp_speed_m_s,
     )
+
+
+def _stations(path: JointPath) -> int:
+    """Into how many intervals a curve is cut to be timed: a short line of the tool needs fewer."""
+    if not isinstance(path, LinePath):
+        return MOST_STATIONS
+    return min(max(_STATIONS_EACH * len(path.table), _FEWEST_STATIONS), MOST_STATIONS)
 
 
 def planned_chain(

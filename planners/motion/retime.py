@@ -10,14 +10,14 @@ from typing import Final
 
 import numpy as np
 
-from planners.arrays import Array
-from planners.kinematics.dynamics import joint_torques
+from planners.arrays import Array, plain
+from planners.kinematics.dynamics import torque_terms
 from planners.kinematics.payload import Payload
 from planners.kinematics.robot import Robot
 from planners.motion.errors import MotionError
 from planners.motion.trajectory import Trajectory
 
-ACCURACY: Final = 0.005
+ACCURACY: Final = 0.0025
 """The duration is within this share of the best for the points that are given."""
 
 _SPEED_MARGIN: Final = 0.999
@@ -33,9 +33,13 @@ _SWING: Final = 0.3
 _SWING_AT_REST: Final = 0.02
 """Most that the squared speed changes per point, elsewhere and next to a rest."""
 
-_COLD: Final = 0.1
-_WARM: Final = 0.03
-_CORRECTIONS: Final = 1
+_COLD: Final = 1.0
+_ROUGH: Final = 0.03
+"""So near to the best it is known well enough what the quintics add between the points."""
+
+_WARM: Final = (0.04, 0.02)
+"""The barrier's first weight in the exact solution, and in one more where that has not sufficed."""
+
 _FEWEST: Final = 12
 _CLOSE_ENOUGH: Final = 1.001
 """What is left over the limits then is taken out by slowing down as a whole."""
@@ -72,41 +76,41 @@ def retimed(
         MotionError: no speed is slow enough: holding still takes more than a joint's torque.
     """
     from planners.motion.jerk_kernel import fastest  # numba; who only reads does without it
-    from planners.motion.retime_kernel import jerk_rows
+    from planners.motion.retime_kernel import caps, jerk_rows
 
     h = float(trajectory.times[1])
     if len(trajectory.times) < _FEWEST or np.ptp(np.diff(trajectory.times)) > 1e-6 * h:
         raise ValueError("only equally spaced points, 12 or more, are retimed")
     limits = _Limits(robot, speed, len(trajectory.times))
-    rows, free = _rows(robot, trajectory, h, limits, payload, torques=torques)
-    cap = 1.0 / np.maximum(
-        ((trajectory.velocities / (_SPEED_MARGIN * limits.velocity)) ** 2).max(axis=1),
-        1.0 / _MOST_SPEED,
-    )
+    points = _points(trajectory)
+    rows, free = _rows(robot, points, h, limits, payload, torques=torques)
+    highest = np.full(len(trajectory.times), np.sqrt(_MOST_SPEED))
     if highest_rate is not None:
-        cap = np.minimum(cap, highest_rate**2)
-    cap = np.concatenate([cap[:1], np.minimum(cap[1:], cap[:-1]), cap[-1:]])
+        highest = np.minimum(highest, highest_rate)
+    cap = np.empty(len(trajectory.times) + 1)
+    caps(points[1], _SPEED_MARGIN * limits.velocity, highest, cap)
     cube = np.empty((len(trajectory.times) - 1, 3, robot.dof, 3))
-    jerk_rows(trajectory.coefficients, h, _MARGIN * limits.jerk, cube)
+    jerk_rows(h, *points, _MARGIN * limits.jerk, cube)
     level = _FIRST * min(float(cap.min()), 1.0)
     for _ in range(_HALVINGS):
         x = np.full(len(trajectory.times) + 1, level)
-        if fastest(x, h, cap, rows, free, cube, _COLD, ACCURACY) >= 0:
+        if fastest(x, h, cap, rows, free, cube, _COLD, _ROUGH) >= 0:
             break
         level *= 0.75
     else:
         raise _too_heavy(robot, trajectory, free)
     found = _at_new_times(robot, trajectory, x, h)
     excess = _excess(found, limits)
-    for _ in range(_CORRECTIONS):
-        if excess.max() <= _CLOSE_ENOUGH:
+    for first in _WARM:
+        if excess.max() > _CLOSE_ENOUGH:
+            # What the quintics between the points add is taken off the limits at those points.
+            cube *= np.maximum(excess[:, 1], 1.0)[:, None, None, None] ** 1.05
+            knots = np.maximum(np.append(excess[:, 0], 1.0), np.append(1.0, excess[:, 0]))
+            rows[:, : robot.dof] *= np.maximum(knots, 1.0)[:, None, None] ** 1.05
+            x *= 0.98 * float(excess.max()) ** -1.1
+        elif first != _WARM[0]:
             break
-        # What the quintics between the points add is taken off the limits at those points.
-        cube *= np.maximum(excess[:, 1], 1.0)[:, None, None, None] ** 1.05
-        knots = np.maximum(np.append(excess[:, 0], 1.0), np.append(1.0, excess[:, 0]))
-        rows[:, : robot.dof] *= np.maximum(knots, 1.0)[:, None, None] ** 1.05
-        x *= 0.98 * float(excess.max()) ** -1.1
-        fastest(x, h, cap, rows, free, cube, _WARM, ACCURACY)
+        fastest(x, h, cap, rows, free, cube, first, ACCURACY)
         found = _at_new_times(robot, trajectory, x, h)
         excess = _excess(found, limits)
     most = excess.max(axis=0)
@@ -125,13 +129,24 @@ class _Limits:
         self.acceleration_between: Array = np.maximum(share[1:], share[:-1]) * robot.acceleration
 
 
+def _points(trajectory: Trajectory) -> tuple[Array, Array, Array]:
+    """Positions, velocities and accelerations as kernels want them."""
+    return (
+        plain(trajectory.positions),
+        plain(trajectory.velocities),
+        plain(trajectory.accelerations),
+    )
+
+
 def _excess(trajectory: Trajectory, limits: _Limits) -> Array:
     """Largest shares (k - 1, 2) of acceleration and jerk limit between the points."""
     from planners.motion.retime_kernel import excess
 
     worst = np.empty((len(trajectory.times) - 1, 2))
-    steps = np.diff(trajectory.times)
-    excess(trajectory.coefficients, steps, limits.acceleration_between, limits.jerk, worst)
+    excess(
+        plain(trajectory.times), *_points(trajectory),
+        limits.acceleration_between, limits.jerk, worst,
+    )  # fmt: skip
     return worst
 
 
@@ -148,7 +163,7 @@ def _too_heavy(robot: Robot, trajectory: Trajectory, free: Array) -> MotionError
 
 def _rows(
     robot: Robot,
-    trajectory: Trajectory,
+    points: tuple[Array, Array, Array],
     h: float,
     limits: _Limits,
     payload: Payload | None,
@@ -159,26 +174,18 @@ def _rows(
 
     Also what they have (k, m) without any speed.
     """
-    q, v, a = trajectory.positions, trajectory.velocities, trajectory.accelerations
+    from planners.motion.retime_kernel import linear_rows
+
+    q, v, a = points
     count, dof = q.shape
-    effort = np.flatnonzero(np.isfinite(robot.effort)) if torques else np.empty(0, dtype=int)
-    rows = np.zeros((count, dof + 1 + len(effort), 2))
-    free = np.zeros(rows.shape[:2])
-    limit = _MARGIN * limits.acceleration
-    rows[:, :dof, 0], rows[:, :dof, 1] = a / limit, v / (2 * limit)
-    # At rest no limit tells a': without this row the speed would swing from point to point there.
-    rows[:, dof, 1] = h / _SWING
-    rows[[0, 1, -2, -1], dof, 1] = h / _SWING_AT_REST
-    if len(effort):
-        zero = np.zeros_like(q)
-        most = _SPEED_MARGIN * robot.effort[effort]
-        still = joint_torques(robot, q, zero, zero, payload=payload)[:, effort]
-        along = joint_torques(robot, q, v, a, payload=payload)[:, effort]
-        across = joint_torques(robot, q, zero, v, payload=payload)[:, effort]
-        share = _MOVING_TORQUE / most
-        rows[:, dof + 1 :, 0] = (along - still) * share
-        rows[:, dof + 1 :, 1] = (across - still) / 2 * share
-        free[:, dof + 1 :] = still / most
+    effort = np.flatnonzero(np.isfinite(robot.effort)) if torques else np.empty(0, dtype=np.intp)
+    terms = torque_terms(robot, q, v, a, payload=payload) if len(effort) else np.empty((3, 0, dof))
+    rows = np.empty((count, dof + 1 + len(effort), 2))
+    free = np.empty(rows.shape[:2])
+    linear_rows(
+        v, a, _MARGIN * limits.acceleration, h / _SWING, h / _SWING_AT_REST, terms,
+        effort, _SPEED_MARGIN * robot.effort[effort], _MOVING_TORQUE, rows, free,
+    )  # fmt: skip
     return rows, free
 
 

@@ -63,14 +63,11 @@ def detour(
     blocking: Counter[tuple[str, str]] = Counter()
 
     def free(a: Array, b: Array) -> bool:
-        samples = line_samples(scene, a, b, attached)
-        # A blocked line mostly shows at a few samples; only a free one needs them all.
-        for q in (samples[::_GLANCE], samples):
-            hit = scene.first_collision(q, attached, touching)
-            if hit is not None:
-                blocking[hit.body_a, hit.body_b] += 1
-                return False
-        return True
+        samples = line_samples(scene, a, b, attached, glance=_GLANCE)
+        hit = scene.first_collision(samples, attached, touching)
+        if hit is not None:
+            blocking[hit.body_a, hit.body_b] += 1
+        return hit is None
 
     rng = np.random.default_rng(seed)
     way = _lifted(scene, q_start, q_end, free, rest)

@@ -8,6 +8,7 @@ from typing import Final, Literal
 import numpy as np
 
 from planners.kinematics.robot import Robot
+from planners.motion.timing import tool_speeds
 from planners.motion.trajectory import Trajectory
 
 _SAMPLE_S: Final = 0.002
@@ -37,22 +38,24 @@ def slow_spots(robot: Robot, trajectory: Trajectory, tcp_speed_m_s: float) -> tu
     """The stretches on which a motion does not keep `tcp_speed_m_s`, in order."""
     times = np.append(np.arange(0.0, trajectory.duration_s, _SAMPLE_S), trajectory.duration_s)
     state = trajectory.sample(times)
-    twist = robot.jacobian(state.positions)[:, :3] @ state.velocities[..., None]
-    speed = np.linalg.norm(twist[..., 0], axis=1)
+    speed = tool_speeds(robot, state.positions, state.velocities)
     travel = np.concatenate([[0.0], np.cumsum((speed[1:] + speed[:-1]) / 2 * np.diff(times))])
     slow = speed < _KEPT * tcp_speed_m_s
     edges = np.flatnonzero(np.diff(np.concatenate([[False], slow, [False]]).astype(int)))
     found: list[SlowSpot] = []
-    shares = {
-        "velocity": np.abs(state.velocities) / robot.velocity,
-        "acceleration": np.abs(state.accelerations) / robot.acceleration,
-        "jerk": np.abs(state.jerks) / robot.jerk,
+    limits = {
+        "velocity": (state.velocities, robot.velocity),
+        "acceleration": (state.accelerations, robot.acceleration),
+        "jerk": (state.jerks, robot.jerk),
     }
     for first, last in zip(edges[::2], edges[1::2] - 1, strict=True):
         if times[last] - times[first] < _SHORTEST_S:
             continue
         # The limit that is in use longest on this stretch is its reason.
-        used = {kind: share[first : last + 1].mean(axis=0) for kind, share in shares.items()}
+        used = {
+            kind: np.abs(values[first : last + 1]).mean(axis=0) / limit
+            for kind, (values, limit) in limits.items()
+        }
         kind: Literal["velocity", "acceleration", "jerk"] = "velocity"
         for other in ("acceleration", "jerk"):
             if used[other].max() > used[kind].max():

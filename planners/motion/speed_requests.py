@@ -27,6 +27,10 @@ class SpeedRequests:
         """`who` has no wish any more."""
         self._asked.pop(who, None)
 
+    def asks(self, who: str) -> bool:
+        """Whether `who` has a wish."""
+        return who in self._asked
+
     @property
     def target(self) -> float:
         """What the governor is asked for: the lowest wish, 1 without any."""

@@ -8,37 +8,48 @@ hold on the arm.
 
 from __future__ import annotations
 
+from functools import lru_cache
+from math import ceil
 from typing import Final
 
 import numpy as np
 
-from planners.arrays import Array
+from planners.arrays import Array, plain
 from planners.kinematics.robot import Robot
 from planners.motion.trajectory import Trajectory
 
 POINT_SPACING_S: Final = 0.02
 """Longest time between two points of a trajectory."""
 
-SHORTEST_S: Final = 1e-4
-"""Pieces of a profile that are shorter than this are left out."""
-
 
 def straight_duration(robot: Robot, q_start: Array, q_end: Array, speed: float = 1.0) -> float:
     """Duration (s) of the straight motion at a share of the arm's limits."""
-    return float(np.sum(_pieces(robot, q_end - q_start, speed)[0]))
+    return float(straight_durations(robot, q_start[None], q_end[None], speed)[0])
+
+
+def straight_durations(robot: Robot, q_start: Array, q_end: Array, speed: float = 1.0) -> Array:
+    """Durations (m,) in s of the straight motions from `q_start` (m, n) to `q_end` (m, n)."""
+    from planners.motion.straight_kernel import durations_s
+
+    totals = np.empty(len(q_start))
+    durations_s(plain(q_start), plain(q_end), _limits(robot), speed, totals)
+    return totals
 
 
 def straight_trajectory(
     robot: Robot, q_start: Array, q_end: Array, speed: float = 1.0
 ) -> Trajectory:
     """The straight motion; its points are at most `POINT_SPACING_S` apart."""
-    durations, jerks = _pieces(robot, q_end - q_start, speed)
+    from planners.motion.straight_kernel import pieces
+
+    durations, jerks = np.empty(7), np.empty(7)
+    pieces(plain(q_end - q_start), _limits(robot), speed, durations, jerks)
     times, u = [0.0], [(0.0, 0.0, 0.0)]
-    for duration, jerk in zip(durations, jerks, strict=True):
+    for duration, jerk in zip(durations.tolist(), jerks.tolist(), strict=True):
         if duration == 0.0:
             continue
         t0, (x, v, a) = times[-1], u[-1]
-        steps = int(np.ceil(duration / POINT_SPACING_S))
+        steps = ceil(duration / POINT_SPACING_S)
         for k in range(1, steps + 1):
             t = duration * k / steps
             times.append(t0 + t)
@@ -60,31 +71,6 @@ def straight_trajectory(
     )
 
 
-def _pieces(robot: Robot, delta: Array, speed: float) -> tuple[Array, Array]:
-    """Durations (7,) and jerks (7,) of a scalar that goes from 0 to 1."""
-    length = np.maximum(np.abs(delta), 1e-12)
-    v = speed * float((robot.velocity / length).min())
-    a = speed * float((robot.acceleration / length).min())
-    j = speed * float((robot.jerk / length).min())
-    if v * j >= a * a:
-        ramp, rise = a / j, a / j + v / a
-    else:
-        ramp = np.sqrt(v / j)
-        rise = 2 * ramp
-    cruise = 1.0 / v - rise
-    if cruise < 0.0:
-        cruise = 0.0
-        if j * j >= 2 * a**3:
-            ramp = a / j
-            rise = ramp / 2 + np.sqrt(ramp**2 / 4 + 1.0 / a)
-        else:
-            ramp = np.cbrt(0.5 / j)
-            rise = 2 * ramp
-    # A piece that lasts next to nothing would be a quintic over next to nothing, all rounding:
-    # leave it out, give the others the jerk that covers the distance, and take the time it needs.
-    flat = rise - 2 * ramp if rise - 2 * ramp > SHORTEST_S else 0.0
-    cruise = cruise if cruise > SHORTEST_S else 0.0
-    jerk = 1.0 / (ramp * (ramp + flat) * (2 * ramp + flat + cruise))
-    stretch = max(1.0, jerk * ramp * (ramp + flat) / v, np.sqrt(jerk * ramp / a), np.cbrt(jerk / j))
-    durations = stretch * np.array([ramp, flat, ramp, cruise, ramp, flat, ramp])
-    return durations, jerk / stretch**3 * np.array([1.0, 0.0, -1.0, 0.0, -1.0, 0.0, 1.0])
+@lru_cache(maxsize=64)
+def _limits(robot: Robot) -> Array:
+    return np.stack([robot.velocity, robot.acceleration, robot.jerk])

@@ -16,6 +16,7 @@ from planners.kinematics.robot import Robot
 from planners.kinematics.shapes import PartShape
 from planners.motion.errors import MotionError
 from planners.motion.retime import retimed
+from planners.motion.timing import tool_speeds
 from planners.motion.trajectory import Trajectory
 from planners.motion.verify import TrajectoryViolation, ViolationKind, verify_trajectory
 
@@ -108,8 +109,7 @@ def stretched(
     )
     highest = np.ones(count + 1)
     if tcp_speed_m_s is not None:
-        twist = robot.jacobian(state.positions)[:, :3] @ state.velocities[..., None]
-        speed = np.linalg.norm(twist[..., 0], axis=1)
+        speed = tool_speeds(robot, state.positions, state.velocities)
         highest = np.minimum(1.0, _TOOL_SHARE * share * tcp_speed_m_s / np.maximum(speed, 1e-9))
     return retimed(robot, even, speed=share, highest_rate=highest, payload=payload)
 

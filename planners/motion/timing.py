@@ -14,8 +14,8 @@ from typing import Final
 
 import numpy as np
 
-from planners.arrays import Array
-from planners.kinematics.dynamics import joint_torques
+from planners.arrays import Array, plain
+from planners.kinematics.dynamics import joint_torques, torque_terms
 from planners.kinematics.payload import Payload
 from planners.kinematics.robot import Robot
 from planners.motion.errors import MotionError
@@ -23,7 +23,7 @@ from planners.motion.paths import JointPath
 from planners.motion.retime import retimed
 from planners.motion.trajectory import Trajectory
 
-_STATIONS: Final = 120
+MOST_STATIONS: Final = 120
 _SPACING_S: Final = 0.008
 _SPEED_MARGIN: Final = 0.998
 """Share of a path speed that is used at the points; between them it swings a little."""
@@ -50,6 +50,7 @@ def timed_trajectory(
     speed: float = 1.0,
     tcp_speed_m_s: float | None = None,
     payload: Payload | None = None,
+    stations: int = MOST_STATIONS,
 ) -> Trajectory:
     """The motion along `path` from rest to rest within a share `speed` of the arm's limits.
 
@@ -59,16 +60,17 @@ def timed_trajectory(
         speed: share of the arm's speed, acceleration and jerk limits.
         tcp_speed_m_s: highest speed of the tool centre point.
         payload: what the tool carries.
+        stations: how many intervals the path is cut into.
 
     Raises:
         MotionError: holding still takes more than a joint's torque.
     """
-    stations = np.linspace(0.0, path.length, _STATIONS + 1)
-    q, slope, bend = path.evaluate(stations)
+    s = np.linspace(0.0, path.length, stations + 1)
+    q, slope, bend = path.evaluate(s)
     highest = None if tcp_speed_m_s is None else _rates(robot, q, slope, tcp_speed_m_s)
     rows = _rows(robot, q, slope, bend, speed, payload)
-    optimum = _Profile(stations, _squared_speeds(robot, stations, slope, rows, speed, highest))
-    first = _sampled(robot, path, optimum, float(np.max(robot.acceleration / robot.jerk)))
+    squared = _squared_speeds(robot, s, slope, rows, speed, highest)
+    first = _sampled(robot, path, s, squared)
     rates = None if tcp_speed_m_s is None else tool_rates(robot, first, tcp_speed_m_s)
     return retimed(robot, first, speed=speed, highest_rate=rates, payload=payload)
 
@@ -79,8 +81,14 @@ def tool_rates(robot: Robot, trajectory: Trajectory, tcp_speed_m_s: float | Arra
 
 
 def _rates(robot: Robot, q: Array, slope: Array, tcp_speed_m_s: float | Array) -> Array:
-    tool = np.linalg.norm((robot.jacobian(q)[:, :3] @ slope[..., None])[..., 0], axis=1)
+    tool = tool_speeds(robot, q, slope)
     return np.asarray(np.minimum(tcp_speed_m_s / np.maximum(tool, 1e-9), _UNLIMITED))
+
+
+def tool_speeds(robot: Robot, q: Array, velocity: Array) -> Array:
+    """Speeds (k,) of the tool centre point in m/s, at joint positions and velocities (k, n)."""
+    twist = np.einsum("kij,kj->ki", robot.jacobian(q)[:, :3], velocity)
+    return np.asarray(np.sqrt(np.einsum("ki,ki->k", twist, twist)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,42 +184,6 @@ def _torque_between(
     return float(np.max(np.abs(moving) / room))
 
 
-class _Profile:
-    """s(t) with constant path acceleration between stations, and its integral over time."""
-
-    def __init__(self, s: Array, squared_speed: Array) -> None:
-        speed = np.sqrt(np.maximum(squared_speed, 0.0))
-        ds = np.diff(s)
-        step = 2 * ds / (speed[1:] + speed[:-1])
-        self._t = np.concatenate([[0.0], np.cumsum(step)])
-        self._s, self._speed = s, speed
-        self._acceleration = np.concatenate([np.diff(speed) / step, [0.0]])
-        area = step * (s[:-1] + step * (speed[:-1] / 2 + step * self._acceleration[:-1] / 6))
-        self._area = np.concatenate([[0.0], np.cumsum(area)])
-
-    @property
-    def duration_s(self) -> float:
-        return float(self._t[-1])
-
-    def averaged(self, t: Array, width: float) -> tuple[Array, Array, Array]:
-        """s, ds/dt and d2s/dt2 of the mean of s over the last `width` seconds."""
-        (area, s, v), (area_before, s_before, v_before) = self._at(t), self._at(t - width)
-        return (area - area_before) / width, (s - s_before) / width, (v - v_before) / width
-
-    def _at(self, t: Array) -> tuple[Array, Array, Array]:
-        inside = np.clip(t, 0.0, self._t[-1])
-        k = np.clip(np.searchsorted(self._t, inside, side="right") - 1, 0, len(self._t) - 1)
-        x = inside - self._t[k]
-        a, v, s = self._acceleration[k], self._speed[k], self._s[k]
-        after = np.maximum(t - self._t[-1], 0.0) * self._s[-1]
-        moving = (t > 0.0) & (t < self._t[-1])
-        return (
-            self._area[k] + x * (s + x * (v / 2 + x * a / 6)) + after,
-            s + x * (v + x * a / 2),
-            np.where(moving, v + x * a, 0.0),
-        )
-
-
 def _squared_speeds(
     robot: Robot,
     s: Array,
@@ -221,10 +193,11 @@ def _squared_speeds(
     highest: Array | None,
 ) -> Array:
     from planners.motion.reachability import squared_speeds
+    from planners.motion.timing_kernel import speed_caps
 
-    cap = (speed * robot.velocity / np.maximum(np.abs(slope), 1e-12)).min(axis=1) ** 2
-    if highest is not None:
-        cap = np.minimum(cap, highest**2)
+    cap = np.empty(len(s))
+    rates = np.full(len(s), np.inf) if highest is None else highest
+    speed_caps(plain(slope), speed * robot.velocity, rates, cap)
     squared = np.empty(len(s))
     wrong = squared_speeds(s, rows, cap, squared)
     if wrong >= 0:
@@ -244,33 +217,34 @@ def _rows(
     robot: Robot, q: Array, slope: Array, bend: Array, speed: float, payload: Payload | None
 ) -> Array:
     """Factors (k, m, 3) of d2s/dt2, (ds/dt)^2 and 1 in accelerations and torques over limits."""
+    from planners.motion.timing_kernel import path_rows
+
     effort = np.flatnonzero(np.isfinite(robot.effort))
-    rows = np.zeros((len(q), robot.dof + len(effort), 3))
-    limit = speed * robot.acceleration
-    rows[:, : robot.dof, 0], rows[:, : robot.dof, 1] = slope / limit, bend / limit
+    dof = robot.dof
+    rows = np.empty((len(q), dof + len(effort), 3))
+    terms = np.empty((3, 0, dof))
     if len(effort):
-        zero = np.zeros_like(q)
-        most = _TORQUE_MARGIN * robot.effort[effort]
-        still = joint_torques(robot, q, zero, zero, payload=payload)[:, effort]
-        across = joint_torques(robot, q, zero, slope, payload=payload)[:, effort]
-        along = joint_torques(robot, q, slope, bend, payload=payload)[:, effort]
-        rows[:, robot.dof :, 0] = (across - still) / most
-        rows[:, robot.dof :, 1] = (along - still) / most
-        rows[:, robot.dof :, 2] = still / most
+        terms = torque_terms(robot, q, slope, bend, payload=payload)
+    path_rows(
+        plain(slope), plain(bend), speed * robot.acceleration, terms,
+        effort, _TORQUE_MARGIN * robot.effort[effort], rows,
+    )  # fmt: skip
     return rows
 
 
-def _sampled(robot: Robot, path: JointPath, profile: _Profile, width: float) -> Trajectory:
-    """Equally spaced points of the averaged profile."""
-    duration = profile.duration_s + width
+def _sampled(robot: Robot, path: JointPath, stations: Array, squared: Array) -> Trajectory:
+    """Equally spaced points of the profile, averaged over the time in which accelerations rise."""
+    from planners.motion.timing_kernel import averaged, passing
+
+    speeds, passed, area = np.empty((3, len(stations)))
+    width = float(np.max(robot.acceleration / robot.jerk))
+    duration = passing(stations, squared, speeds, passed, area) + width
     count = int(np.clip(np.ceil(duration / _SPACING_S), _FEWEST, _MOST))
     times = np.linspace(0.0, duration, count + 1)
-    s, speed, acceleration = profile.averaged(times, width)
-    s = np.clip(s, 0.0, path.length)
-    s[0], s[-1] = 0.0, path.length
-    speed[[0, -1]] = acceleration[[0, -1]] = 0.0
-    q, slope, bend = path.evaluate(s)
-    rate, acceleration = speed[:, None], acceleration[:, None]
+    profile = np.empty((3, count + 1))
+    averaged(stations, speeds, passed, area, width, times, profile)
+    q, slope, bend = path.evaluate(profile[0])
+    rate, acceleration = profile[1][:, None], profile[2][:, None]
     return Trajectory(
         robot.joint_names, times, q, slope * rate, bend * rate**2 + slope * acceleration
     )

@@ -29,7 +29,8 @@ LEVELS: Final = 5
 
 _BLOCK_CELLS: Final = 512
 _BIT_CELLS: Final = 32
-"""Cells that are prepared at a time: by one who waits for them, and by a loop in between."""
+"""Cells that are prepared at a time: by one who waits for them, and by a loop in between, which
+takes ten steps for them, so as many for each millisecond of its cycle."""
 
 _NEAR: Final = 2
 _FAR: Final = 6
@@ -102,6 +103,7 @@ class Track:
         self.rows = rows
         self.ready = self._filled = 0
         self._going: Iterator[bool] | None = None
+        self._bit = _BIT_CELLS * 2**self._doublings
         self._tops = np.empty((rows + _AHEAD, 3, 2 * n))
         self.levels = np.empty((LEVELS, rows, 5, 2 * n))
         self.near = np.empty((rows, n, 6))
@@ -143,11 +145,11 @@ class Track:
             deque(self._envelop(self.ready, last), 0)
 
     def prepare_a_bit(self) -> None:
-        """Some twenty microseconds of the same work, for a loop to do in each cycle."""
+        """Some ten microseconds of the same work, for a loop to do in each cycle."""
         if self._going is None:
-            last = min(self.ready + _BIT_CELLS, self.rows)
+            last = min(self.ready + self._bit, self.rows)
             if self._filled < min(last + _AHEAD, self.rows):
-                self._going = self._fill(min(self._filled + _BIT_CELLS, last + _AHEAD))
+                self._going = self._fill(min(self._filled + self._bit, last + _AHEAD))
             elif self.ready < self.rows:
                 self._going = self._envelop(self.ready, last)
             else:
@@ -166,15 +168,18 @@ class Track:
             step = 2 ** (level - 1) if level else 1
             shares = np.maximum(shares[:-step], shares[step:])
             self.levels[level, first:last] = shares[:count]
+            if level in (0, 2):
+                yield False
         yield False
         near = _windowed(part[: count + 2**self._doublings], self._doublings)
         self.near[first:last, :, 0::2] = near[:, :, :n].swapaxes(1, 2)
         np.negative(near[:, :, n:].swapaxes(1, 2), out=self.near[first:last, :, 1::2])
         yield False
+        self.decay[first:last] = _decay(part[:count], self.jerk)
+        yield False
         fast = (part[:, 0] * self._per[1]).max(axis=1).clip(1e-9)
         self.rate_near[first:last] = 1.0 / _windowed(fast, _NEAR)[:count]
         self.rate[first:last] = 1.0 / _windowed(fast, _FAR)[:count]
-        self.decay[first:last] = _decay(part[:count], self.jerk)
         self.ready = last
 
     def _fill(self, until: int) -> Iterator[bool]:
@@ -195,7 +200,9 @@ class Track:
         at = np.concatenate([fine, self.times[[*left, *right]]])
         piece = np.concatenate([piece, [k - 1 for k in left], right]).astype(np.intp)
         yield False
-        found = self._derivatives(piece, at)
+        powers = _powers(at - self.times[piece])
+        yield False
+        found = self._derivatives(piece, powers)
         yield False
         values, sides = found[: len(fine)], found[len(fine) :]
         if fine[-1] >= self.duration_s:
@@ -215,18 +222,23 @@ class Track:
             self._tops[last:] = tops[-1]
         self._filled = last
 
-    def _derivatives(self, piece: NDArray[np.intp], at: Array) -> Array:
-        """q', q'', q''' at instants in pieces (k,), and the same mirrored: (k, 3, 2 n)."""
+    def _derivatives(self, piece: NDArray[np.intp], powers: Array) -> Array:
+        """q', q'', q''' (k, 3, 2 n) in pieces (k,), each joint as it is, then mirrored."""
         n = self.dof
-        powers = np.empty((len(at), 5))
-        powers[:, 0] = 1.0
-        np.subtract(at, self.times[piece], out=powers[:, 1])
-        for m in range(2, 5):
-            np.multiply(powers[:, m - 1], powers[:, 1], out=powers[:, m])
-        out = np.empty((len(at), 3, 2 * n))
-        out[:, :, :n] = (powers[:, _POWERS] * _FACTORS) @ self.coefficients[piece, 1:]
+        out = np.empty((len(piece), 3, 2 * n))
+        np.matmul(powers, self.coefficients[piece, 1:], out=out[:, :, :n])
         np.negative(out[:, :, :n], out=out[:, :, n:])
         return out
+
+
+def _powers(x: Array) -> Array:
+    """What the coefficients 1 to 5 count in q', q'', q''' after x seconds (k,): (k, 3, 5)."""
+    powers = np.empty((len(x), 5))
+    powers[:, 0] = 1.0
+    powers[:, 1] = x
+    for m in range(2, 5):
+        np.multiply(powers[:, m - 1], x, out=powers[:, m])
+    return np.asarray(powers[:, _POWERS] * _FACTORS)
 
 
 def joined(old: Track, at_s: float, new: Track) -> Track:

@@ -45,6 +45,12 @@ _END_TOLERANCE_RAD: Final = 1e-6
 _JERK_ROUNDING: Final = 1e-3
 """A piece of a tenth of a millisecond carries that much rounding in its third derivative."""
 
+_KINDS: Final[tuple[ViolationKind, ...]] = ("position", "velocity", "acceleration", "jerk")
+_OUTWARDS: Final = np.array([-1.0, 1.0])[:, None]
+_SHARES: Final = np.array([0.0, _ROUNDING, _ROUNDING, _JERK_ROUNDING])[:, None, None]
+_SLACKS: Final = np.array([_ROUNDING, 0.0, 0.0, 0.0])[:, None, None]
+"""How much further than a limit counts as rounding: a share of it, or rad."""
+
 _CONTACT_DEPTH_M: Final = 0.002
 _CONTACT_SLACK_M: Final = 0.0006
 
@@ -98,8 +104,9 @@ def verify_trajectory(
     if malformed:
         return malformed
     found = _ends(robot, trajectory, q_start, q_end)
-    times, q, v, a, j = _resampled(trajectory)
-    found += _limits(robot, times, q, v, a, j)
+    times, states = _resampled(trajectory)
+    q, v, a, _ = states
+    found += _limits(robot, times, states)
     found += _effort(robot, times, q, v, a, attached)
     if tcp_speed_m_s is not None:
         speed = _tool_speeds(robot, q, v)
@@ -169,55 +176,40 @@ def _ends(
     return found
 
 
-def _resampled(t: Trajectory) -> tuple[Array, Array, Array, Array, Array]:
-    """Times, positions, velocities, accelerations and jerks at 1 kHz and at every point."""
+def _resampled(t: Trajectory) -> tuple[Array, Array]:
+    """Times, and positions to jerks (4, m, n), at 1 kHz and at every point."""
     from planners.motion.verify_kernel import resampled
 
-    times = np.union1d(np.arange(0.0, t.times[-1], 1.0 / RATE_HZ), t.times)
-    q, v, a, j = np.empty((4, len(times), t.positions.shape[1]))
+    every = np.sort(np.append(np.arange(0.0, t.times[-1], 1.0 / RATE_HZ), t.times))
+    times = every[np.append(True, every[1:] > every[:-1])]
+    states = np.empty((4, len(times), t.positions.shape[1]))
     knots, p, pv, pa = (plain(x) for x in (t.times, t.positions, t.velocities, t.accelerations))
-    resampled(knots, p, pv, pa, times, q, v, a, j)
-    return times, q, v, a, j
+    resampled(knots, p, pv, pa, times, states)
+    return times, states
 
 
-def _limits(
-    robot: Robot, times: Array, q: Array, v: Array, a: Array, j: Array
-) -> list[TrajectoryViolation]:
-    found: list[TrajectoryViolation] = []
-    checks: tuple[tuple[ViolationKind, Array, Array, Array, float, float], ...] = (
-        ("position", q, robot.lower, robot.upper, 0.0, _ROUNDING),
-        ("velocity", v, -robot.velocity, robot.velocity, _ROUNDING, 0.0),
-        ("acceleration", a, -robot.acceleration, robot.acceleration, _ROUNDING, 0.0),
-        ("jerk", j, -robot.jerk, robot.jerk, _JERK_ROUNDING, 0.0),
-    )
-    for kind, value, low, high, share, slack in checks:
-        for limit, (extreme, at), sign in zip((low, high), _extremes(value), (-1, 1), strict=True):
-            over = sign * (extreme - limit) - share * np.abs(limit) - slack
-            found += [
-                TrajectoryViolation(
-                    kind,
-                    float(times[at[joint]]),
-                    robot.joint_names[joint],
-                    float(extreme[joint]),
-                    float(limit[joint] if kind == "position" else abs(limit[joint])),
-                )
-                for joint in np.flatnonzero(over > 0.0).tolist()
-            ]
-    return found
-
-
-def _extremes(values: Array) -> tuple[tuple[Array, NDArray[np.intp]], ...]:
-    """Smallest and largest of each column, and in which row."""
+def _limits(robot: Robot, times: Array, states: Array) -> list[TrajectoryViolation]:
     from planners.motion.verify_kernel import extremes
 
-    least, most = np.empty((2, values.shape[1]))
-    rows = np.empty((2, values.shape[1]), dtype=np.intp)
-    extremes(values, least, most, rows[0], rows[1])
-    return (least, rows[0]), (most, rows[1])
+    v, a, j = robot.velocity, robot.acceleration, robot.jerk
+    limits = np.array([[robot.lower, robot.upper], [-v, v], [-a, a], [-j, j]])
+    extreme, at = np.empty(limits.shape), np.empty(limits.shape, dtype=np.intp)
+    extremes(states, extreme, at)
+    over = _OUTWARDS * (extreme - limits) - _SHARES * np.abs(limits) - _SLACKS
+    return [
+        TrajectoryViolation(
+            _KINDS[kind],
+            float(times[at[kind, end, joint]]),
+            robot.joint_names[joint],
+            float(extreme[kind, end, joint]),
+            float(limits[kind, end, joint] if kind == 0 else abs(limits[kind, end, joint])),
+        )
+        for kind, end, joint in np.argwhere(over > 0.0).tolist()
+    ]
 
 
 def _tool_speeds(robot: Robot, q: Array, v: Array) -> Array:
-    return np.asarray(np.linalg.norm((robot.jacobian(q)[:, :3] @ v[..., None])[..., 0], axis=1))
+    return np.asarray(np.linalg.norm(np.einsum("kij,kj->ki", robot.jacobian(q)[:, :3], v), axis=1))
 
 
 def _effort(
@@ -229,7 +221,7 @@ def _effort(
     def shares(rows: NDArray[np.intp]) -> Array:
         return np.abs(pinocchio_torques(robot, q[rows], v[rows], a[rows], payload=payload))
 
-    looks = np.unique(np.append(np.arange(0, len(times), _EFFORT_EVERY), len(times) - 1))
+    looks = np.append(np.arange(0, len(times) - 1, _EFFORT_EVERY), len(times) - 1)
     torques = shares(looks)
     used = (torques / robot.effort).max(axis=1)
     # What it may rise to between two looks: as much again as it differs from one to the other.

@@ -21,7 +21,9 @@ from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+from planners.kept import are_kept
 from planners.scheduling.errors import InfeasibleProblem
 from planners.scheduling.first_plan import first_plan
 from planners.scheduling.problem import SchedulingProblem
@@ -39,22 +41,27 @@ _FOLDER = Path(__file__).parents[2]
 
 def rules_are_compiled() -> bool:
     """Whether dispatch rules and decoder can be called without compiling them."""
-    from planners.kept import are_kept
-    from planners.scheduling.compiled import decode, rules
-
-    return are_kept((decode.decode, decode.evaluate, rules.dispatch, rules.tails))
+    return are_kept(_rules())
 
 
 def search_is_compiled() -> bool:
     """Whether the searches can be called without compiling them."""
-    from planners.kept import are_kept
+    return are_kept(_searches())
+
+
+def _rules() -> tuple[Callable[..., Any], ...]:
+    from planners.scheduling.compiled import decode, rules
+
+    return (decode.decode, decode.evaluate, rules.dispatch, rules.tails)
+
+
+def _searches() -> tuple[Callable[..., Any], ...]:
     from planners.scheduling.compiled import search
     from planners.scheduling.tabu import construct, graph_plan, kernel, moves, relinking, weighted
 
     searches = (search.begin, search.anneal, kernel.run, weighted.run)
     starts = (kernel.start_from, weighted.start_from, construct.greedy, relinking.between)
-    rest = (relinking.distance, moves.random_below, graph_plan._decode)
-    return are_kept((*searches, *starts, *rest))
+    return (*searches, *starts, relinking.distance, moves.random_below, graph_plan._decode)
 
 
 @cache
@@ -160,8 +167,8 @@ def wait_for_search(out_of_time: Callable[[], bool]) -> bool:
     while not out_of_time():
         if search_is_compiled():
             return True
-        if any(compiler.poll() for compiler in running):
-            return True  # they cannot (the compiler says why when it is called here)
+        if all(compiler.poll() is not None for compiler in running):
+            return True  # they have left something out, or cannot: it is compiled when it is called
         time.sleep(WAIT_S)
     return False
 
@@ -179,13 +186,10 @@ def _environment() -> dict[str, str]:
 
 
 def compile_part(part: str) -> None:
-    """What a compiling process does."""
+    """What a compiling process does; where another one is at it, its code is waited for."""
     os.nice(NICENESS)
     with _lock_file(part).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return  # somebody else is at it
+        fcntl.flock(file, fcntl.LOCK_EX)
         import_module(part).warm_up()
 
 

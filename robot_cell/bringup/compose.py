@@ -19,9 +19,11 @@ _ARGUMENTS: Final = """\
   <arg name="speed" default="1.0"/>
   <arg name="seed" default="0"/>
   <arg name="start" default=""/>
+  <arg name="faults" default=""/>
   <arg name="viewer" default="false"/>
   <arg name="hold_until_batch" default="false"/>
   <arg name="participants" default="{participants}"/>
+  <arg name="device_log" default=""/>
 """
 
 _SIMULATOR: Final = """\
@@ -32,8 +34,10 @@ _SIMULATOR: Final = """\
     <param name="speed" value="$(var speed)"/>
     <param name="seed" value="$(var seed)"/>
     <param name="start" value="'$(var start)'"/>
+    <param name="faults" value="'$(var faults)'"/>
     <param name="viewer" value="$(var viewer)"/>
     <param name="participants" value="$(var participants)"/>
+    <param name="device_log" value="'$(var device_log)'"/>
   </node>
 """
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from drivers.clock import LockstepClock
-from robot_cell.errors import RobotCellError
+from robot_cell.model.device_fault import BadFaultError
 
 PARTICIPANT: Final = "faults"
 SCHEDULER: Final = "scheduler"
@@ -29,20 +29,6 @@ _EVENT: Final = re.compile(r"(off|on)@([0-9]+(?:\.[0-9]+)?)(s|min)")
 _UNIT_S: Final = {"s": 1.0, "min": 60.0}
 
 Verb = Literal["off", "on"]
-
-
-class BadFaultError(RobotCellError):
-    """A fault cannot be read.
-
-    Attributes:
-        text: what was given.
-        reason: what is wrong with it, and what was expected.
-    """
-
-    def __init__(self, text: str, reason: str) -> None:
-        super().__init__(f"{text!r} is not a fault: {reason}")
-        self.text = text
-        self.reason = reason
 
 
 @dataclass(frozen=True, order=True)

@@ -59,6 +59,7 @@ class PlantSession:
         arguments: of the launch file, but for `run_dir`.
         keep: leave the run directory where it is, for a look at its logs and its journal.
         faults: what is to happen to the cells, as `robot_cell.bringup.faults` reads it.
+        restart_limit: how often one process may be restarted in 30 s; None for any number.
     """
 
     def __init__(
@@ -68,10 +69,12 @@ class PlantSession:
         *,
         keep: bool = False,
         faults: Sequence[str] = (),
+        restart_limit: int | None = RESTART_LIMIT,
     ) -> None:
         self._cells = list(cells)
         self._arguments = dict(arguments)
         self._faults = tuple(faults)
+        self._limit = [] if restart_limit is None else ["--restart-limit", str(restart_limit)]
         if faults:
             self._arguments["participants"] = str(participants(self._cells) + 1)
         self.keep = keep
@@ -92,7 +95,7 @@ class PlantSession:
                 self._process = subprocess.Popen(
                     [
                         sys.executable, "-m", "robot_cell.bringup", str(file),
-                        "--restart-limit", str(RESTART_LIMIT), *faults,
+                        *self._limit, *faults,
                         f"run_dir:={self.run_dir}", *words,
                     ],
                     stdin=subprocess.DEVNULL,

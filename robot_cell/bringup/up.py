@@ -22,6 +22,8 @@ from robot_cell.bringup.launch_file import LaunchPlan, load_launch_file
 from robot_cell.bringup.runner import Runner
 from robot_cell.errors import RobotCellError
 
+_PATHS = ("plant", "run_dir", "device_log")
+
 
 class BadAssignmentError(RobotCellError):
     """An argument is not of the form `name:=value`."""
@@ -149,7 +151,9 @@ def _run_directory(plan: LaunchPlan) -> Iterator[Path]:
 
 def _absolute(plan: LaunchPlan) -> dict[str, str]:
     return {
-        name: str(Path(value).resolve()) if name in ("plant", "run_dir") else value
+        name: str(Path(value).resolve())
+        if value and name in ("plant", "run_dir", "device_log")
+        else value
         for name, value in plan.arguments.items()
     }
 

@@ -13,12 +13,16 @@ import typer
 from robot_cell.cli import (
     bench,
     draft,
+    failpoints,
+    fault,
     jobs,
+    journal,
     motion,
     plan,
     run,
     speed,
     status,
+    steps,
     submit,
     up,
     warm_up,
@@ -61,6 +65,10 @@ for _name, _command in (
     ("resume", speed.resume),
     ("override", speed.override),
     ("status", status.status),
+    ("fault", fault.fault),
+    ("steps", steps.steps),
+    ("resolve", steps.resolve),
+    ("failpoints", failpoints.failpoints),
     ("doctor", doctor.doctor),
     ("warm-up", warm_up.warm_up),
 ):
@@ -74,9 +82,22 @@ _motion = typer.Typer(
     help="Plan a program, draw it, or look at an arm; no plant is needed.",
 )
 _motion.command("plan")(_returning(motion.plan))
+_motion.command("fill")(_returning(motion.fill))
 _motion.command("check")(_returning(motion.check))
 _motion.command("replay")(_returning(motion.replay))
 app.add_typer(_motion)
+
+_journal = typer.Typer(
+    name="journal",
+    no_args_is_help=True,
+    help="Verify, export, repair, back up or restore a plant's journal.",
+)
+_journal.command("verify")(_returning(journal.verify))
+_journal.command("export")(_returning(journal.export))
+_journal.command("repair")(_returning(journal.repair))
+_journal.command("backup")(_returning(journal.backup))
+_journal.command("restore")(_returning(journal.restore))
+app.add_typer(_journal)
 
 
 @app.callback()

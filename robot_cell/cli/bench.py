@@ -15,6 +15,9 @@ SCRIPTS = {
     "scheduling": "Plans beside the best known and beside open peers (--set, --help).",
     "motion": "Path planning, timing, cycles.",
     "loop": "The servo's loop beside an empty one.",
+    "faults": "Kills at every failpoint and at random; how soon an arm stands.",
+    "journal": "Durable step outcomes a second, and the intake of a large batch.",
+    "fault-verbs": "What a run comes to when a device fails, verb by verb.",
     "kinematics": "Models, inverse kinematics, collision.",
 }
 """What can be measured; each is a script of the same name."""

@@ -31,7 +31,7 @@ from robot_cell.reporting.run_result import (
     build_run_result,
     chart_of,
 )
-from robot_cell.store import Journal, open_journal
+from robot_cell.store import Journal, journal_location, open_journal
 
 if TYPE_CHECKING:
     from robot_cell.reporting.gantt_data import GanttData
@@ -168,7 +168,7 @@ class Follower:
     def _journal(self) -> Journal:
         """The plant's journal, opened at the first question: the plant has made it by then."""
         if self._records is None:
-            self._records = open_journal(self._session.run_dir / "journal.db")
+            self._records = open_journal(journal_location(self._session.run_dir))
         return self._records
 
     def result(

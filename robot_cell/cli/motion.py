@@ -1,4 +1,4 @@
-"""`robot-cell motion plan|check|replay`: what an arm will do, and what it is, without a plant."""
+"""`robot-cell motion plan|fill|check|replay`: what arms will do, and what they are."""
 
 from __future__ import annotations
 
@@ -73,6 +73,51 @@ def plan(
         for text in step.slow:
             out().print(f"{step.label}: slower than asked {text}")
     return ExitCode.OK
+
+
+def fill(
+    plant: Annotated[
+        Path | None,
+        typer.Argument(metavar="[PLANT]", help="Plant file (default: the running one's)."),
+    ] = None,
+    product: Annotated[
+        list[str] | None, typer.Option("--product", help="Only of this one; may be repeated.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes (default: one per processor).")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Plan every program of a plant ahead, in parallel: what is kept is not planned again."""
+    from robot_cell.cli.output import err, make_table, out, print_json
+    from robot_cell.model.plant_file import load_plant
+    from robot_cell.programs import map_tasks
+
+    path = _plant_path(plant)
+    model = load_plant(path)
+    if unknown := sorted(set(product or ()) - set(model.products)):
+        raise UnknownProgramError(
+            f"{path} has no product {unknown[0]!r}; it has: {', '.join(sorted(model.products))}"
+        )
+    found = map_tasks(model, product or None, workers=workers, progress=not as_json)
+    durations = sorted(found.durations_s.items())
+    if as_json:
+        programs = [
+            {"cell": k.cell, "program": k.program, "product": k.product, "duration_s": round(s, 4)}
+            for k, s in durations
+        ]
+        failures = [
+            {"cell": k.cell, "program": k.program, "product": k.product, "error": str(error)}
+            for k, error in sorted(found.failures.items())
+        ]
+        print_json({"planned": found.planned, "programs": programs, "failures": failures})
+    else:
+        rows = [(k.cell, k.program, k.product, f"{s:.3f}") for k, s in durations]
+        title = f"{len(rows)} programs, {found.planned} of them planned now"
+        out().print(make_table(title, ("cell", "program", "product", ">takes s"), rows))
+        for key, error in sorted(found.failures.items()):
+            err().print(f"{key.cell} {key.program} for {key.product}: {error}")
+    return ExitCode.FAILED if found.failures else ExitCode.OK
 
 
 def check(

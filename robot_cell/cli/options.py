@@ -20,6 +20,16 @@ Timeout = Annotated[
     float, typer.Option("--timeout", min=0.1, help="Seconds to wait for the plant to answer.")
 ]
 
+DeviceLog = Annotated[
+    Path | None,
+    typer.Option(
+        "--device-log",
+        metavar="FILE",
+        help="The simulated devices append what they really carried out to this file, one JSON "
+        "object a line; the control side never reads it.",
+    ),
+]
+
 
 class PlantFileUnknownError(RobotCellError):
     """No plant file was given and none can be found."""
@@ -40,14 +50,18 @@ def connect(timeout_s: float) -> PlantClient:
     return PlantClient.connect(timeout_s)
 
 
-def running_plant_file() -> Path:
-    """Plant file of the plant that was started with `robot-cell up`.
+def run_dir() -> Path:
+    """Where the plant that `robot-cell up` started runs."""
+    return Path(os.environ.get("ROBOT_CELL_RUN_DIR", "~/.robot_cell/run")).expanduser()
+
+
+def running_plant_file(folder: Path | None = None) -> Path:
+    """Plant file of the plant that was started with `robot-cell up`, in that run directory.
 
     Raises:
         PlantFileUnknownError: no run directory says which.
     """
-    run_dir = os.environ.get("ROBOT_CELL_RUN_DIR", "~/.robot_cell/run")
-    note = Path(run_dir).expanduser() / "up.json"
+    note = (folder or run_dir()).expanduser() / "up.json"
     try:
         return Path(json.loads(note.read_text())["arguments"]["plant"])
     except (OSError, KeyError, ValueError) as error:

@@ -13,7 +13,7 @@ import typer
 
 from drivers.time_page import process_birth
 from robot_cell.cli.exit_codes import ExitCode
-from robot_cell.cli.options import Json
+from robot_cell.cli.options import DeviceLog, Json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,26 +75,33 @@ def run(
     fault: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="CELL:off@TIME[,on@TIME...]",
+            metavar="CELL:off@TIME[,on@TIME...] or DEVICE:VERB[=AMOUNT]@TIME[,...]",
             help="Cut a cell's power at that plant time, for example cell_b:off@30s: its processes "
             "are killed, and stay dead until on@TIME, if that is given: cell_b:off@30s,on@90s. "
-            "The plan is repaired live. Back on, the cell has been cleared of parts. May be given "
-            "several times, for several cells.",
+            "The plan is repaired live. Back on, the cell has been cleared of parts. Or give a "
+            "simulated device a fault: cell_a/gripper:garbage@30s,ok@40s (verbs: "
+            "robot-cell fault --help). May be given several times, for several cells and devices.",
         ),
     ] = None,
+    device_log: DeviceLog = None,
     as_json: Json = False,
 ) -> int:
     """Make a batch on a simulated plant, from the file to the report."""
     began_s = command_started_s()
     speed_value, start_value = read_speed(speed), read_start(start)
-    from robot_cell.bringup.faults import BadFaultError, read_faults, refuse_standstill
+    from robot_cell.bringup.faults import read_faults, refuse_standstill
+    from robot_cell.model.device_fault import BadFaultError, read_device_faults
     from robot_cell.model.plant_file import load_plant
     from robot_cell.orders import read_batch
 
     model = load_plant(plant)
+    of_cells = [text for text in fault or () if is_of_cell(text, model)]
+    of_devices = [text for text in fault or () if text not in of_cells]
     try:
-        faults = read_faults(fault or (), model.cells)
+        faults = read_faults(of_cells, model.cells)
         refuse_standstill(faults, model.cells)
+        devices = {name: cell.fixtures for name, cell in model.cells.items()}
+        read_device_faults(of_devices, devices)
     except BadFaultError as error:
         raise typer.BadParameter(str(error), param_hint="--fault") from error
     batch = read_batch(orders, model)
@@ -107,10 +114,13 @@ def run(
         "speed": repr(speed_value),
         "seed": str(seed),
         "start": first.isoformat(),
+        "faults": ";".join(of_devices).replace(" ", ""),
         "hold_until_batch": "true",
         "viewer": "false" if headless or not has_display() else "true",
     }
-    session = PlantSession(model.cells, arguments, keep=keep, faults=fault or ())
+    if device_log is not None:
+        arguments["device_log"] = str(device_log.resolve())
+    session = PlantSession(model.cells, arguments, keep=keep, faults=of_cells)
     try:
         with session:
             return _follow(
@@ -125,6 +135,13 @@ def run(
             from robot_cell.cli.output import err
 
             err().print(f"logs and journal of the run are kept in {session.run_dir}")
+
+
+def is_of_cell(text: str, plant: Plant) -> bool:
+    """Whether a fault is a cell's: its power; all others are of devices."""
+    name = text.partition(":")[0]
+    devices = {device for cell in plant.cells.values() for device in cell.fixtures}
+    return name in plant.cells or ("/" not in name and name not in devices)
 
 
 @dataclass(frozen=True)

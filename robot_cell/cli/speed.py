@@ -1,4 +1,4 @@
-"""`robot-cell hold`, `resume`, `override`: the path speed of a running plant's arms."""
+"""`robot-cell hold`, `resume`, `override`: cells held, and the path speed of their arms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from robot_cell.cli.exit_codes import ExitCode
-from robot_cell.cli.options import Json, Timeout
+from robot_cell.cli.options import Json, Timeout, who
 
 if TYPE_CHECKING:
     from robot_cell.client import CommandResult, PlantClient
@@ -20,13 +20,13 @@ Cells = Annotated[
 
 
 def hold(cell: Cells = None, timeout: Timeout = 10.0, as_json: Json = False) -> int:
-    """Feed hold: stop the arms on their paths, in mid-move; `resume` lets them go on."""
-    return _each(cell, timeout, as_json, lambda client, name: client.hold(name, on=True))
+    """Hold cells (PackML): their arms stop on the path, in mid-move; `resume` lets them go on."""
+    return _each(cell, timeout, as_json, lambda client, name: client.hold(name, who(), on=True))
 
 
 def resume(cell: Cells = None, timeout: Timeout = 10.0, as_json: Json = False) -> int:
-    """End a feed hold: the arms go on along their paths from where they stand."""
-    return _each(cell, timeout, as_json, lambda client, name: client.hold(name, on=False))
+    """End a hold (PackML Unhold): the arms go on along their paths from where they stand."""
+    return _each(cell, timeout, as_json, lambda client, name: client.hold(name, who(), on=False))
 
 
 def override(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from robot_cell.cli.exit_codes import ExitCode
+from robot_cell.cli.options import DeviceLog
 
 
 def up(
@@ -25,6 +26,7 @@ def up(
             help="Give up when one process has to be restarted more often than this in 30 s.",
         ),
     ] = None,
+    device_log: DeviceLog = None,
 ) -> int:
     """Start the processes of a launch file; Ctrl-C ends them."""
     from robot_cell.bringup.launch_file import declared_arguments
@@ -39,5 +41,8 @@ def up(
         ]
         out().print(make_table(str(file), ("argument", "default", "what it is"), rows))
         return ExitCode.OK
-    failed = up(file, parse_assignments(arguments or []), restart_limit=restart_limit)
+    assigned = parse_assignments(arguments or [])
+    if device_log is not None:
+        assigned["device_log"] = str(device_log.resolve())
+    failed = up(file, assigned, restart_limit=restart_limit)
     return ExitCode.FAILED if failed else ExitCode.OK

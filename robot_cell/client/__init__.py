@@ -4,6 +4,7 @@ from robot_cell.client.plant_client import PlantClient, PlantNotReachable
 from robot_cell.client.views import (
     CellStateView,
     CommandResult,
+    FaultResult,
     InputErrorView,
     JobView,
     OperationView,
@@ -14,6 +15,7 @@ from robot_cell.client.views import (
 __all__ = [
     "CellStateView",
     "CommandResult",
+    "FaultResult",
     "InputErrorView",
     "JobView",
     "OperationView",

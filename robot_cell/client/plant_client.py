@@ -7,6 +7,7 @@ what instant that is.
 from __future__ import annotations
 
 import json
+import math
 import os
 import threading
 import time
@@ -22,12 +23,19 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from robot_cell_interfaces.msg import CellState
-from robot_cell_interfaces.srv import CancelJob, CellCommand, GetJobs, GetSchedule, SubmitBatch
-from std_srvs.srv import SetBool
+from robot_cell_interfaces.srv import (
+    CancelJob,
+    CellCommand,
+    GetJobs,
+    GetSchedule,
+    InjectFault,
+    SubmitBatch,
+)
 
 from robot_cell.client.views import (
     CellStateView,
     CommandResult,
+    FaultResult,
     JobView,
     ScheduleView,
     SubmitResult,
@@ -45,6 +53,9 @@ PLANNING_S: Final = 120.0
 
 SUBMIT_AGAIN_S: Final = 15.0
 """After this long without an answer the batch is sent again."""
+
+LEAVE_S: Final = 5.0
+"""How long the listening thread may take to end; on a starved machine it is left as it is."""
 
 _POLL_S: Final = 0.05
 _READY: Final = ("Idle", "Starting", "Execute", "Completing", "Complete")
@@ -118,7 +129,9 @@ class PlantClient:
         if self._closing:
             return
         self._closing = True
-        self._thread.join(2.0)
+        self._thread.join(LEAVE_S)
+        if self._thread.is_alive():
+            return  # it is in the middle of ROS: what it uses must not be taken from under it
         self._executor.shutdown(timeout_sec=0.5)
         self._node.destroy_node()
         rclpy.try_shutdown(context=self._context)
@@ -165,6 +178,10 @@ class PlantClient:
 
     # -- cells ----------------------------------------------------------------------------------
 
+    def cells(self) -> list[str]:
+        """Every cell of the plant, whether it has been heard of or not."""
+        return list(self._call("/get_schedule", GetSchedule.Request()).cells)
+
     def cell_states(self) -> dict[str, CellStateView]:
         """What each cell that has been heard of says of itself."""
         self._subscribe()
@@ -175,6 +192,10 @@ class PlantClient:
         """Give a cell a PackML command."""
         return self._give(f"/{cell}/command", command, asked_by)
 
+    def resolve(self, cell: str, step_id: int, word: str, asked_by: str) -> CommandResult:
+        """Say what became of an uncertain step that a cell waits with: done, redo or abort."""
+        return self._give(f"/{cell}/resolve_step", f"{step_id} {word}", asked_by)
+
     def decide_draft(self, verdict: str, asked_by: str) -> CommandResult:
         """Approve or refuse the plan that waits for it: `approve` or `refuse`."""
         return self._give("/decide_draft", verdict, asked_by)
@@ -184,10 +205,9 @@ class PlantClient:
         answer = self._asked(CellCommand, name, request)
         return CommandResult(answer.success, answer.message or answer.state_name)
 
-    def hold(self, cell: str, *, on: bool) -> CommandResult:
-        """Feed hold of a cell's arm: stop on the path in mid-move and stay, or go on."""
-        answer = self._asked(SetBool, f"/{cell}/arm/hold", SetBool.Request(data=on))
-        return CommandResult(answer.success, answer.message)
+    def hold(self, cell: str, asked_by: str, *, on: bool) -> CommandResult:
+        """Hold a cell, its arm on the path in mid-move, or let it go on from there."""
+        return self.command(cell, "hold" if on else "unhold", asked_by)
 
     def override(self, cell: str, percent: float) -> CommandResult:
         """Path speed of a cell's arm, percent of the planned one, 0 to 100."""
@@ -199,6 +219,39 @@ class PlantClient:
         return CommandResult(
             result.successful, result.reason or f"path speed at most {percent:g} % from now on"
         )
+
+    def fault(
+        self,
+        cell: str,
+        device: str,
+        verb: str,
+        *,
+        amount: float | None = None,
+        for_s: float = 0.0,
+        asked_by: str = "",
+    ) -> FaultResult:
+        """Put a fault on a simulated device of a cell; without a device, ask what there is.
+
+        Raises:
+            PlantNotReachable: the cell has no simulator, or it does not answer.
+        """
+        request = InjectFault.Request(
+            device=device,
+            verb=verb,
+            amount=math.nan if amount is None else amount,
+            for_s=for_s,
+            asked_by=asked_by,
+        )
+        service = f"/{cell}/sim/fault"
+        try:
+            answer = self._asked(InjectFault, service, request)
+        except PlantNotReachable as error:
+            raise PlantNotReachable(
+                f"{cell} has no simulator that answers, and only simulated devices have faults "
+                f"({error})"
+            ) from error
+        devices = dict(zip(answer.devices, answer.faults, strict=True))
+        return FaultResult(answer.success, answer.message, devices)
 
     def wait_ready(
         self,

@@ -35,6 +35,15 @@ class SubmitResult:
 
 
 @dataclass(frozen=True)
+class FaultResult:
+    """What became of a fault that was asked for, and the fault that each device of the cell has."""
+
+    success: bool
+    message: str
+    devices: dict[str, str]
+
+
+@dataclass(frozen=True)
 class CommandResult:
     """Whether a request was obeyed."""
 

@@ -62,12 +62,16 @@ class CellControl:
     """State, motion epoch, and the places where a running operation waits or ends."""
 
     def __init__(
-        self, cell: str, on_change: Callable[[Transition], None], state: State = State.STOPPED
+        self,
+        cell: str,
+        on_change: Callable[[Transition], None],
+        state: State = State.STOPPED,
+        epoch: int = 1,
     ) -> None:
         self.cell = cell
         self._on_change = on_change
         self._state = state
-        self._epoch = 1
+        self._epoch = epoch
         self._message = ""
         self._changed = threading.Condition(threading.RLock())
 
@@ -140,6 +144,7 @@ class CellControl:
 
     def _enter(self, after: State, message: str) -> None:
         before, self._state = self._state, after
-        self._message = message
+        # A cell that works has nothing to explain.
+        self._message = "" if after is State.EXECUTE else message
         self._changed.notify_all()
         self._on_change(Transition(before, after, self._epoch, message))

@@ -1,21 +1,40 @@
 """Runs one operation: step by step, each with an intent before it and an outcome after it.
 
 The executor knows no ROS and no device: it is given ports. What a step did is never guessed: the
-arm's outcome comes from measured joints, a fixture's from the device that was asked.
+arm's outcome comes from measured joints, a fixture's from the device that was asked. Where an
+answer does not come, and after a restart, the device is asked again (`asking`); what it cannot say
+is uncertain and waits for a person, with the cell held.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final
+
+import numpy as np
 
 from drivers.clock import PlantClock
+from robot_cell import failpoints
+from robot_cell.errors import RobotCellError
+from robot_cell.execution.asking import AT_START_RAD, Ended, Recovery, assumed, from_positions
 from robot_cell.execution.control import CellControl, StoppedError
+from robot_cell.execution.ports import (
+    ArmPort,
+    FixtureOutcome,
+    FixturePort,
+    MotionOutcome,
+    RestPlanner,
+    StepRecorder,
+)
+from robot_cell.execution.verdicts import OUTCOMES, Verdict, Verdicts
 from robot_cell.model import Cell, FixtureStep, InspectStep, MoveStep, Step, WaitStep
+from robot_cell.model.packml import Command, State
 from robot_cell.programs import ProgramCycle, StepMotion
 from robot_cell.programs.cycle import arguments, describe, step_duration_s
-from robot_cell.store import EndStatus, StepEnd, StepOutcome
+from robot_cell.store import EndStatus, StepEnd, StepOutcome, StepRecord
+
+__all__ = ["Executor", "FixtureOutcome", "MotionOutcome", "OperationOutcome"]
 
 _OUTCOMES: dict[str, StepOutcome] = {"failed": "failed", "refused": "not_done"}
 
@@ -26,62 +45,8 @@ one that fails is reported that much later; what stops at once is the arm."""
 TIMEOUT_FACTOR = 4.0
 """A fixture has this many times its planned duration, and a second more, before it has failed."""
 
-
-@dataclass(frozen=True)
-class MotionOutcome:
-    """How a motion ended; `error_rad` and `positions_rad` (n,) were measured at its end."""
-
-    ok: bool
-    message: str
-    error_rad: tuple[float, ...] = ()
-    positions_rad: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
-class FixtureOutcome:
-    """How a fixture's command ended and what the device reads now.
-
-    `status` is `done`, `failed`, `refused`, or `uncertain` where the device could not be asked.
-    """
-
-    status: str
-    message: str
-    values: Mapping[str, str] = field(default_factory=dict)
-
-
-class ArmPort(Protocol):
-    """The cell's arm."""
-
-    def follow(self, motion: StepMotion) -> MotionOutcome:
-        """Follow a trajectory to its end; returns when the arm stands or has failed."""
-
-
-class FixturePort(Protocol):
-    """The cell's fixtures."""
-
-    def command(
-        self, device: str, step_id: int, command: str, args: Sequence[str], timeout_s: float
-    ) -> FixtureOutcome:
-        """Give a command (or `read`) and wait for its outcome."""
-
-
-class StepRecorder(Protocol):
-    """The journal, as far as steps are concerned; durable when a call returns."""
-
-    def step_intent(
-        self,
-        operation_id: str,
-        index: int,
-        label: str,
-        at_ns: int,
-        after: StepEnd | None = None,
-    ) -> int:
-        """Record how the last step ended and that one is about to be commanded; its step id."""
-
-    def step_outcome(
-        self, step_id: int, outcome: StepOutcome, at_ns: int, message: str = ""
-    ) -> None:
-        """Record how it ended."""
+AGAIN_AT_MOST: Final = 3
+"""So often one step is begun anew by itself; then a person has to look."""
 
 
 @dataclass(frozen=True)
@@ -109,12 +74,21 @@ def _moving_s(cycle: ProgramCycle, steps: int) -> list[float]:
 
 
 @dataclass
-class _Progress:
-    """What has been measured so far, and whether the gripper should hold a part."""
+class _Work:
+    """The operation in work: what it is, and what has been measured so far.
 
+    Attributes:
+        holding: whether the gripper should hold a part.
+        doubted: whether the arm may stand elsewhere than where the next motion begins.
+    """
+
+    operation_id: str
+    product: str
+    cycle: ProgramCycle
     errors: list[float] = field(default_factory=list)
     positions: list[tuple[float, ...]] = field(default_factory=list)
     holding: bool = False
+    doubted: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,6 +101,9 @@ class Executor:
     recorder: StepRecorder
     clock: PlantClock
     control: CellControl
+    rest: RestPlanner
+    verdicts: Verdicts = field(default_factory=Verdicts)
+    recovery: Recovery = "ask"
 
     def run(
         self,
@@ -134,77 +111,144 @@ class Executor:
         product: str,
         cycle: ProgramCycle,
         on_step: Callable[[int, str], None],
+        begun: Sequence[StepRecord] = (),
     ) -> OperationOutcome:
-        """Run every step of a program; the first one that fails ends the operation."""
+        """Run every step of a program; the first one that fails ends the operation.
+
+        `begun` are the steps that the journal has of this attempt, oldest first: the operation goes
+        on behind them, and of the last one its device is asked if nobody knows how it ended.
+        """
         steps = self.cell.programs[cycle.program].steps
-        progress = _Progress()
+        work = _Work(operation_id, product, cycle)
+        moving_s = _moving_s(cycle, len(steps))
+        index, again = 0, 0
+        open_step: StepRecord | None = None
+        if begun:
+            index, open_step = self._take_up(work, steps, begun)
+        ended: StepEnd | None = None
         status: EndStatus = "complete"
         message = ""
-        ended: StepEnd | None = None
-        moving_s = _moving_s(cycle, len(steps))
-        for index, step in enumerate(steps):
-            label = describe(step, product)
+        while index < len(steps):
+            step, label = steps[index], describe(steps[index], product)
             on_step(index, label)
             silent_ns = min(int(moving_s[index] * 1e9), SILENT_NS)
             self.clock.silent_until(self.clock.now_ns() + silent_ns)
-            step_id = self.recorder.step_intent(
-                operation_id, index, label, self.clock.now_ns(), ended
-            )
+            if open_step is not None:
+                step_id, known = open_step.step_id, open_step
+            else:
+                step_id, known = self._intend(work, index, label, ended), None
+            ended, open_step, waits = None, None, False
             try:
-                self.control.checkpoint(self.clock.wait_for, self.clock.busy)
+                end = self._one(work, step, step_id, index, known)
+                if end.again and again == AGAIN_AT_MOST:
+                    end = Ended("uncertain", f"begun {again + 1} times: {end.message}")
+                if end.outcome == "uncertain":
+                    waits = True
+                    end = self._ask_person(step_id, label, end)
             except StoppedError as error:
+                if waits:  # nobody has said what became of it, and the journal says so
+                    status, message = "uncertain", f"step {index + 1} ({label}): {error}"
+                    break
                 ended = StepEnd(step_id, "not_done", str(error))
                 status, message = "failed", f"before step {index + 1} ({label}): {error}"
                 break
-            ended = StepEnd(step_id, *self._perform(step, step_id, index, product, cycle, progress))
-            if ended.outcome != "done":
-                status = "uncertain" if ended.outcome == "uncertain" else "failed"
-                message = f"step {index + 1} ({label}): {ended.message}"
+            ended = StepEnd(step_id, end.outcome, end.message)
+            failpoints.reach("cell.step-ended")
+            if end.outcome == "done":
+                index, again = index + 1, 0
+            elif end.again:
+                again += 1
+            else:
+                status = "failed"
+                message = f"step {index + 1} ({label}): {end.message}"
                 break
         if ended is not None:
             self.recorder.step_outcome(
                 ended.step_id, ended.outcome, self.clock.now_ns(), ended.message
             )
-        return OperationOutcome(status, message, tuple(progress.errors), tuple(progress.positions))
+        return OperationOutcome(status, message, tuple(work.errors), tuple(work.positions))
 
-    def _perform(
-        self,
-        step: Step,
-        step_id: int,
-        index: int,
-        product: str,
-        cycle: ProgramCycle,
-        progress: _Progress,
-    ) -> tuple[StepOutcome, str]:
+    # -- one step -------------------------------------------------------------------------------
+
+    def _intend(self, work: _Work, index: int, label: str, after: StepEnd | None) -> int:
+        step_id = self.recorder.step_intent(
+            work.operation_id, index, label, self.clock.now_ns(), after
+        )
+        failpoints.reach("cell.step-intended")
+        return step_id
+
+    def _one(
+        self, work: _Work, step: Step, step_id: int, index: int, known: StepRecord | None
+    ) -> Ended:
+        """Do a step, or ask what became of one that had been begun.
+
+        Raises:
+            StoppedError: the cell was stopped before it was commanded.
+        """
+        if known is not None and known.outcome == "failed":
+            return Ended("failed", known.message)
+        if known is not None:
+            end = self._ask(work, step, step_id, index, known.intent_ns)
+        else:
+            self.control.checkpoint(self.clock.wait_for, self.clock.busy)
+            end = self._perform(work, step, step_id, index)
+            if end.lost:
+                end = self._ask(work, step, step_id, index, self.clock.now_ns(), end.message)
+        self._note_grip(work, step, end.outcome)
+        return end
+
+    def _perform(self, work: _Work, step: Step, step_id: int, index: int) -> Ended:
         if isinstance(step, MoveStep):
-            return self._move(cycle.motions.get(index), progress)
+            return self._move(work, index)
         if isinstance(step, WaitStep):
-            until_ns = self.clock.now_ns() + int(step.wait_s * 1e9)
-            if self.clock.sleep_until(until_ns, self.control.ending):
-                return "done", ""
-            return "failed", f"the cell is {self.control.state.label}"
+            return self._wait(self.clock.now_ns() + int(step.wait_s * 1e9))
         if isinstance(step, InspectStep):
             return self._fixture(step.inspect, step_id, "read", (), step.expect, 1.0)
-        if progress.holding and self._lets_go(step):
-            held, reason = self._fixture(
-                step.fixture, step_id, "read", (), {"part": "present"}, 1.0
-            )
-            if held != "done":
-                return held, f"the part was dropped on the way: {reason}"
-        timeout_s = 1.0 + TIMEOUT_FACTOR * step_duration_s(self.cell, step)
-        args = arguments(step, product)
-        outcome = self._fixture(step.fixture, step_id, step.command, args, step.expect, timeout_s)
-        self._note_grip(step, outcome[0], progress)
-        return outcome
+        if work.holding and self._lets_go(step):
+            held = self._fixture(step.fixture, step_id, "read", (), {"part": "present"}, 1.0)
+            if held.outcome != "done":
+                why = f"the part was dropped on the way: {held.message}"
+                return held if held.lost else Ended(held.outcome, why)
+        args = arguments(step, work.product)
+        return self._fixture(
+            step.fixture, step_id, step.command, args, step.expect, self._timeout_s(step)
+        )
 
-    def _move(self, motion: StepMotion | None, progress: _Progress) -> tuple[StepOutcome, str]:
+    def _wait(self, until_ns: int) -> Ended:
+        if self.clock.sleep_until(until_ns, self.control.ending):
+            return Ended("done")
+        return Ended("failed", f"the cell is {self.control.state.label}")
+
+    def _move(self, work: _Work, index: int) -> Ended:
+        motion = work.cycle.motions.get(index)
         if motion is None:
-            return "done", ""
+            return Ended("done")
+        if work.doubted:
+            found = self._from_where_it_stands(work, index, motion)
+            if isinstance(found, Ended):
+                return found
+            motion, work.doubted = found, False
         ended = self.arm.follow(motion)
         if ended.positions_rad:
-            progress.errors.append(max(abs(error) for error in ended.error_rad))
-            progress.positions.append(ended.positions_rad)
-        return ("done", "") if ended.ok else ("failed", ended.message)
+            work.errors.append(max(abs(error) for error in ended.error_rad))
+            work.positions.append(ended.positions_rad)
+        if ended.ok:
+            return Ended("done")
+        return Ended("uncertain" if ended.lost else "failed", ended.message, lost=ended.lost)
+
+    def _from_where_it_stands(
+        self, work: _Work, index: int, motion: StepMotion
+    ) -> StepMotion | Ended:
+        """The motion, or what is left of it; planned anew unless the arm stands at its start."""
+        measured = self.arm.standing()
+        if measured is None:
+            return Ended("uncertain", "the arm does not say where it stands")
+        if np.abs(np.asarray(measured) - motion.positions[0]).max() <= AT_START_RAD:
+            return motion
+        try:
+            return self.rest(work.cycle, index, measured, holding=work.holding)
+        except RobotCellError as error:
+            return Ended("uncertain", f"no way on from where the arm stands: {error}")
 
     def _fixture(
         self,
@@ -214,23 +258,107 @@ class Executor:
         args: Sequence[str],
         expect: Mapping[str, str],
         timeout_s: float,
-    ) -> tuple[StepOutcome, str]:
+    ) -> Ended:
         outcome = self.fixtures.command(device, step_id, command, args, timeout_s)
-        if outcome.status != "done":
-            return _OUTCOMES.get(outcome.status, "uncertain"), outcome.message
-        for key, expected in expect.items():
-            found = outcome.values.get(key, "no such reading")
-            if found != expected:
-                return "failed", f"{device} reads {key} = {found}, expected {expected}"
-        return "done", ""
+        return _judged(device, outcome, expect)
+
+    def _timeout_s(self, step: FixtureStep) -> float:
+        return 1.0 + TIMEOUT_FACTOR * step_duration_s(self.cell, step)
+
+    # -- what became of a step ------------------------------------------------------------------
+
+    def _ask(
+        self, work: _Work, step: Step, step_id: int, index: int, intent_ns: int, why: str = ""
+    ) -> Ended:
+        """Ask the step's device what became of it; `why` nobody knows."""
+        work.doubted = True
+        wrong = assumed(self.recovery)
+        if wrong is not None:
+            return wrong
+        if isinstance(step, MoveStep):
+            motion = work.cycle.motions.get(index)
+            if motion is None:
+                return Ended("done")
+            measured = self.arm.standing()
+            if measured is None:
+                return Ended("uncertain", why or "the arm does not say where it stands")
+            end = from_positions(motion, measured)
+            if end.outcome == "done":
+                off = np.abs(np.asarray(measured) - motion.positions[-1])
+                work.errors.append(float(off.max()))
+                work.positions.append(measured)
+            return end
+        if isinstance(step, WaitStep):
+            return self._wait(intent_ns + int(step.wait_s * 1e9))
+        if isinstance(step, InspectStep):
+            return Ended("not_done", "a reading that was lost", again=True)
+        outcome = self.fixtures.outcome(step.fixture, step_id, self._timeout_s(step))
+        if outcome.status == "not_done":
+            return Ended("not_done", outcome.message, again=True)
+        return _judged(step.fixture, outcome, step.expect)
+
+    def _take_up(
+        self, work: _Work, steps: Sequence[Step], begun: Sequence[StepRecord]
+    ) -> tuple[int, StepRecord | None]:
+        """Where to go on behind the steps that the journal has; the last of them if it is open."""
+        work.doubted = True
+        for record in begun:
+            self._note_grip(work, steps[record.step_index], record.outcome)
+        last = begun[-1]
+        if last.outcome == "done":
+            return last.step_index + 1, None
+        if last.outcome == "not_done":
+            return last.step_index, None
+        return last.step_index, last
+
+    def _ask_person(self, step_id: int, label: str, end: Ended) -> Ended:
+        """Hold the cell until a person has said what became of a step.
+
+        Raises:
+            StoppedError: the cell was stopped or aborted instead.
+        """
+        self.recorder.step_outcome(step_id, "uncertain", self.clock.now_ns(), end.message)
+        self.verdicts.ask(step_id)
+        why = (
+            f"step {step_id} ({label}) is uncertain: {end.message}; look, then say "
+            f"`robot-cell resolve {step_id} done|redo|abort`"
+        )
+        try:
+            while (verdict := self.verdicts.take(step_id)) is None:
+                if self.control.state is State.EXECUTE:
+                    self.control.command(Command.HOLD, why)
+                self.control.checkpoint(self.clock.wait_for, self.clock.busy)
+        finally:
+            self.verdicts.withdraw()
+        return _after(verdict)
+
+    # -- what the gripper holds -----------------------------------------------------------------
 
     def _lets_go(self, step: FixtureStep) -> bool:
         return step.fixture == self.cell.arm.tool.gripper and step.command == "open"
 
-    def _note_grip(self, step: FixtureStep, outcome: StepOutcome, progress: _Progress) -> None:
-        if step.fixture != self.cell.arm.tool.gripper or outcome != "done":
+    def _note_grip(self, work: _Work, step: Step, outcome: StepOutcome | None) -> None:
+        if not isinstance(step, FixtureStep) or outcome != "done":
+            return
+        if step.fixture != self.cell.arm.tool.gripper:
             return
         if step.command == "close":
-            progress.holding = step.expect.get("part") == "present"
+            work.holding = step.expect.get("part") == "present"
         elif step.command == "open":
-            progress.holding = False
+            work.holding = False
+
+
+def _judged(device: str, outcome: FixtureOutcome, expect: Mapping[str, str]) -> Ended:
+    """What a fixture's outcome and its readings mean for the step."""
+    if outcome.status != "done":
+        known = _OUTCOMES.get(outcome.status)
+        return Ended(known or "uncertain", outcome.message, lost=known is None)
+    for key, expected in expect.items():
+        found = outcome.values.get(key, "no such reading")
+        if found != expected:
+            return Ended("failed", f"{device} reads {key} = {found}, expected {expected}")
+    return Ended("done")
+
+
+def _after(verdict: Verdict) -> Ended:
+    return Ended(OUTCOMES[verdict.word], verdict.message, again=verdict.word == "redo")

@@ -201,12 +201,13 @@ class Heartbeat:
         self._deadline_s = deadline_s
         self.beat("starting")
 
-    def beat(self, state: str) -> None:
-        """Say that this process lives, and what it does."""
+    def beat(self, state: str, deadline_s: float | None = None) -> None:
+        """Say that this process lives, what it does, and for how long it may be silent now."""
         self._page.write(
             self._at,
             Beat(
-                self._name, self._pid, self._born, self._period_s, self._deadline_s,
+                self._name, self._pid, self._born, self._period_s,
+                self._deadline_s if deadline_s is None else deadline_s,
                 time.monotonic(), state,
             ),
         )  # fmt: skip

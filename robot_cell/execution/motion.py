@@ -29,7 +29,7 @@ _SPARE_S: Final = 0.01
 """Kept free at the end of a horizon, for a stop that begins a little sooner or later."""
 
 _BATCH: Final = 100
-"""Setpoints that are made at a time."""
+"""Setpoints that are made at a time where it matters only what they take together."""
 
 
 def latest_stop_s(segments: Segments, limits: JointLimits, step_s: float) -> float:
@@ -167,6 +167,9 @@ class Motion:
         if track is None:
             if at_leisure:
                 self._track = self._new_track(self._segments)
+        elif self._governor is None:
+            if at_leisure:
+                self._governor = self._new_governor(track)
         elif track.ready < track.rows and track.ready * CELL_S < self.path_s + (
             AHEAD_S if at_leisure else NEEDED_S
         ):
@@ -200,6 +203,9 @@ class Motion:
             here = self._segments.positions(np.array([self.path_s]))
             return np.repeat(here, count, axis=0)
         step = self.speed * self._step_s
+        if self._in_real_time and count == 1:  # every period alike, though all of them cost more
+            self.path_s = min(self.path_s + step, self._segments.duration_s)
+            return self._segments.position(self.path_s)[None]
         if self._batch is None or self._taken + count > len(self._batch):
             size = max(_BATCH // count, 1) * count
             self._batch_from_s, self._taken = self.path_s, 0
@@ -213,9 +219,12 @@ class Motion:
     def _new_track(self, segments: Segments) -> Track:
         return Track(segments.times, segments.coefficients, self._limits, cycle_s=self._step_s)
 
+    def _new_governor(self, track: Track) -> Governor:
+        return Governor(track, self.speed, prepares=not self._in_real_time)
+
     def _govern(self) -> None:
         if self._governor is None:
             self._track = self._track or self._new_track(self._segments)
-            self._governor = Governor(self._track, self.speed, prepares=not self._in_real_time)
-        self._governor.path_time_s = self.path_s
+            self._governor = self._new_governor(self._track)
+        self._governor.stand_in(self.path_s, self.speed)
         self._governing = True

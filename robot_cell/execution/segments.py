@@ -7,6 +7,7 @@ controllers).
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +50,16 @@ class Segments:
         velocity = c1 + t * (2 * c2 + t * (3 * c3 + t * (4 * c4 + t * 5 * c5)))
         acceleration = 2 * c2 + t * (6 * c3 + t * (12 * c4 + t * 20 * c5))
         return position, velocity, acceleration
+
+    def position(self, at_s: float) -> Array:
+        """Position (n,) at one instant, the ends held: for a loop that has microseconds."""
+        times = self.times
+        at_s = min(max(at_s, 0.0), times.item(-1))
+        k = min(bisect_right(times, at_s), len(self.coefficients)) - 1
+        t = at_s - times.item(k)
+        t2 = t * t
+        t3 = t2 * t
+        return np.asarray(np.array((1.0, t, t2, t3, t2 * t2, t3 * t2)) @ self.coefficients[k])
 
     def positions(self, at_s: Array) -> Array:
         """Positions (m, n) at the instants (m,); the ends are held."""

@@ -37,6 +37,8 @@ Array = NDArray[np.float64]
 _READ_S: Final = 0.1
 _RECONNECT_S: Final = 0.5
 _HEARTBEAT_S: Final = 0.2
+STALL_S: Final = 0.02
+"""In real time a loop that has not turned for so long is ended by the supervisor."""
 _LEISURE_NS: Final = 50_000
 
 _log = logging.getLogger("servo")
@@ -235,14 +237,25 @@ class Servo:
         self._announce(now_ns)
 
 
-def run(servo: Servo, beat: Callable[[str], None], stop: Callable[[], bool]) -> None:
-    """Serve until asked to stop; a lost arm is connected again with back-off."""
+def run(
+    servo: Servo,
+    beat: Callable[[str, float | None], None],
+    stop: Callable[[], bool],
+    *,
+    in_real_time: bool = False,
+) -> None:
+    """Serve until asked to stop; a lost arm is connected again with back-off.
+
+    In real time each turn of the loop is a sign of life, and the next has to come within `STALL_S`;
+    in simulation the loop waits for the plant's time.
+    """
+    every_s, stall_s = (0.0, STALL_S) if in_real_time else (_HEARTBEAT_S, None)
     while not stop():
         try:
             servo.connect(_RECONNECT_S)
         except ArmError as error:
             _log.info("%s", error)
-            beat("connecting")
+            beat("connecting", None)
             time.sleep(_RECONNECT_S / 2)
             continue
         _log.info("connected")
@@ -250,12 +263,15 @@ def run(servo: Servo, beat: Callable[[str], None], stop: Callable[[], bool]) -> 
             beaten_s = 0.0
             while not stop():
                 now_s = time.monotonic()
-                if now_s - beaten_s > _HEARTBEAT_S:
+                if now_s - beaten_s > every_s:
                     beaten_s = now_s
-                    beat("running")
-                with contextlib.suppress(ArmTimeout):
+                    beat("running", stall_s)
+                try:
                     servo.step(_READ_S)
+                except ArmTimeout:
+                    beat("waiting for the arm", None)
         except ArmError as error:
+            beat("connecting", None)
             _log.warning("%s", error)
             servo.lost()
 
@@ -296,7 +312,7 @@ def main() -> None:
     settings = 0 if args.simulated else prefer_real_time()
     servo = Servo(driver, horizon, announce, in_real_time=not args.simulated, settings=settings)
     try:
-        run(servo, heartbeat.beat, lambda: stopped)
+        run(servo, heartbeat.beat, lambda: stopped, in_real_time=not args.simulated)
     finally:
         with contextlib.suppress(ArmError):
             driver.stop()

@@ -1,14 +1,16 @@
-"""The watchdog of a cell: a plain process that ends what hangs, so that launch starts it again.
+"""The watchdog of a cell: a plain process that stops the arm and ends what hangs.
 
 It reads the signs of life of the cell's processes. One that has been silent for longer than it
-declared is logged and killed; whoever started it (launch, systemd) starts it again. A process that
-never came, and one that hangs again and again, are logged for a person to see to. Standard library
-only, so that it is up long before the processes that it watches.
+declared is killed and logged, and the arm's motion is void (`safe_state`); whoever started the
+process (launch, systemd) starts it again. When one that moves the arm has ended, the motion is
+stopped as well. A process that never came, and one that hangs again and again, are logged for a
+person to see to. Standard library only, so that it is up long before the processes that it watches.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
@@ -22,9 +24,20 @@ from typing import Final
 
 from drivers.time_page import process_birth
 from robot_cell.execution.heartbeat import Beat, Heartbeat, HeartbeatPage
+from robot_cell.execution.safe_state import stop_motion
 
 PERIOD_S: Final = 0.05
+WATCHFUL_S: Final = 0.004
+"""How often it is looked while a process has promised to turn within less than `QUICK_S`."""
+
+QUICK_S: Final = 0.1
+MOVERS: Final = ("cell", "arm")
+"""Processes without which a motion is not to go on."""
+
 DEFAULT_EXPECTED: Final = ("arm", "fixtures", "cell")
+_PRIORITY: Final = 21
+"""One above the servo (`real_time.FIFO_PRIORITY`); it works for a fraction of a millisecond."""
+
 _BLIND_S: Final = 1.0
 
 
@@ -130,6 +143,18 @@ class Watch:
         return Kill(beat, silent_s)
 
 
+def ended_movers(beats: Mapping[str, Beat], seen: dict[str, tuple[int, int]]) -> list[str]:
+    """Processes that moved the arm and have ended since the last look; `seen` is kept for that."""
+    ended = []
+    for name in MOVERS:
+        beat = beats.get(name)
+        if beat is not None and beat.alive():
+            seen[name] = (beat.pid, beat.born)
+        elif seen.pop(name, None) is not None:
+            ended.append(name)
+    return ended
+
+
 def kill_process(pid: int, born: int) -> bool:
     """End a process for good if it is still the one that was born then; whether it was.
 
@@ -154,6 +179,8 @@ def supervise(cell: str, run_dir: Path, expected: Sequence[str], policy: Policy)
     """Watch over a cell until SIGINT or SIGTERM."""
     stop_signals = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals)
+    with contextlib.suppress(OSError):  # where it is permitted: as soon as the servos themselves
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
     path = run_dir / "heartbeats" / f"{cell}.page"
     heartbeat = Heartbeat(path, "supervisor", PERIOD_S, deadline_s=1.0)
     page = HeartbeatPage(path)
@@ -162,16 +189,30 @@ def supervise(cell: str, run_dir: Path, expected: Sequence[str], policy: Policy)
         at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         print(f"{at} {level} supervisor of {cell}: {text}", file=sys.stderr, flush=True)
 
-    watch = Watch(expected, policy, time.monotonic(), report)
+    later: list[tuple[str, str]] = []  # what is said only after it has been acted upon
+    watch = Watch(expected, policy, time.monotonic(), lambda *told: later.append(told))
     report("info", f"watching {', '.join(expected)}")
+    movers: dict[str, tuple[int, int]] = {}
+    period_s = PERIOD_S
     try:
-        while signal.sigtimedwait(stop_signals, PERIOD_S) is None:
+        while signal.sigtimedwait(stop_signals, period_s) is None:
             heartbeat.beat("watching")
             beats = page.read()
             beats.pop("supervisor", None)
+            quick = any(beat.deadline_s < QUICK_S and beat.pid for beat in beats.values())
+            period_s = WATCHFUL_S if quick else PERIOD_S
+            for name in ended_movers(beats, movers):
+                if stop_motion(run_dir, cell):
+                    report("warning", f"{name} has ended: the arm stops on its path")
             for kill in watch.judge(beats, time.monotonic()):
+                stop_motion(run_dir, cell)
                 if not kill_process(kill.beat.pid, kill.beat.born):
-                    report("info", f"{kill.beat.name} (pid {kill.beat.pid}) had ended by itself")
+                    later.append(
+                        ("info", f"{kill.beat.name} (pid {kill.beat.pid}) had ended by itself")
+                    )
+            for told in later:
+                report(*told)
+            later.clear()
         report("info", "ends")
         return 0
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
@@ -54,10 +54,18 @@ class Arm(Word):
 
 
 class Bus(Word):
-    """A serial bus. A relative port is relative to the run directory (simulated plants)."""
+    """A serial bus. A relative port is relative to the run directory (simulated plants).
+
+    Attributes:
+        protocol: `fixture` is docs/fixture_protocol.md; `modbus_rtu` needs a register map for each
+            of its fixtures (docs/modbus_fixtures.md).
+        port: its path; `/dev/serial/by-id/...` stays the same wherever a converter is plugged in.
+    """
 
     port: str = Field(min_length=1)
     baudrate: int = Field(default=115_200, gt=0)
+    parity: Literal["none", "even", "odd"] = "none"
+    protocol: Literal["fixture", "modbus_rtu"] = "fixture"
 
 
 class Fixture(Word):
@@ -69,6 +77,9 @@ class Fixture(Word):
         frame: where it acts (clamps, tables, sensors, feeders); none for a gripper.
         mounted_on: the rotary table on which it is mounted, if it turns with one.
         clears: the frame from which a feeder's `clear` takes parts away.
+        registers: path of the register map of a Modbus device, relative to the plant file's folder
+            or absolute.
+        simulate_as: the kind that the simulation puts in its place, where it does not know its own.
     """
 
     kind: Name
@@ -77,7 +88,14 @@ class Fixture(Word):
     frame: Name | None = None
     mounted_on: Name | None = None
     clears: Name | None = None
+    registers: Path | None = None
+    simulate_as: Name | None = None
     durations_s: dict[Name, Annotated[float, Field(gt=0.0)]] = Field(default_factory=dict)
+
+    @property
+    def simulated_kind(self) -> str:
+        """What it is in the simulation."""
+        return self.simulate_as or self.kind
 
 
 class Cell(Word):
@@ -108,6 +126,16 @@ class Cell(Word):
             check("frame", fixture.frame, self.frames, "fixtures", name, "frame")
             check("frame", fixture.clears, self.frames, "fixtures", name, "clears")
             check("fixture", fixture.mounted_on, self.fixtures, "fixtures", name, "mounted_on")
+            bus = self.buses.get(fixture.bus)
+            needs_map = bus is not None and bus.protocol == "modbus_rtu"
+            if bus is not None and needs_map is not (fixture.registers is not None):
+                expected = (
+                    "a register map: its bus speaks modbus_rtu"
+                    if needs_map
+                    else f"none: its bus {fixture.bus} does not speak modbus_rtu"
+                )
+                path = ("fixtures", name, "registers")
+                problems.append(BrokenReference(path, fixture.registers, expected))
             other = addresses.setdefault((fixture.bus, fixture.address), name)
             if other != name:
                 expected = f"a free address; {other} has this one on the same bus"

@@ -2,240 +2,44 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
-from robot_cell.errors import RobotCellError
-from robot_cell.model.base import BrokenReference, BrokenReferences
-from robot_cell.model.plant import Plant, broken_programs
+from robot_cell.model.base import BrokenReference
+from robot_cell.model.plant import Cell, Fixture, Plant, broken_programs
+from robot_cell.model.program import FixtureStep, InspectStep
+from robot_cell.model.register_map import RegisterMap, load_register_map
+from robot_cell.model.yaml_file import PlantFileError, PlantFileProblem, YamlFile
 
-Location = tuple[str | int, ...]
-
-
-@dataclass(frozen=True)
-class PlantFileProblem:
-    """One thing that is wrong in a plant file.
-
-    Attributes:
-        line: counted from 1; 0 if the file as a whole is meant.
-        path: where in the document, for example `cells.cell_a.arm.tool.mass_kg`.
-        value: what stands there, None if nothing does.
-        expected: what should stand there.
-    """
-
-    file: Path
-    line: int
-    path: str
-    value: object
-    expected: str
-
-    def __str__(self) -> str:
-        where = f"{self.file}:{self.line}" if self.line else str(self.file)
-        found = "" if self.value is None else f" is {_shown(self.value)},"
-        return f"{where}: {self.path or 'the file'}{found or ':'} expected {self.expected}"
-
-
-class PlantFileError(RobotCellError):
-    """A plant file cannot be used; `problems` has every reason, in the order of the file."""
-
-    def __init__(self, problems: list[PlantFileProblem]) -> None:
-        self.problems = tuple(sorted(problems, key=lambda p: (p.line, p.path)))
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+__all__ = ["PlantFileError", "PlantFileProblem", "load_plant"]
 
 
 def load_plant(path: Path | str) -> Plant:
-    """Read and check a plant file.
+    """Read and check a plant file, and the register maps that it names.
 
-    The paths in `arm.urdf` come back absolute; in the file they are relative to its folder.
+    The paths in `arm.urdf` and `registers` come back absolute; in the file they are relative to its
+    folder. Durations that a register map knows and the plant file does not give are filled in.
 
     Raises:
         PlantFileError: with every problem found.
     """
-    path = Path(path)
-    root = _compose(path)
-    problems: list[PlantFileProblem] = []
-
-    def report(location: Location, value: object, expected: str) -> None:
-        line, shown = _locate(root, location)
-        problems.append(PlantFileProblem(path, line, ".".join(map(str, shown)), value, expected))
-
-    for line, location, key in _duplicates(root):
-        problems.append(
-            PlantFileProblem(
-                path, line, ".".join(map(str, location)), key, "each name once in a mapping"
-            )
-        )
-    try:
-        raw = _Loader("").construct_document(root)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        problems.append(
-            PlantFileProblem(path, mark.line + 1 if mark else 0, "", None, f"YAML; {error.problem}")
-        )
-        raise PlantFileError(problems) from error
-    if not isinstance(raw, dict):
-        report((), raw, "a mapping with plant, products and cells")
-        raise PlantFileError(problems)
+    file = YamlFile(Path(path), "a plant", "plant, products and cells")
     plant: Plant | None = None
     try:
-        plant = Plant.model_validate(raw)
+        plant = Plant.model_validate(file.content)
     except ValidationError as error:
-        for item in error.errors():
-            cause = item.get("ctx", {}).get("error")
-            if isinstance(cause, BrokenReferences):
-                for broken in cause.problems:
-                    report(item["loc"] + broken.path, broken.value, broken.expected)
-            else:
-                value = None if item["type"] == "missing" else item["input"]
-                report(item["loc"], value, _expected(item["type"], item["msg"]))
+        file.report_all(error)
         # Pydantic checks a plant's own references only when all its parts are good.
         if all(item["loc"] for item in error.errors()):
-            for broken in _broken_recipes(raw):
-                report(broken.path, broken.value, broken.expected)
+            for broken in _broken_recipes(file.content):
+                file.report(broken.path, broken.value, broken.expected)
     if plant is not None:
-        plant = _with_urdfs(plant, path.absolute().parent, report)
-    if problems or plant is None:
-        raise PlantFileError(problems)
+        plant = _with_registers(_with_urdfs(plant, file), file)
+    if file.problems or plant is None:
+        raise PlantFileError(file.problems)
     return plant
-
-
-# ----------------------------------------------------------------------------------- YAML
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2's core schema: `06:00` and `no` are text, `1e-3` is a number."""
-
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
-
-
-_CORE_SCHEMA: Final = (
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-    ("int", r"[-+]?[0-9]+|0x[0-9a-fA-F]+", list("-+0123456789")),
-    (
-        "float",
-        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
-        list("-+.0123456789"),
-    ),
-    ("merge", r"<<", ["<"]),
-)
-for _tag, _pattern, _first in _CORE_SCHEMA:
-    _Loader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first
-    )
-
-
-def _int(loader: _Loader, node: yaml.ScalarNode) -> int:
-    text = str(loader.construct_scalar(node))
-    return int(text, 16) if text.startswith("0x") else int(text)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:int", _int)
-
-
-def _compose(path: Path) -> yaml.Node:
-    def fail(line: int, expected: str, value: object = None) -> PlantFileError:
-        return PlantFileError([PlantFileProblem(path, line, "", value, expected)])
-
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise fail(0, f"a readable file ({error.strerror})") from error
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise fail(line, "UTF-8 text", data[error.start : error.end]) from error
-    loader = _Loader(text)
-    try:
-        root = loader.get_single_node()
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        raise fail(mark.line + 1 if mark else 0, f"YAML; {error.problem}") from error
-    except yaml.YAMLError as error:
-        raise fail(0, f"YAML; {error}") from error
-    finally:
-        loader.dispose()
-    if root is None:
-        raise fail(0, "a plant; the file is empty")
-    return root
-
-
-def _duplicates(node: yaml.Node) -> list[tuple[int, Location, str]]:
-    found: list[tuple[int, Location, str]] = []
-    visited: set[int] = set()
-
-    def walk(node: yaml.Node, location: Location) -> None:
-        if id(node) in visited:
-            return
-        visited.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            for index, item in enumerate(node.value):
-                walk(item, (*location, index))
-        elif isinstance(node, yaml.MappingNode):
-            seen: set[str] = set()
-            for key, value in node.value:
-                name = str(key.value)
-                if name in seen and name != "<<":
-                    found.append((key.start_mark.line + 1, (*location, name), name))
-                seen.add(name)
-                walk(value, (*location, name))
-
-    walk(node, ())
-    return found
-
-
-def _locate(root: yaml.Node, location: Location) -> tuple[int, Location]:
-    """Line of a place that Pydantic names, and the place without Pydantic's tags of unions."""
-    node, line = root, root.start_mark.line + 1
-    shown: list[str | int] = []
-    for depth, item in enumerate(location):
-        last = depth == len(location) - 1
-        if isinstance(node, yaml.SequenceNode) and isinstance(item, int):
-            if item < len(node.value):
-                node = node.value[item]
-                line = node.start_mark.line + 1
-            shown.append(item)
-        elif isinstance(node, yaml.MappingNode):
-            key, child = _child(node, item)
-            tag = child is not None and isinstance(child, yaml.ScalarNode) and not last
-            if key is not None and child is not None and not tag:
-                node, line = child, key.start_mark.line + 1
-                shown.append(item)
-            elif last:
-                shown.append(item)
-    return line, tuple(shown)
-
-
-def _child(node: yaml.MappingNode, name: str | int) -> tuple[yaml.Node | None, yaml.Node | None]:
-    for key, value in node.value:
-        if key.value == str(name):
-            return key, value
-    for key, value in node.value:
-        if key.value == "<<" and isinstance(value, yaml.MappingNode):
-            return _child(value, name)
-    return None, None
-
-
-# ------------------------------------------------------------------------------- meaning
-
-
-def _expected(kind: str, message: str) -> str:
-    if kind == "missing":
-        return "a value; it is required"
-    if kind == "extra_forbidden":
-        return "nothing: this name is unknown here (misspelt?)"
-    if kind == "string_pattern_mismatch":
-        return "a name of lower-case letters, digits and _, starting with a letter"
-    for prefix in ("Value error, ", "Input should be ", "Input should "):
-        message = message.removeprefix(prefix)
-    return message
 
 
 def _broken_recipes(raw: dict[str, Any]) -> list[BrokenReference]:
@@ -255,18 +59,78 @@ def _broken_recipes(raw: dict[str, Any]) -> list[BrokenReference]:
         return []  # the shape is wrong, and that has been reported
 
 
-def _with_urdfs(
-    plant: Plant, folder: Path, report: Callable[[Location, object, str], None]
-) -> Plant:
+def _with_urdfs(plant: Plant, file: YamlFile) -> Plant:
+    folder = file.path.absolute().parent
     cells = {}
     for name, cell in plant.cells.items():
         urdf = (folder / cell.arm.urdf).resolve()
         if not urdf.is_file():
-            report(("cells", name, "arm", "urdf"), str(cell.arm.urdf), f"a file; {urdf} is none")
+            place = ("cells", name, "arm", "urdf")
+            file.report(place, str(cell.arm.urdf), f"a file; {urdf} is none")
         cells[name] = cell.model_copy(update={"arm": cell.arm.model_copy(update={"urdf": urdf})})
     return plant.model_copy(update={"cells": cells})
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+def _with_registers(plant: Plant, file: YamlFile) -> Plant:
+    folder = file.path.absolute().parent
+    known: dict[Path, RegisterMap | None] = {}
+    cells = {}
+    for name, cell in plant.cells.items():
+        fixtures = {}
+        for device, fixture in cell.fixtures.items():
+            fixtures[device] = fixture
+            if fixture.registers is None:
+                continue
+            path = (folder / fixture.registers).resolve()
+            if not path.is_file():
+                place = ("cells", name, "fixtures", device, "registers")
+                file.report(place, str(fixture.registers), f"a file; {path} is none")
+                continue
+            if path not in known:
+                try:
+                    known[path] = load_register_map(path)
+                except PlantFileError as error:
+                    known[path] = None
+                    file.problems.extend(error.problems)
+            registers = known[path]
+            fixtures[device] = _with_durations(fixture, path, registers)
+            if registers is not None:
+                _check_programs(cell, name, device, registers, file)
+        cells[name] = cell.model_copy(update={"fixtures": fixtures})
+    return plant.model_copy(update={"cells": cells})
+
+
+def _check_programs(
+    cell: Cell, name: str, device: str, registers: RegisterMap, file: YamlFile
+) -> None:
+    """See that a cell's programs ask a device only for what its register map has."""
+    for program, content in cell.programs.items():
+        for index, step in enumerate(content.steps):
+            here = ("cells", name, "programs", program, "steps", index)
+            if isinstance(step, FixtureStep) and step.fixture == device:
+                command = registers.commands.get(step.command)
+                if command is None:
+                    known = ", ".join(registers.commands) or "it has none"
+                    expected = f"a command of {registers.device}: {known}"
+                    file.report((*here, "command"), step.command, expected)
+                elif len(step.args) != len(command.arguments):
+                    named = ", ".join(command.arguments) or "none"
+                    file.report((*here, "args"), list(step.args), f"its arguments: {named}")
+            elif not (isinstance(step, InspectStep) and step.inspect == device):
+                continue
+            for reading, text in step.expect.items():
+                said = registers.sayings(reading)
+                if reading not in registers.readings:
+                    known = ", ".join(registers.readings)
+                    expected = f"a reading of {registers.device}: {known}"
+                    file.report((*here, "expect", reading), reading, expected)
+                elif said is not None and text not in said:
+                    expected = f"what {reading} can say: {', '.join(said)}"
+                    file.report((*here, "expect", reading), text, expected)
+
+
+def _with_durations(fixture: Fixture, path: Path, registers: RegisterMap | None) -> Fixture:
+    commands = registers.commands if registers is not None else {}
+    durations = {name: command.duration_s for name, command in commands.items()}
+    update = {"registers": path, "durations_s": {**durations, **fixture.durations_s}}
+    return fixture.model_copy(update=update)

@@ -18,14 +18,18 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor, SetParametersResult
 from rclpy.action import CancelResponse, GoalResponse
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Header
+from std_msgs.msg import Bool, Header
 from std_srvs.srv import SetBool
 
 from drivers.clock import FOREVER_NS
 from planners.kinematics.arm_description import read_arm
 from planners.motion.speed_requests import SpeedRequests
+from robot_cell import failpoints
+from robot_cell.execution.epoch import EpochPage
+from robot_cell.execution.heartbeat import Beat, HeartbeatPage
 from robot_cell.execution.horizon import Horizon, Outcome, Result
 from robot_cell.execution.loop_statistics import LoopStatistics
+from robot_cell.execution.presence import CONTROLLER
 from robot_cell.execution.trajectory_goal import (
     GoalCode,
     GoalRefusedError,
@@ -33,7 +37,7 @@ from robot_cell.execution.trajectory_goal import (
     Point,
     segments_of,
 )
-from robot_cell.nodes.base import PlantNode, seconds, spin
+from robot_cell.nodes.base import LATCHED, PlantNode, seconds, spin
 from robot_cell.nodes.deferred import DeferredActionServer
 
 JOINT_STATES_HZ: Final = 50.0
@@ -74,7 +78,11 @@ class ArmNode(PlantNode):
         self._lock = threading.Lock()
         self._pending: dict[int, Any] = {}
         self._requests = SpeedRequests()
+        self._held = False
         self._told_ns = 0
+        self._controller: Beat | None = None
+        self._epoch = 0
+        self._void = False
         self._reported_s = 0.0
 
     def configure(self) -> None:
@@ -91,10 +99,13 @@ class ArmNode(PlantNode):
         dof = len(self._limits.names)
         path = self.run_dir / "horizons" / f"{self.cell_name}.page"
         self._horizon = Horizon(path, dof, create=True)
+        self._beats = HeartbeatPage(self.run_dir / "heartbeats" / f"{self.cell_name}.page")
+        self._epochs = EpochPage(self.run_dir, self.cell_name)
         self._start_servo(dof)
         self._requests.ask(OVERRIDE, float(self.get_parameter("override_percent").value) / 100.0)
         self._ask_speed()
         self.add_on_set_parameters_callback(self._on_parameters)
+        self._held_topic = self.create_publisher(Bool, "arm/held", LATCHED)
         self.create_service(SetBool, "arm/hold", self._on_hold)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._states = self.create_publisher(JointState, "joint_states", 10)
@@ -192,9 +203,26 @@ class ArmNode(PlantNode):
 
     def _ask_speed(self) -> None:
         self._horizon.ask_speed(self._requests.target)
+        self._tell_held()
+
+    def _tell_held(self) -> None:
+        """Say at each change whether the arm stands because of a feed hold."""
+        held = self._requests.asks(HOLD) and self._stands()
+        if held != self._held:
+            self._held = held
+            self._held_topic.publish(Bool(data=held))
+
+    def _stands(self) -> bool:
+        """Whether the setpoints stay, and the arm was measured to stand."""
+        measured = self._horizon.measured()
+        if measured is None or (self._pending and self._horizon.progress()[1] > 0.0):
+            return False
+        return bool((np.abs(measured.velocities) <= STOPPED_RAD_S).all())
 
     def _turn(self) -> None:
         self._publish_state()
+        self._stop_if_void()
+        self._tell_held()
         if self._requests.target < 1.0:
             self._tell_that_it_goes_on()
         now_s = time.monotonic()
@@ -202,6 +230,24 @@ class ArmNode(PlantNode):
             self._reported_s = now_s
             if self._diagnostics.get_subscription_count():
                 self._diagnostics.publish(self._loop_message())
+
+    def _stop_if_void(self) -> None:
+        """Stop on the path when the motion's epoch is over or its controller has ended.
+
+        Then nobody could stop or hold it any more; the next controller goes on from where the arm
+        stands.
+        """
+        if not self._pending or self._void:
+            return
+        if self._epochs.current() != self._epoch:
+            why = f"epoch {self._epoch} is over"
+        elif self._controller is not None and not self._controller.alive():
+            why = "the cell's controller has ended"
+        else:
+            return
+        self._void = True
+        self.get_logger().warning(f"{why} in mid-motion: the arm stops on its path")
+        self._horizon.stop()
 
     def _tell_that_it_goes_on(self) -> None:
         """Whoever waits for a motion that is slowed or held hears of it once a second."""
@@ -281,6 +327,9 @@ class ArmNode(PlantNode):
 
     def _follow(self, goal: Any) -> None:
         request = goal.request
+        if request.trajectory.points:  # else only a question whether answers come
+            failpoints.reach("arm.goal-taken")
+        epoch = self._epochs.current()
         measured = self._horizon.measured()
         if measured is None or not self._horizon.connected:
             raise GoalRefusedError(GoalCode.DEVICE, "the arm is not connected")
@@ -306,6 +355,9 @@ class ArmNode(PlantNode):
                 goal_time_tolerance_s=goal_time if goal_time > 0.0 else GOAL_TIME_S,
             )
             self._pending[order] = goal
+            self._controller = self._beats.read().get(CONTROLLER)
+            self._epoch, self._void = epoch, False
+        failpoints.reach("arm.goal-begun")
         self.clock.wait_for({f"{self.cell_name}/servo": signals})
 
     def _ended(self, goal: Any, result: Result) -> None:
@@ -313,6 +365,7 @@ class ArmNode(PlantNode):
         answer = FollowJointTrajectory.Result(
             error_code=int(_CODES[result.outcome]), error_string=self._describe(result)
         )
+        failpoints.reach("arm.goal-ended")
         goal.publish_feedback(self._feedback(result))
         self.clock.signal()
         if result.outcome is Outcome.DONE:

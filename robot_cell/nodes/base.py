@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import inspect
 import os
@@ -20,12 +21,14 @@ from builtin_interfaces.msg import Time
 from rclpy.executors import ExternalShutdownException
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.task import Future
 
 from drivers.clock import PlantClock, open_clock
 from drivers.errors import DriverError
 from planners.errors import PlannerError
+from robot_cell import failpoints
 from robot_cell.errors import RobotCellError
 from robot_cell.execution.heartbeat import Heartbeat
 from robot_cell.model import Cell, Plant
@@ -44,6 +47,26 @@ SWITCH_INTERVAL_S: Final = 0.0005
 _HEARTBEAT_S: Final = 0.25
 _LEAVE_S: Final = 0.4
 _LOOK_S: Final = 0.1
+
+
+def guarded(node: Node, callback: Callable[..., Any]) -> Callable[..., Any]:
+    """A callback whose error ends the process, with a log, to be started again.
+
+    An error that leaves a callback ends the events executor by a segmentation fault (rclpy 9.1),
+    which tells nobody what was wrong.
+    """
+
+    @functools.wraps(callback)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return callback(*args, **kwargs)
+        except Exception:
+            node.get_logger().error(f"ends by an error:\n{traceback.format_exc()}")
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(1)
+
+    return call
 
 
 class PlantNode(LifecycleNode):
@@ -74,6 +97,8 @@ class PlantNode(LifecycleNode):
         try:
             self.run_dir = Path(self.text("run_dir"))
             self.simulated = bool(self.get_parameter("simulated").value)
+            if failpoints.switch_on(self.run_dir):
+                self.get_logger().warning(f"failpoints are on ({failpoints.VARIABLE})")
             self.plant = load_plant(Path(self.text("plant")))
             if self._in_cell:
                 self.cell_name = self.text("cell")
@@ -112,10 +137,28 @@ class PlantNode(LifecycleNode):
         """Close what `configure` opened; called once, also after a failure."""
 
     def start_thread(self, work: Callable[[], None], name: str) -> None:
-        """Run `work` beside the node's callbacks; it ends when `release` tells it to."""
-        thread = threading.Thread(target=work, name=name, daemon=True)
+        """Run `work` beside the node's callbacks; it ends when `release` tells it to.
+
+        Should it end by an error, the process ends as well, to be started again: half a node that
+        gives signs of life would be waited for.
+        """
+        thread = threading.Thread(target=self.guarded(work), name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
+
+    def guarded(self, callback: Callable[..., Any]) -> Callable[..., Any]:
+        """`guarded` for a callback of this node."""
+        return guarded(self, callback)
+
+    def create_service(self, kind: Any, name: str, callback: Any, **options: Any) -> Any:
+        """A service of the node, guarded."""
+        return super().create_service(kind, name, self.guarded(callback), **options)
+
+    def create_subscription(
+        self, kind: Any, topic: str, callback: Any, profile: Any, **options: Any
+    ) -> Any:
+        """A subscription of the node, guarded."""
+        return super().create_subscription(kind, topic, self.guarded(callback), profile, **options)
 
     def every(self, period_s: float, callback: Callable[[], None]) -> None:
         """Call back in the executor's thread, once a period of wall time.
@@ -123,9 +166,10 @@ class PlantNode(LifecycleNode):
         The executor asks for the callback's signature each time; one that carries it is answered
         ten times faster than a method that has to be looked into.
         """
+        guarded = self.guarded(callback)
 
         def ring() -> None:
-            callback()
+            guarded()
 
         ring.__signature__ = inspect.Signature()  # type: ignore[attr-defined]
         self.create_timer(period_s, ring)

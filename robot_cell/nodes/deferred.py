@@ -13,6 +13,8 @@ from typing import Any, Final
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.node import Node
 
+from robot_cell.nodes.base import guarded
+
 RESULT_KEPT_S: Final = 1
 """How long a goal that has ended can still be asked for; every status message lists it so long."""
 
@@ -30,14 +32,14 @@ class DeferredActionServer(ActionServer):
         accept: Callable[[Any], GoalResponse],
         cancel: Callable[[Any], CancelResponse] = lambda _: CancelResponse.REJECT,
     ) -> None:
-        self._begin = begin
+        self._begin = guarded(node, begin)
         super().__init__(
             node,
             action_type,
             name,
             execute_callback=lambda _: action_type.Result(),
-            goal_callback=accept,
-            cancel_callback=cancel,
+            goal_callback=guarded(node, accept),
+            cancel_callback=guarded(node, cancel),
             result_timeout=RESULT_KEPT_S,
         )
 

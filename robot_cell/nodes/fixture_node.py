@@ -14,16 +14,19 @@ from drivers.clock import FOREVER_NS
 from drivers.errors import DriverError
 from drivers.fixtures import (
     CommandInvalid,
-    FixtureBus,
     FixtureDriver,
     FixtureRefused,
+    Implausible,
     StepReport,
     StepState,
-    load_fixture_driver,
+    StepUncertain,
 )
 from drivers.serial_link import SerialLink
+from robot_cell import failpoints
+from robot_cell.execution.epoch import EpochPage
 from robot_cell.nodes.base import PlantNode, spin
 from robot_cell.nodes.deferred import DeferredActionServer
+from robot_cell.nodes.fixture_buses import make_devices, make_links
 
 POLL_NS: Final = 150_000_000
 """Plant time between two questions to a device that is moving; one falls on its nominal end."""
@@ -33,6 +36,9 @@ LATE_POLL_NS: Final = 20_000_000
 
 RETRY_NS: Final = 100_000_000
 """Plant time before a device that did not answer is asked again."""
+
+IMPLAUSIBLE_READINGS: Final = 2
+"""So many readings that cannot be true are believed to be a fault of the device."""
 
 
 @dataclass(frozen=True)
@@ -50,19 +56,14 @@ class FixtureNode(PlantNode):
         super().__init__("fixtures", in_cell=True)
         self._work: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._devices: dict[str, FixtureDriver] = {}
-        self._links: list[SerialLink] = []
+        self._links: dict[str, SerialLink] = {}
         self._closing = False
 
     def configure(self) -> None:
         """Make the buses and devices, and offer the action; ports are opened when first used."""
-        buses: dict[str, FixtureBus] = {}
-        for name, bus in self.cell.buses.items():
-            link = SerialLink(str(self.run_dir / bus.port), bus.baudrate)
-            self._links.append(link)
-            buses[name] = FixtureBus(link)
-        for name, fixture in self.cell.fixtures.items():
-            make = load_fixture_driver(fixture.kind)
-            self._devices[name] = make(name, buses[fixture.bus], fixture.address)
+        self._epochs = EpochPage(self.run_dir, self.cell_name)
+        self._links = make_links(self.cell, self.run_dir)
+        self._devices = make_devices(self.cell, self._links)
         self._server = DeferredActionServer(
             self, FixtureCommand, "fixtures/command", begin=self._work.put, accept=self._accept
         )
@@ -74,7 +75,7 @@ class FixtureNode(PlantNode):
         """Close the ports; what a device is doing it does to its end."""
         self._closing = True
         self._work.put(None)
-        for link in self._links:
+        for link in self._links.values():
             link.close()
         self._links.clear()
 
@@ -92,6 +93,8 @@ class FixtureNode(PlantNode):
                 ended = self._command(goal.request, started_ns)
             except DriverError as error:
                 ended = _Ended("uncertain", str(error), started_ns, {})
+            if goal.request.command not in ("read", "outcome"):
+                failpoints.reach("fixtures.command-ended")
             self._finish(goal, ended)
 
     def _finish(self, goal: Any, ended: _Ended) -> None:
@@ -121,7 +124,22 @@ class FixtureNode(PlantNode):
         if request.command == "read":
             return _Ended("done", "", started_ns, self._read(device, started_ns))
         deadline_ns = started_ns + int(request.timeout_s * 1e9)
-        report = self._begin(device, request, deadline_ns)
+        report: StepReport | _Ended
+        if request.command == "outcome":
+            report = self._ask(device, request.step_id, deadline_ns)
+            if report.state is StepState.UNKNOWN:
+                message = f"{device.name} says that it never began step {request.step_id}"
+                return _Ended("not_done", message, -1, {})
+        elif 0 < request.epoch < self._epochs.current():
+            message = (
+                f"{device.name}: {request.command} was asked in epoch {request.epoch}, which has "
+                f"ended; the cell is in epoch {self._epochs.current()}"
+            )
+            return _Ended("refused", message, -1, {})
+        else:
+            failpoints.reach("fixtures.command-taken")
+            report = self._begin(device, request, deadline_ns)
+            failpoints.reach("fixtures.command-sent")
         if isinstance(report, _Ended):
             return report
         nominal_ns = started_ns + int(self._nominal_s(device, request.command) * 1e9)
@@ -130,7 +148,7 @@ class FixtureNode(PlantNode):
                 message = (
                     f"{device.name} still runs {request.command} after {request.timeout_s:g} s"
                 )
-                return _Ended("failed", message, started_ns, {})
+                return _Ended("uncertain", message, started_ns, {})
             now_ns = self.clock.now_ns()
             pause_ns = min(POLL_NS, nominal_ns - now_ns) if now_ns < nominal_ns else LATE_POLL_NS
             if not self.clock.sleep_until(now_ns + pause_ns, lambda: self._closing):
@@ -143,6 +161,8 @@ class FixtureNode(PlantNode):
         return _Ended(status, message, started_ns, {})
 
     def _nominal_s(self, device: FixtureDriver, command: str) -> float:
+        if command == "outcome":
+            return 0.0  # it may be over at any time
         given = self.cell.fixtures[device.name].durations_s.get(command)
         return device.commands[command].duration_s if given is None else given
 
@@ -152,6 +172,8 @@ class FixtureNode(PlantNode):
             return device.begin(request.step_id, request.command, tuple(request.args))
         except (CommandInvalid, FixtureRefused) as error:
             return _Ended("refused", str(error), -1, {})
+        except StepUncertain:
+            raise  # the device cannot be asked
         except DriverError as error:
             self.get_logger().warning(f"{error}; asking the device what became of the step")
         report = self._ask(device, request.step_id, deadline_ns)
@@ -164,16 +186,22 @@ class FixtureNode(PlantNode):
         while True:
             try:
                 return device.outcome(step_id)
+            except StepUncertain:
+                raise
             except DriverError:
                 if self._closing or self.clock.now_ns() + RETRY_NS > deadline_ns:
                     raise
                 self.clock.sleep_until(self.clock.now_ns() + RETRY_NS, lambda: self._closing)
 
     def _read(self, device: FixtureDriver, deadline_ns: int) -> Mapping[str, str]:
+        implausible = 0
         while True:
             try:
                 return device.read()
-            except DriverError:
+            except DriverError as error:
+                implausible += isinstance(error, Implausible)
+                if implausible == IMPLAUSIBLE_READINGS:
+                    raise
                 if self._closing or self.clock.now_ns() + RETRY_NS > deadline_ns:
                     raise
                 self.clock.sleep_until(self.clock.now_ns() + RETRY_NS, lambda: self._closing)

@@ -22,6 +22,7 @@ class GoalCall:
     """Sends a goal at once; `answered` and `ended` are set when its answers have come.
 
     Args:
+        on_answer: called in the executor's thread once the goal has been accepted or refused.
         on_end: called in the executor's thread with the result.
         on_feedback: called there with each feedback.
     """
@@ -32,6 +33,7 @@ class GoalCall:
         client: ActionClient,
         goal: Any,
         *,
+        on_answer: Callable[[], None] | None = None,
         on_end: Callable[[Any], None] | None = None,
         on_feedback: Callable[[Any], None] | None = None,
     ) -> None:
@@ -43,6 +45,7 @@ class GoalCall:
         self._goal = goal
         self._handle: Any = None
         self._unwanted = False
+        self._on_answer = on_answer
         self._on_end = on_end
         self._on_feedback = on_feedback
         self._executor = node.executor
@@ -75,6 +78,8 @@ class GoalCall:
             if self._unwanted:
                 handle.cancel_goal_async()
         self.answered.set()
+        if self._on_answer is not None:
+            self._on_answer()
 
     def _take_result(self, got: Any) -> None:
         self.result = got.result().result

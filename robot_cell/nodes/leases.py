@@ -15,6 +15,7 @@ from typing import Any, Final
 from rclpy.action import ActionClient
 from robot_cell_interfaces.action import ExecuteOperation
 
+from robot_cell import failpoints
 from robot_cell.model import PlannedOperation
 from robot_cell.model.packml import State
 from robot_cell.nodes.base import PlantNode
@@ -22,10 +23,15 @@ from robot_cell.nodes.goal_call import GoalCall
 from robot_cell.nodes.proven_link import ProvenLink
 from robot_cell.nodes.waiting import NoAnswerError, await_now
 from robot_cell.orders.board import Board
+from robot_cell.orders.taking_back import take_back
 from robot_cell.store import Journal
+from robot_cell.store.leasing import BEGIN_WITHIN_NS, Lease, LeaseTable, Word
 
 CELLS_S: Final = 5.0
 """How long the first batch waits for cells that have not said that they are ready, wall time."""
+
+ANSWER_S: Final = 10.0
+"""How long a cell's answer is waited for before other things are done, wall time."""
 
 _POLL_S: Final = 0.002
 _LOOK_S: Final = 0.1
@@ -62,6 +68,8 @@ class CellLink:
         running: what it has been leased.
         lease: counts the leases; what an older one brings is void.
         lost: its controller has ended, and no other has said that it is idle.
+        silent: nobody will send the end of what it runs: the controller that took it has ended, or
+            the scheduler has; it is looked up in the journal.
     """
 
     client: ActionClient
@@ -73,6 +81,7 @@ class CellLink:
     signals: int = 0
     lease: int = 0
     lost: bool = False
+    silent: bool = False
 
     @property
     def willing(self) -> bool:
@@ -108,6 +117,7 @@ class Leases:
         self._post = post
         self._on_change = on_change
         self._endings: list[_Ended] = []
+        self._table = LeaseTable()
         self.links: dict[str, CellLink] = {}
         for name in node.plant.cells:
             client = ActionClient(node, ExecuteOperation, f"/{name}/execute_operation")
@@ -122,16 +132,52 @@ class Leases:
         link = self.links[cell]
         link.heard = state
         link.said += 1
-        return state is State.IDLE and link.running is None
+        return state is State.IDLE and (link.running is None or link.silent)
 
     def lose(self, cell: str) -> PlannedOperation | None:
         """A cell's controller has ended; returns the operation that it had."""
         link = self.links[cell]
         had, link.running = link.running, None
+        self._table.lose(cell)
         link.lease += 1
-        link.lost = True
+        link.lost, link.silent = True, False
         link.doubted = link.said
         return had
+
+    def silence(self, cell: str) -> None:
+        """A cell's controller has ended and is being started again: it goes on by itself."""
+        link = self.links[cell]
+        link.lease += 1
+        self._await_silently(cell)
+        link.doubted = link.said
+
+    def take_up(self, row: PlannedOperation) -> None:
+        """A cell runs what an earlier scheduler leased to it."""
+        self.links[row.cell].running = row
+        self._await_silently(row.cell)
+
+    def _await_silently(self, cell: str) -> None:
+        """What the cell has signalled so far is known: plant time need not wait for it here."""
+        link = self.links[cell]
+        link.silent = True
+        link.signals = self._node.clock.seq(f"{cell}/cell")
+
+    def look_up(self, cell: str) -> bool:
+        """Look in the journal for what a silent cell runs; whether that is over."""
+        link = self.links[cell]
+        if not link.silent or link.running is None:
+            link.silent = False
+            return False
+        record = self._journal.operation(link.running.operation_id)
+        if record.status == "running" and record.cell == cell:
+            self._await_silently(cell)  # it was broken off: what it signalled meant that
+            return False
+        if record.status == "leased" and record.cell == cell:  # never begun, and nobody has it
+            reason = f"{cell} ended before it began"
+            self._journal.requeue(record.operation_id, reason, self._node.clock.now_ns())
+        link.running, link.silent = None, False
+        self._board.refresh()
+        return True
 
     def regain(self, cell: str) -> None:
         """A lost cell has a controller again, and that is idle."""
@@ -176,6 +222,11 @@ class Leases:
         """Lease an operation to its cell."""
         clock, link = self._node.clock, self.links[row.cell]
         token = self._journal.lease_operation(row.operation_id, row.cell, row.program)
+        try:
+            failpoints.reach("scheduler.lease-written")
+        except failpoints.FailpointError as error:  # its cell knows nothing of it
+            self._journal.requeue(row.operation_id, str(error), clock.now_ns())
+            raise
         goal = ExecuteOperation.Goal(
             operation_id=row.operation_id,
             order_id=row.order_id,
@@ -184,38 +235,89 @@ class Leases:
             operation=row.operation,
             program=row.program,
             token=token,
+            deadline_ns=clock.now_ns() + BEGIN_WITHIN_NS,
         )
+        self._table.lose(row.cell)  # whatever it had has been settled by the journal
+        self._table.offer(Lease(row.operation_id, row.cell, token, goal.deadline_ns))
         link.signals = clock.seq(f"{row.cell}/cell")
         link.running = row
         link.lease += 1
         said, lease = link.said, link.lease
+        late = threading.Event()
+
+        def on_answer() -> None:
+            if late.is_set():
+                self._post(lambda: self._late(row, token, said, call.accepted))
+
         call = GoalCall(
             self._node,
             link.client,
             goal,
+            on_answer=on_answer,
             on_end=lambda result: self._post(lambda: self._take_ending(row, lease, result)),
         )
         try:
-            await_now(call.answered, f"cell {row.cell}")
+            await_now(call.answered, f"cell {row.cell}", ANSWER_S)
         except NoAnswerError as error:
-            # It may have taken the work all the same: the lease stands until a person looks.
-            self._node.get_logger().error(str(error))
+            # It may have taken the work all the same: the lease stands until an answer comes, or
+            # until its deadline has passed and the journal says that it has not begun.
+            late.set()
+            if not call.answered.is_set():
+                self._node.get_logger().error(str(error))
+                return
+        self._answered(row, token, said, call.accepted)
+
+    def _late(self, row: PlannedOperation, token: int, said: int, accepted: bool) -> None:
+        """An answer that was not waited for any more."""
+        self._answered(row, token, said, accepted)
+        self._on_change()
+
+    def _answered(self, row: PlannedOperation, token: int, said: int, accepted: bool) -> None:
+        """A cell has taken an operation, or refused it; said twice or too late it changes nothing.
+
+        `said` is how often it had said its state when it was asked: that was wrong if it refuses.
+        """
+        if accepted:
+            if self._table.hear(row.cell, token, Word.ACCEPTED):
+                failpoints.reach("scheduler.lease-taken")
+                self._board.set_running(row, self._node.clock.now_ns())
             return
-        if call.accepted:
-            self._board.set_running(row, clock.now_ns())
+        held = self._table.of(row.cell)
+        if held is None or held[0].token != token:
             return
-        link.running = None
-        link.doubted = said
-        reason = f"{row.cell} did not take it"
-        self._journal.requeue(row.operation_id, reason, clock.now_ns())
+        if self._take_back(held[0], Word.REFUSED, f"{row.cell} did not take it"):
+            self.links[row.cell].doubted = said
+
+    def _take_back_overdue(self) -> None:
+        """Take back what no cell has answered for and none may begin any more."""
+        for lease in self._table.overdue(self._node.clock.now_ns()):
+            reason = f"{lease.cell} gave no answer and did not begin it in time"
+            self._node.get_logger().error(f"{lease.operation_id}: {reason}")
+            if self._take_back(lease, Word.TAKEN_BACK, reason):
+                # It may be idle, and then says nothing more of itself: it is the link that failed.
+                self.links[lease.cell].link.doubt()
+                self._on_change()
+
+    def _take_back(self, lease: Lease, word: Word, reason: str) -> bool:
+        """Give up a lease; whether its cell has none now."""
+        now_ns = self._node.clock.now_ns()
+        freed = take_back(self._journal, self._table, lease, word, reason, now_ns)
+        if freed:
+            link = self.links[lease.cell]
+            link.running = None
+            link.lease += 1
         self._board.refresh()
+        return freed
 
     def next_ending_ns(self) -> int | None:
-        """From when on the next end that is known may be acted upon."""
-        return self._endings[0].effective_ns if self._endings else None
+        """From when on the next end that is known, or a deadline, may be acted upon."""
+        at_ns = [self._endings[0].effective_ns] if self._endings else []
+        deadline_ns = self._table.next_deadline_ns()
+        return min(at_ns if deadline_ns is None else [*at_ns, deadline_ns], default=None)
 
     def act_on_endings(self) -> None:
         """Act upon the operations whose end takes effect by now, the first to end first."""
+        self._take_back_overdue()
         now_ns = self._node.clock.now_ns()
         while self._endings and self._endings[0].effective_ns <= now_ns:
             heapq.heappop(self._endings).act()
@@ -233,6 +335,13 @@ class Leases:
         link = self.links[row.cell]
         if link.lease != lease:
             return  # the cell was lost in the meantime: the journal has said what became of it
+        failpoints.reach("scheduler.end-heard")
+        if result.status == "interrupted":
+            self._await_silently(row.cell)  # it is not over: a reset goes on with it
+            self._node.get_logger().error(f"{row.operation_id} on {row.cell}: {result.message}")
+            return
+        if (held := self._table.of(row.cell)) is not None:
+            self._table.hear(row.cell, held[0].token, Word.ENDED)
         link.running = None
         if result.success:
             self._board.set_ended(row.operation_id, result.started_ns, result.ended_ns)

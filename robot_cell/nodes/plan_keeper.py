@@ -30,7 +30,7 @@ class PlanKeeper:
 
     Args:
         node: whose plant, clock and log are used.
-        journal_path: the journal's file, for the planning process.
+        journal_path: where the journal is, for the planning process.
         post: hands a task to the deciding thread.
         lost: which cells have no controller now.
         publish: tells everybody of the plan.
@@ -40,7 +40,7 @@ class PlanKeeper:
         self,
         node: PlantNode,
         journal: Journal,
-        journal_path: Path,
+        journal_path: Path | str,
         board: Board,
         planning: PlanningProcess,
         post: Callable[[Task], None],

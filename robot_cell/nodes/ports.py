@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -15,8 +16,11 @@ from robot_cell_interfaces.action import FixtureCommand
 from trajectory_msgs.msg import JointTrajectoryPoint
 
 from drivers.clock import PlantClock
-from robot_cell.execution.executor import FixtureOutcome, MotionOutcome
+from robot_cell import failpoints
+from robot_cell.execution.ports import FixtureOutcome, MotionOutcome
+from robot_cell.execution.trajectory_goal import GoalCode
 from robot_cell.nodes.goal_call import GoalCall
+from robot_cell.nodes.joint_listener import JointListener
 from robot_cell.nodes.proven_link import ProvenLink
 from robot_cell.nodes.waiting import NoAnswerError, await_now, await_peer
 from robot_cell.programs import StepMotion
@@ -24,6 +28,17 @@ from robot_cell.programs import StepMotion
 PATH_TOLERANCE_RAD: Final = 0.1
 _ARM_SLACK_S: Final = 5.0
 _GOALS_KEPT: Final = 256
+_LOST: Final = (int(GoalCode.START_DIFFERS),)
+"""The arm is not where the motion begins, and has not moved: where it stands is asked."""
+
+_QUESTIONS: Final = ("read", "outcome")
+_POLL_S: Final = 0.05
+
+TAKEN_S: Final = 5.0
+"""How long a node may take to say whether it takes a goal, wall time."""
+
+ASKED_FOR_S: Final = 15.0
+"""For how long a device that does not answer is asked what became of a step, wall time."""
 
 
 def duration(seconds: float) -> Duration:
@@ -36,6 +51,7 @@ class ActionArm:
     """The arm behind a FollowJointTrajectory server, ours or any vendor's.
 
     Args:
+        joints: hears where the arm stands.
         stopped: whether the cell may not move now; asked once a motion can be stopped.
     """
 
@@ -44,12 +60,13 @@ class ActionArm:
         node: Node,
         clock: PlantClock,
         cell: str,
-        joint_names: tuple[str, ...],
+        joints: JointListener,
         stopped: Callable[[], bool],
     ) -> None:
         self._clock = clock
         self._peer = f"{cell}/arm"
-        self._joints = joint_names
+        self._listener = joints
+        self._joints = joints.names
         self._stopped = stopped
         self._node = node
         self._client = ActionClient(node, FollowJointTrajectory, "arm/follow_joint_trajectory")
@@ -63,6 +80,14 @@ class ActionArm:
     def ready(self) -> bool:
         """Whether the server is there and answers; does not wait, look again."""
         return self._link.ready
+
+    def standing(self) -> tuple[float, ...] | None:
+        """Measured joint positions (n,) in rad once the arm stands; None if it cannot be asked."""
+        self._clock.wait_for()  # an arm that comes to rest takes plant time to do so
+        try:
+            return self._listener.standing(lambda: self.ready)
+        finally:
+            self._clock.busy()
 
     def follow(self, motion: StepMotion) -> MotionOutcome:
         """Follow a trajectory to its end; returns when the arm stands or has failed."""
@@ -86,13 +111,16 @@ class ActionArm:
         if self._stopped():
             call.cancel()  # whoever stopped the cell a moment ago found no motion to stop
         try:
-            await_now(call.answered, "the arm")
+            await_now(call.answered, "the arm", TAKEN_S)
             if not call.accepted:
                 return MotionOutcome(False, "the arm refused the goal")
+            failpoints.reach("cell.step-commanded")
             heard[0] = self._clock.now_ns() + int(motion.duration_s * 1e9)
             self._await_end(call, signals, heard)
         except NoAnswerError as error:
-            return MotionOutcome(False, str(error))
+            self._link.doubt()
+            call.cancel()  # should it come to life again, it is not to go on with this
+            return MotionOutcome(False, str(error), lost=True)
         finally:
             with self._lock:
                 self._call = None
@@ -103,6 +131,7 @@ class ActionArm:
             result.error_string,
             measured.get("error", ()),
             measured.get("positions", ()),
+            lost=result.error_code in _LOST,
         )
 
     def _await_end(self, call: GoalCall, signals: int, heard: list[int]) -> None:
@@ -176,6 +205,32 @@ class ActionFixtures:
         self, device: str, step_id: int, command: str, args: Sequence[str], timeout_s: float
     ) -> FixtureOutcome:
         """Give a command (or `read`) and wait for its outcome."""
+        return self._give(device, step_id, command, args, timeout_s)
+
+    def outcome(self, device: str, step_id: int, timeout_s: float) -> FixtureOutcome:
+        """Ask the device what became of a step; waits for one that still runs."""
+        until_s = time.monotonic() + ASKED_FOR_S
+        told = FixtureOutcome("uncertain", f"fixture {device}: its node does not answer")
+        while time.monotonic() < until_s:
+            if self._reached(until_s):
+                told = self._give(device, step_id, "outcome", (), timeout_s)
+            if told.status != "uncertain":
+                break
+        return told
+
+    def _reached(self, until_s: float) -> bool:
+        """Wait for the node to be there; time passes meanwhile."""
+        self._clock.wait_for()
+        try:
+            while not self.ready and time.monotonic() < until_s:
+                time.sleep(_POLL_S)
+            return self.ready
+        finally:
+            self._clock.busy()
+
+    def _give(
+        self, device: str, step_id: int, command: str, args: Sequence[str], timeout_s: float
+    ) -> FixtureOutcome:
         goal = FixtureCommand.Goal(
             device=device,
             step_id=step_id,
@@ -188,12 +243,15 @@ class ActionFixtures:
         what = f"fixture {device}"
         call = GoalCall(self._node, self._client, goal)
         try:
-            await_now(call.answered, what)
+            await_now(call.answered, what, TAKEN_S)
             if not call.accepted:
                 return FixtureOutcome("refused", f"{what}: the goal was refused")
+            if command not in _QUESTIONS:
+                failpoints.reach("cell.step-commanded")
             deadline_ns = self._clock.now_ns() + int((timeout_s + 5.0) * 1e9)
             await_peer(self._clock, call.ended, self._peer, signals, deadline_ns, what)
         except NoAnswerError as error:
+            self._link.doubt()
             return FixtureOutcome("uncertain", str(error))
         result = call.result
         values = dict(zip(result.keys, result.values, strict=True))

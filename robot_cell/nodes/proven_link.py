@@ -51,3 +51,7 @@ class ProvenLink:
             self._asked.append(GoalCall(self._node, self._client, self._question))
             self._asked_s = time.monotonic()
         return self._proven
+
+    def doubt(self) -> None:
+        """A goal was left without an answer: of use again once a question has been answered."""
+        self._proven, self._asked = False, []

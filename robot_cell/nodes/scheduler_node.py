@@ -14,6 +14,7 @@ from rclpy.node import Node
 from robot_cell_interfaces.msg import CellState, Schedule
 from robot_cell_interfaces.srv import CancelJob, CellCommand, GetJobs, GetSchedule, SubmitBatch
 
+from robot_cell import failpoints
 from robot_cell.errors import RobotCellError
 from robot_cell.execution.presence import Presence
 from robot_cell.model.packml import State
@@ -29,9 +30,13 @@ from robot_cell.orders.intake import orders_from_json
 from robot_cell.orders.planning_process import PlanningProcess
 from robot_cell.orders.problems import BatchError
 from robot_cell.orders.status import job_views
-from robot_cell.store import open_journal
+from robot_cell.store import OperationRecord, journal_location, open_journal
 
 _POLL_S: Final = 0.002
+_NOT_AT_WORK: Final = (State.IDLE, State.STOPPED, State.ABORTED)
+_AGAIN_NS: Final = 1_000_000_000
+"""When what could not be given to a cell is tried again, plant time."""
+
 _LOOK_EVERY_S: Final = 0.2
 """How often it is looked whether the cells' controllers live, wall time."""
 
@@ -58,7 +63,7 @@ class SchedulerNode(PlantNode):
             seed=int(self.get_parameter("seed").value),
         )
         self._planning = planning
-        self._journal_path = self.run_dir / "journal.db"
+        self._journal_path = journal_location(self.run_dir)
         self._journal = open_journal(self._journal_path)
         self._board = Board(self.plant, self._journal)
         self._presence = Presence(self.run_dir, self.plant.cells)
@@ -139,11 +144,13 @@ class SchedulerNode(PlantNode):
             self._let_time_pass(wake_ns)
             if not self._next_tasks(wake_ns):
                 return
-            self._leases.act_on_endings()
             try:
+                self._leases.act_on_endings()
                 wake_ns = self._dispatch()
             except (RobotCellError, NoAnswerError) as error:
+                # What runs goes on; a journal that takes nothing may take it again later.
                 self.get_logger().error(f"cannot dispatch: {error}")
+                wake_ns = self.clock.now_ns() + _AGAIN_NS
             self._keeper.improve_if_due()
             for due_ns in (self._leases.next_ending_ns(), self._keeper.improve_at_ns):
                 if due_ns is not None:
@@ -180,20 +187,38 @@ class SchedulerNode(PlantNode):
                     return True
 
     def _recover(self) -> None:
-        """Plan again what was leased when the scheduler ended; what ran is a person's to say."""
+        """Go on from the journal: what was leased is planned again, what runs is awaited."""
         now_ns = self.clock.now_ns()
         for record in self._journal.operations(status="leased"):
             self._journal.requeue(record.operation_id, "the scheduler was restarted", now_ns)
-        if self._keeper.recover():
-            self._batches = 1
+        self._batches = int(self._keeper.recover())
         self._board.refresh()
+        rows = {row.operation_id: row for row in self._keeper.plan.rows}
+        for record in self._journal.operations(status="running"):
+            row = rows.get(record.operation_id)
+            if row is not None:
+                self._leases.take_up(row)
+                self._leases.look_up(row.cell)  # should it have ended just now
+        if self._unplanned():
+            self._keeper.replan()
+            self._batches = 1
         self._publish()
+
+    def _unplanned(self) -> list[OperationRecord]:
+        """Accepted work without a place in the plan: the scheduler ended before it had planned."""
+        return [
+            record
+            for record in self._board.operations.values()
+            if record.status == "planned" and record.planned_end_ns is None
+        ]
 
     # -- dispatch -------------------------------------------------------------------------------
 
     def _heard(self, cell: str, state: State) -> None:
         """A cell has said its state: an idle one may be given work."""
         idle = self._leases.heard(cell, state)
+        if self._leases.links[cell].silent and state in _NOT_AT_WORK:
+            self._tasks.put(self._guarded(self._look_up, cell))
         if idle and self._leases.links[cell].lost:
             self._tasks.put(self._guarded(self._regain, cell))
         elif idle:
@@ -219,8 +244,9 @@ class SchedulerNode(PlantNode):
         """See that the cells' controllers live."""
         presence = self._presence
         while not self._ending.wait(_LOOK_EVERY_S):
-            for cell in presence.look():
-                self._tasks.put(self._guarded(self._lose, cell))
+            for cell, change in presence.look():
+                act = self._lose if change == "lost" else self._restarting
+                self._tasks.put(self._guarded(act, cell))
 
     def _guarded(self, act: Callable[[str], None], cell: str) -> Task:
         """Act on a cell's coming or going; a failure is told, and the rest goes on."""
@@ -247,6 +273,17 @@ class SchedulerNode(PlantNode):
         if self._batches:
             self._keeper.repair(f"{cell} was lost")
         self.clock.signal()
+
+    def _restarting(self, cell: str) -> None:
+        """A cell's controller has ended and is started again: it goes on from the journal."""
+        self._leases.silence(cell)
+        self._journal.event("scheduler", "controller ended", self.clock.now_ns(), {"cell": cell})
+        self.get_logger().warning(f"{cell}: its controller has ended and is awaited")
+
+    def _look_up(self, cell: str) -> None:
+        """See in the journal whether what a silent cell runs is over."""
+        if self._leases.look_up(cell):
+            self._publish()
 
     def _regain(self, cell: str) -> None:
         """A lost cell is idle again: work goes back to it where that is better."""
@@ -279,6 +316,7 @@ class SchedulerNode(PlantNode):
         accepted = self._journal.accept_batch(
             orders, request.source, request.submitted_by, self.plant, at_ns=self.clock.now_ns()
         )
+        failpoints.reach("scheduler.batch-accepted")
         response.order_ids = list(accepted.new_ids)
         response.already_known = list(accepted.known_ids)
         response.accepted = True
@@ -321,6 +359,7 @@ class SchedulerNode(PlantNode):
         response.schedule = messages.schedule(
             self._keeper.plan, self._board, self._keeper.revision, self.clock, self.stamp()
         )
+        response.cells = sorted(self.plant.cells)
         return response
 
 

@@ -52,7 +52,7 @@ class Moment:
     """What a plan is made from.
 
     Attributes:
-        journal: its file.
+        journal: where it is, a file or a URL.
         now_ns: nothing new starts before this.
         start: instant of plant time 0.
         lost: cells that have no controller now.
@@ -61,7 +61,7 @@ class Moment:
     """
 
     plant: Plant
-    journal: Path
+    journal: Path | str
     now_ns: int
     start: datetime
     lost: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from robot_cell.programs.cycle import (
     plan_program,
 )
 from robot_cell.programs.library import CycleLibrary, ProgramKey
+from robot_cell.programs.rest import plan_rest
 from robot_cell.programs.task_map import TaskMap, map_tasks
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "map_tasks",
     "plan_home",
     "plan_program",
+    "plan_rest",
 ]

@@ -208,7 +208,7 @@ def plan_program(
         step_of_item[len(items)] = index
         label = f"step {index + 1} ({describe(step, product_name)})"
         if isinstance(step, MoveStep):
-            items.append(_move(cell, step, label))
+            items.append(planned_move(cell, step, label))
             continue
         items.append(Dwell(step_duration_s(cell, step), label))
         if isinstance(step, FixtureStep) and step.fixture == cell.arm.tool.gripper:
@@ -223,7 +223,7 @@ def plan_program(
     except PlannerError as error:
         raise ProgramError(cell_name, program, product_name, str(error)) from error
     motions = {
-        step_of_item[motion.item_index]: _step_motion(motion.trajectory) for motion in cycle.motions
+        step_of_item[motion.item_index]: step_motion(motion.trajectory) for motion in cycle.motions
     }
     moving_s = {
         index: cycle.item_durations_s[item]
@@ -239,7 +239,8 @@ def plan_program(
     return ProgramCycle(program, product_name, durations, motions)
 
 
-def _move(cell: Cell, step: MoveStep, label: str) -> Move:
+def planned_move(cell: Cell, step: MoveStep, label: str) -> Move:
+    """A move of a program as the motion planner wants it."""
     from planners.motion import Blend, JointTarget, Move, PoseTarget
 
     pose, goal, via = cell.poses[step.to], transform_base_target(cell, step), None
@@ -288,10 +289,11 @@ def _plan_home(cell_name: str, cell: Cell, measured: tuple[float, ...]) -> StepM
         )
     except PlannerError as error:
         raise ProgramError(cell_name, "(homing)", "(none)", str(error)) from error
-    return _step_motion(cycle.motions[0].trajectory)
+    return step_motion(cycle.motions[0].trajectory)
 
 
-def _step_motion(trajectory: Trajectory) -> StepMotion:
+def step_motion(trajectory: Trajectory) -> StepMotion:
+    """A planned trajectory as a step's motion."""
     return StepMotion(
         times=trajectory.times,
         positions=trajectory.positions,

@@ -1,4 +1,4 @@
-"""The journal: orders, operations, steps, schedules, events; durable before acknowledged."""
+"""The journal: what happened and what it comes to; durable before it is acknowledged."""
 
 from robot_cell.store.errors import (
     BatchTooLarge,
@@ -16,6 +16,7 @@ from robot_cell.store.errors import (
     WrongStatus,
 )
 from robot_cell.store.journal import Journal, open_journal
+from robot_cell.store.location import journal_location
 from robot_cell.store.records import (
     Accepted,
     CommandRecord,
@@ -29,6 +30,7 @@ from robot_cell.store.records import (
     StepOutcome,
     StepRecord,
 )
+from robot_cell.store.verify import Finding, Verified
 
 __all__ = [
     "Accepted",
@@ -36,6 +38,7 @@ __all__ = [
     "CommandRecord",
     "EndStatus",
     "EventRecord",
+    "Finding",
     "Journal",
     "JournalCorrupt",
     "JournalError",
@@ -55,6 +58,8 @@ __all__ = [
     "UnknownOperation",
     "UnknownOrder",
     "UnknownStep",
+    "Verified",
     "WrongStatus",
+    "journal_location",
     "open_journal",
 ]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from itertools import islice
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, func, select
 
-from robot_cell.model import JobOrder, Plant, operation_id
+from robot_cell.model import JobOrder, Plant
+from robot_cell.store.derive import ORDER_FIELDS
 from robot_cell.store.errors import BatchTooLarge, JournalError, OrderConflict, UnknownOrder
+from robot_cell.store.log import Entry, Transaction
 from robot_cell.store.records import Accepted, OrderRecord, from_us, to_us
 from robot_cell.store.tables import batches, job_orders, operations
 
@@ -24,7 +25,7 @@ _T = TypeVar("_T")
 
 
 def accept_batch(
-    connection: Connection,
+    transaction: Transaction,
     orders: Sequence[JobOrder],
     *,
     source: str,
@@ -34,20 +35,56 @@ def accept_batch(
 ) -> Accepted:
     """Store the orders that are new, with a row per operation of each work unit."""
     _check(orders, plant)
+    connection = transaction.connection
+    new, known_ids = _compare(connection, orders)
+    batch_id = int(connection.scalar(select(func.coalesce(func.max(batches.c.batch_id), 0))) or 0)
+    batch_id += 1
+    data = {
+        "batch_id": batch_id,
+        "source": source,
+        "orders_new": len(new),
+        "orders_known": len(known_ids),
+    }
+    transaction.record("batch_accepted", at_ns, submitted_by, data)
+    first = int(connection.scalar(select(func.coalesce(func.max(job_orders.c.position), 0))) or 0)
+    for chunk in _chunks(enumerate(new, start=first + 1), _INSERT_CHUNK):
+        transaction.record_all(
+            [
+                Entry(
+                    "order_accepted",
+                    at_ns,
+                    submitted_by,
+                    {
+                        **_row(order),
+                        "batch_id": batch_id,
+                        "position": position,
+                        "operations": [o.name for o in plant.products[order.product].operations],
+                    },
+                )
+                for position, order in chunk
+            ]
+        )
+    return Accepted(batch_id, tuple(order.order_id for order in new), tuple(known_ids))
+
+
+def _compare(
+    connection: Connection, orders: Sequence[JobOrder]
+) -> tuple[list[JobOrder], list[str]]:
+    """The orders that are new, and the ids of those that are known with the same content."""
+    new: list[JobOrder] = []
     known_ids: list[str] = []
-    new: list[int] = []
     conflicts: dict[str, tuple[str, ...]] = {}
-    for chunk in _chunks(enumerate(orders), _CHUNK):
-        ids = [order.order_id for _, order in chunk]
+    for chunk in _chunks(orders, _CHUNK):
+        query = select(job_orders).where(job_orders.c.order_id.in_([o.order_id for o in chunk]))
         stored = {
-            row.order_id: _content(row)
-            for row in connection.execute(select(job_orders).where(job_orders.c.order_id.in_(ids)))
+            row.order_id: {name: getattr(row, name) for name in ORDER_FIELDS}
+            for row in connection.execute(query)
         }
-        for index, order in chunk:
+        for order in chunk:
             row = stored.get(order.order_id)
             content = _row(order)
             if row is None:
-                new.append(index)
+                new.append(order)
             elif row == content:
                 known_ids.append(order.order_id)
             else:
@@ -58,21 +95,7 @@ def accept_batch(
                 )
     if conflicts:
         raise OrderConflict(conflicts)
-    batch_id = _insert_batch(connection, source, submitted_by, at_ns, len(new), len(known_ids))
-    first = connection.scalar(select(func.coalesce(func.max(job_orders.c.position), 0)))
-    assert first is not None
-    for start in range(0, len(new), _INSERT_CHUNK):
-        part = [orders[index] for index in new[start : start + _INSERT_CHUNK]]
-        connection.execute(
-            insert(job_orders),
-            [
-                _row(order) | {"batch_id": batch_id, "position": first + start + n}
-                for n, order in enumerate(part, start=1)
-            ],
-        )
-        for rows in _chunks(_operation_rows(part, plant), _INSERT_CHUNK):
-            connection.execute(insert(operations), rows)
-    return Accepted(batch_id, tuple(orders[i].order_id for i in new), tuple(known_ids))
+    return new, known_ids
 
 
 def _check(orders: Sequence[JobOrder], plant: Plant) -> None:
@@ -95,23 +118,6 @@ def _check(orders: Sequence[JobOrder], plant: Plant) -> None:
         )
 
 
-def _insert_batch(
-    connection: Connection, source: str, submitted_by: str, at_ns: int, new: int, known: int
-) -> int:
-    key = connection.execute(
-        insert(batches).values(
-            source=source,
-            submitted_by=submitted_by,
-            accepted_ns=at_ns,
-            accepted_wall_us=time.time_ns() // 1000,
-            orders_new=new,
-            orders_known=known,
-        )
-    ).inserted_primary_key
-    assert key is not None
-    return int(key[0])
-
-
 def _row(order: JobOrder) -> dict[str, Any]:
     return {
         "order_id": order.order_id,
@@ -122,36 +128,6 @@ def _row(order: JobOrder) -> dict[str, Any]:
         "priority": order.priority,
         "customer": order.customer,
     }
-
-
-def _content(row: Row[Any]) -> dict[str, Any]:
-    return {
-        name: getattr(row, name)
-        for name in (
-            "order_id",
-            "product",
-            "quantity",
-            "release_us",
-            "due_us",
-            "priority",
-            "customer",
-        )
-    }
-
-
-def _operation_rows(orders: Iterable[JobOrder], plant: Plant) -> Iterator[dict[str, Any]]:
-    for order in orders:
-        recipe = plant.products[order.product].operations
-        for unit in range(1, order.quantity + 1):
-            for position, operation in enumerate(recipe):
-                yield {
-                    "operation_id": operation_id(order.order_id, unit, operation.name),
-                    "order_id": order.order_id,
-                    "unit": unit,
-                    "position": position,
-                    "name": operation.name,
-                    "status": "planned",
-                }
 
 
 def _chunks(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
@@ -192,32 +168,28 @@ def earliest_release(connection: Connection) -> datetime | None:
 
 
 def cancel_order(
-    connection: Connection, order_id: str, *, who: str, reason: str, at_ns: int
+    transaction: Transaction, order_id: str, *, who: str, reason: str, at_ns: int
 ) -> list[str]:
     """Cancel what has not begun of an order; what runs may finish.
 
     Returns:
         The operations that this call cancelled; none if the order had been cancelled before.
     """
+    connection = transaction.connection
     known = connection.execute(
         select(job_orders.c.cancelled_ns).where(job_orders.c.order_id == order_id)
     ).one_or_none()
     if known is None:
         raise UnknownOrder(f"there is no order {order_id!r}")
-    if known.cancelled_ns is None:
-        connection.execute(
-            update(job_orders)
-            .where(job_orders.c.order_id == order_id)
-            .values(cancelled_ns=at_ns, cancelled_by=who, cancel_reason=reason)
-        )
-    return list(
+    waiting = list(
         connection.scalars(
-            update(operations)
-            .where(
+            select(operations.c.operation_id).where(
                 operations.c.order_id == order_id,
                 operations.c.status.in_(("planned", "leased")),
             )
-            .values(status="cancelled", message=f"cancelled by {who}: {reason}")
-            .returning(operations.c.operation_id)
         )
     )
+    if waiting or known.cancelled_ns is None:
+        data = {"order_id": order_id, "reason": reason, "operations": len(waiting)}
+        transaction.record("order_cancelled", at_ns, who, data)
+    return waiting

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-
-from sqlalchemy.exc import DBAPIError
-
 from robot_cell.errors import RobotCellError
 
 
@@ -89,58 +84,3 @@ class StaleToken(JournalError):
             f"{operation_id}: token {token} is void, the lease has token {current}; "
             "stop the operation and ask the scheduler again"
         )
-
-
-# Result codes, https://www.sqlite.org/rescode.html (Python names them from 3.11 on).
-_PERM, _BUSY, _LOCKED, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _NOTADB = (
-    3,
-    5,
-    6,
-    8,
-    10,
-    11,
-    13,
-    14,
-    26,
-)
-_BY_CODE: tuple[tuple[tuple[int, ...], type[JournalError], str], ...] = (
-    (
-        (_FULL,),
-        JournalFull,
-        "no room left: free space on its disk; new orders are refused until then",
-    ),
-    (
-        (_BUSY, _LOCKED),
-        JournalLocked,
-        "another process holds it: ask again; if that lasts, find the process with fuser",
-    ),
-    (
-        (_CORRUPT, _NOTADB),
-        JournalCorrupt,
-        "damaged, or not a journal: keep the file and its -wal for analysis, restore a backup",
-    ),
-    (
-        (_IOERR,),
-        JournalUnavailable,
-        "reading or writing failed: check its disk; nothing of this request was stored",
-    ),
-    (
-        (_CANTOPEN, _READONLY, _PERM),
-        JournalUnavailable,
-        "it cannot be opened for writing: check that its folder exists and who may write there",
-    ),
-)
-
-
-@contextlib.contextmanager
-def translated(where: str) -> Iterator[None]:
-    """Turn the database's errors into the journal's; `where` names the journal."""
-    try:
-        yield
-    except DBAPIError as error:
-        # The low byte is the primary code (https://www.sqlite.org/rescode.html, clause 2).
-        code = getattr(error.orig, "sqlite_errorcode", -1) & 0xFF
-        for codes, kind, what in _BY_CODE:
-            if code in codes:
-                raise kind(f"{where}: {what} ({error.orig})") from error
-        raise JournalError(f"{where}: the database refused ({error.orig})") from error

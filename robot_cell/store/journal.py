@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, insert, inspect, select
+from sqlalchemy import Connection, Engine, select
 
 from robot_cell.model import JobOrder, PlannedOperation, Plant
-from robot_cell.store import accept, trail, work
-from robot_cell.store.engine import BUSY_TIMEOUT_S, WRITES, open_engine
-from robot_cell.store.errors import OtherVersion, UnknownOrder, translated
+from robot_cell.store import accept, backup, log, repair, schema, trail, verify, work
+from robot_cell.store.database_errors import translated
+from robot_cell.store.engine import BUSY_TIMEOUT_S, WRITES, named, open_engine
+from robot_cell.store.errors import UnknownOrder
+from robot_cell.store.group_commit import GroupCommit
+from robot_cell.store.log import Transaction
 from robot_cell.store.records import (
     Accepted,
     CommandRecord,
@@ -30,20 +33,25 @@ from robot_cell.store.records import (
     from_us,
     to_us,
 )
-from robot_cell.store.tables import SCHEMA_VERSION, facts, metadata
+from robot_cell.store.tables import REVISION, facts
+from robot_cell.store.verify import Verified
+
+_T = TypeVar("_T")
 
 
 def open_journal(where: Path | str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Journal:
-    """Open the journal in a file (or at an SQLAlchemy URL), and create it if there is none.
+    """Open the journal in a file (or at the URL of a PostgreSQL database).
+
+    A new one is created; one of an older version is upgraded.
 
     Raises:
         JournalUnavailable: its folder does not exist or cannot be written.
         JournalCorrupt: the file is damaged or is something else.
-        OtherVersion: another version of robot_cell wrote it.
+        OtherVersion: a newer version of robot_cell wrote it.
     """
-    journal = Journal(open_engine(where, busy_timeout_s), str(where))
+    journal = Journal(open_engine(where, busy_timeout_s), named(where))
     try:
-        journal.create_tables()
+        journal.prepare()
     except BaseException:
         journal.close()
         raise
@@ -61,6 +69,7 @@ class Journal:
     def __init__(self, engine: Engine, where: str) -> None:
         self._reader = engine
         self._writer = engine.execution_options(**WRITES)
+        self._group = GroupCommit(self._writer)
         self.where = where
 
     def __enter__(self) -> Journal:
@@ -83,38 +92,32 @@ class Journal:
         with translated(self.where), self._reader.begin() as connection:
             yield connection
 
-    @contextlib.contextmanager
-    def _write(self) -> Iterator[Connection]:
-        with translated(self.where), self._writer.begin() as connection:
-            yield connection
+    def _write(self, work: Callable[[Transaction], _T]) -> _T:
+        """Do a piece of work durably, perhaps in one transaction with that of other threads."""
+        with translated(self.where):
+            return self._group.run(work)
 
-    def create_tables(self) -> None:
-        """Create what is missing in a new journal, and check the version of an old one."""
-        query = select(facts.c.value).where(facts.c.name == "schema")
+    def prepare(self) -> None:
+        """Create the tables of a new journal, and upgrade an old one."""
         with self._read() as connection:
-            is_new = not inspect(connection).has_table(facts.name)
-            version = None if is_new else connection.scalar(query)
-        if is_new:
-            with self._write() as connection:  # another process may have been quicker
-                metadata.create_all(connection)
-                version = connection.scalar(query)
-                if version is None:
-                    version = SCHEMA_VERSION
-                    connection.execute(insert(facts).values(name="schema", value=version))
-        if version != SCHEMA_VERSION:
-            raise OtherVersion(
-                f"{self.where}: has version {version}, this is version {SCHEMA_VERSION}; "
-                "use the robot_cell that wrote it, or start a new journal"
-            )
+            ready = schema.revision(connection) == REVISION
+        if not ready:
+            with translated(self.where), self._writer.begin() as connection:
+                # Another process may have been quicker, so it is looked again.
+                schema.create_or_upgrade(connection, self.where)
 
     def plant_start(self, proposal: datetime) -> datetime:
         """The instant of plant time 0: the first caller's proposal, for everybody and for ever."""
-        with self._write() as connection:
-            stored = connection.scalar(select(facts.c.value).where(facts.c.name == "start_us"))
+
+        def agree(transaction: Transaction) -> int:
+            query = select(facts.c.value).where(facts.c.name == "start_us")
+            stored = transaction.connection.scalar(query)
             if stored is None:
                 stored = to_us(proposal)
-                connection.execute(insert(facts).values(name="start_us", value=stored))
-            return from_us(int(stored))
+                transaction.record("plant_started", 0, "scheduler", {"start_us": stored})
+            return int(stored)
+
+        return from_us(self._write(agree))
 
     # ---------------------------------------------------------------------------- orders
 
@@ -133,15 +136,16 @@ class Journal:
             OrderConflict: an id is known with other content.
             BatchTooLarge: it makes more operations than one transaction may hold.
         """
-        with self._write() as connection:
-            return accept.accept_batch(
-                connection,
+        return self._write(
+            lambda tx: accept.accept_batch(
+                tx,
                 orders,
                 source=source,
                 submitted_by=submitted_by,
                 plant=plant,
                 at_ns=at_ns,
             )
+        )
 
     def orders(self) -> list[OrderRecord]:
         """All orders in the order of their acceptance."""
@@ -167,14 +171,9 @@ class Journal:
 
     def cancel_order(self, order_id: str, who: str, reason: str, at_ns: int) -> list[str]:
         """Cancel what has not begun of an order, and say which operations that are."""
-        with self._write() as connection:
-            cancelled = accept.cancel_order(
-                connection, order_id, who=who, reason=reason, at_ns=at_ns
-            )
-            if cancelled:
-                data = {"order_id": order_id, "reason": reason, "operations": len(cancelled)}
-                trail.append_event(connection, who, "order cancelled", at_ns, data)
-            return cancelled
+        return self._write(
+            lambda tx: accept.cancel_order(tx, order_id, who=who, reason=reason, at_ns=at_ns)
+        )
 
     # ------------------------------------------------------------------------- schedules
 
@@ -182,8 +181,8 @@ class Journal:
         self, rows: Iterable[PlannedOperation], *, at_ns: int, engine: str = ""
     ) -> int:
         """Store a verified schedule and return its revision."""
-        with self._write() as connection:
-            return work.publish(connection, rows, engine=engine, at_ns=at_ns)
+        rows = list(rows)
+        return self._write(lambda tx: work.publish(tx, rows, engine=engine, at_ns=at_ns))
 
     def schedule(self) -> ScheduleRecord | None:
         """The schedule that holds now, None before the first."""
@@ -207,10 +206,18 @@ class Journal:
         with self._read() as connection:
             return work.get(connection, operation_id)
 
-    def lease_operation(self, operation_id: str, cell: str, program: str) -> int:
+    def lease_operation(self, operation_id: str, cell: str, program: str, at_ns: int = 0) -> int:
         """Give a planned operation to a cell and return the fencing token of the lease."""
-        with self._write() as connection:
-            return work.lease(connection, operation_id, cell, program)
+        return self._write(lambda tx: work.lease(tx, operation_id, cell, program, at_ns))
+
+    def take_back(self, operation_id: str, token: int, reason: str, at_ns: int) -> None:
+        """Put a leased operation back to planned if it has not begun.
+
+        Raises:
+            WrongStatus: it has begun, or is over.
+            StaleToken: the lease is void already.
+        """
+        self._write(lambda tx: work.take_back(tx, operation_id, token, reason=reason, at_ns=at_ns))
 
     def begin_operation(self, operation_id: str, cell: str, token: int, at_ns: int) -> None:
         """A cell starts an operation.
@@ -219,8 +226,7 @@ class Journal:
             StaleToken: the lease has passed on.
             WrongStatus: it was cancelled, has begun or is over.
         """
-        with self._write() as connection:
-            work.begin(connection, operation_id, cell, token, at_ns)
+        self._write(lambda tx: work.begin(tx, operation_id, cell, token, at_ns))
 
     def end_operation(
         self,
@@ -234,9 +240,9 @@ class Journal:
         token: int | None = None,
     ) -> None:
         """A running operation is over."""
-        with self._write() as connection:
-            work.end(
-                connection,
+        self._write(
+            lambda tx: work.end(
+                tx,
                 operation_id,
                 status,
                 at_ns=at_ns,
@@ -245,6 +251,7 @@ class Journal:
                 end_positions=end_positions,
                 token=token,
             )
+        )
 
     def requeue(
         self, operation_id: str, reason: str, at_ns: int, *, confirmed_by: str | None = None
@@ -253,20 +260,19 @@ class Journal:
 
         With `confirmed_by`, a person has looked at the cell and says that it can be repeated.
         """
-        with self._write() as connection:
-            work.requeue(connection, operation_id, reason=reason, confirmed_by=confirmed_by)
-            data = {"operation_id": operation_id, "reason": reason}
-            who = confirmed_by or "journal"
-            trail.append_event(connection, who, "operation put back", at_ns, data)
+        self._write(
+            lambda tx: work.requeue(
+                tx, operation_id, reason=reason, confirmed_by=confirmed_by, at_ns=at_ns
+            )
+        )
 
     def resolve_operation(
         self, operation_id: str, status: EndStatus, who: str, reason: str, at_ns: int
     ) -> None:
         """A person says what became of an uncertain operation."""
-        with self._write() as connection:
-            work.resolve(connection, operation_id, status, who=who, reason=reason)
-            data = {"operation_id": operation_id, "status": status, "reason": reason}
-            trail.append_event(connection, who, "operation resolved", at_ns, data)
+        self._write(
+            lambda tx: work.resolve(tx, operation_id, status, who=who, reason=reason, at_ns=at_ns)
+        )
 
     # ----------------------------------------------------------------------------- steps
 
@@ -282,17 +288,19 @@ class Journal:
 
         `after` is how the step before it ended: both are noted in one transaction.
         """
-        with self._write() as connection:
+
+        def note(tx: Transaction) -> int:
             if after is not None:
-                trail.step_outcome(connection, after.step_id, after.outcome, at_ns, after.message)
-            return trail.step_intent(connection, operation_id, index, label, at_ns)
+                trail.step_outcome(tx, after.step_id, after.outcome, at_ns, after.message)
+            return trail.step_intent(tx, operation_id, index, label, at_ns)
+
+        return self._write(note)
 
     def step_outcome(
         self, step_id: int, outcome: StepOutcome, at_ns: int, message: str = ""
     ) -> None:
         """Note what became of a step."""
-        with self._write() as connection:
-            trail.step_outcome(connection, step_id, outcome, at_ns, message)
+        self._write(lambda tx: trail.step_outcome(tx, step_id, outcome, at_ns, message))
 
     def open_steps(self, cell: str | None = None) -> list[StepRecord]:
         """Steps of running operations whose outcome nobody knows."""
@@ -308,25 +316,57 @@ class Journal:
 
     def event(self, who: str, what: str, at_ns: int, data: Any = None) -> int:
         """Append an event; nobody can change or delete one."""
-        with self._write() as connection:
-            return trail.append_event(connection, who, what, at_ns, data or {})
+        return self._write(lambda tx: tx.record(log.NOTE, at_ns, who, data or {}, what))
 
     def events(self, after: int = 0, limit: int = 1000) -> list[EventRecord]:
-        """Events after an event id, oldest first."""
+        """What people are told of, after an event id, oldest first."""
         with self._read() as connection:
-            return trail.events_since(connection, after, limit)
+            return log.told_since(connection, after, limit)
+
+    def history(self, after: int = 0) -> Iterator[EventRecord]:
+        """Every event after an event id, oldest first, as it was written.
+
+        Raises:
+            JournalCorrupt: one is missing, or is not what was written.
+        """
+        with self._read() as connection:
+            yield from log.history(connection, after)
 
     def command(self, who: str, what: str, target: str, at_ns: int, data: Any = None) -> int:
         """Note what a person asks for, before it is done (a stop: after)."""
-        with self._write() as connection:
-            return trail.append_command(connection, who, what, target, at_ns, data or {})
+        return self._write(
+            lambda tx: trail.append_command(tx, who, what, target, at_ns, data or {})
+        )
 
     def command_outcome(self, command_id: int, outcome: str, at_ns: int) -> None:
         """Note what came of it."""
-        with self._write() as connection:
-            trail.command_outcome(connection, command_id, outcome, at_ns)
+        self._write(lambda tx: trail.command_outcome(tx, command_id, outcome, at_ns))
 
     def commands(self, after: int = 0, limit: int = 1000) -> list[CommandRecord]:
         """What people asked for after a command id, oldest first."""
         with self._read() as connection:
             return trail.commands_since(connection, after, limit)
+
+    def last_command(self, target: str, among: Sequence[str]) -> CommandRecord | None:
+        """The newest of these commands to a target; None if there is none."""
+        with self._read() as connection:
+            return trail.last_command(connection, target, among)
+
+    # ------------------------------------------------------------------- the journal itself
+
+    def verify(self) -> Verified:
+        """Look whether the events are whole and the tables are what they say."""
+        with self._read() as connection:
+            return verify.verify(connection)
+
+    def repair(self) -> int:
+        """Make the tables again from the events; returns from how many.
+
+        Raises:
+            JournalCorrupt: the events are damaged; nothing was changed.
+        """
+        return self._write(repair.repair)
+
+    def go_on_from_backup(self, who: str) -> None:
+        """Make a restored journal ready for work: ids that devices may know are not reused."""
+        self._write(lambda tx: backup.go_on(tx, who))

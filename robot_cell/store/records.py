@@ -115,7 +115,12 @@ class ScheduleRecord:
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """Something that happened; `monotonic_ns` orders events of one machine between restarts."""
+    """Something that happened; `monotonic_ns` orders events of one machine between restarts.
+
+    Attributes:
+        kind: `note`, or what it changes (`robot_cell.store.derive`).
+        digest: of this event and, through the one before it, of all before it.
+    """
 
     event_id: int
     at_ns: int
@@ -124,6 +129,8 @@ class EventRecord:
     who: str
     what: str
     data: Any
+    kind: str = "note"
+    digest: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

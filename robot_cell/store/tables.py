@@ -1,4 +1,8 @@
-"""The journal's tables.
+"""The journal's tables: the events, and what is derived from them.
+
+Every change is an event; the other tables say what the events come to, and can be made again from
+them (`derive.py`). Ids are given by the journal, not by the database: without gaps, and the same
+again when the tables are derived again.
 
 Plant times are integer nanoseconds since the plant's start; calendar instants are integer
 microseconds since 1970 in UTC, so that nothing is lost or shifted on its way through the database.
@@ -12,19 +16,25 @@ from sqlalchemy import (
     DDL,
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
+    Text,
     UniqueConstraint,
     event,
+    text,
 )
 
-SCHEMA_VERSION: Final = 1
+REVISION: Final = "0002"
+"""The migration (`migrations/versions`) that leads to the tables below."""
+
 STATUSES: Final = (
     "planned",
     "leased",
@@ -102,6 +112,7 @@ operations = Table(
     Column("end_positions", JSON),
     UniqueConstraint("order_id", "unit", "position"),
     Index("operations_by_status", "status", "cell"),
+    Index("operations_by_token", "token"),
 )
 
 steps = Table(
@@ -128,21 +139,27 @@ schedules = Table(
     Column("revision", _Key, primary_key=True),
     Column("published_ns", BigInteger, nullable=False),
     Column("engine", String, nullable=False),
-    Column("rows", JSON, nullable=False),
+    # Its rows are in the event's data.
+    Column("event_id", BigInteger, nullable=False),
     sqlite_autoincrement=True,
 )
 
 events = Table(
     "events",
     metadata,
-    Column("event_id", _Key, primary_key=True),
+    Column("event_id", _Key, primary_key=True, autoincrement=False),
     Column("at_ns", BigInteger, nullable=False),
     Column("monotonic_ns", BigInteger, nullable=False),
     Column("wall_us", BigInteger, nullable=False),
+    Column("kind", String(32), nullable=False),
     Column("who", String, nullable=False),
     Column("what", String, nullable=False),
-    Column("data", JSON, nullable=False),
-    sqlite_autoincrement=True,
+    # Something that people are told of, and not only a change of a table.
+    Column("told", Boolean, nullable=False),
+    # JSON, as the text of which the digest was made.
+    Column("data", Text, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Index("events_told", "event_id", sqlite_where=text("told"), postgresql_where=text("told")),
 )
 
 commands = Table(
@@ -160,12 +177,28 @@ commands = Table(
     sqlite_autoincrement=True,
 )
 
-for _verb in ("UPDATE", "DELETE"):
-    event.listen(
-        events,
-        "after_create",
-        DDL(  # type: ignore[no-untyped-call]
-            f"CREATE TRIGGER events_no_{_verb.lower()} BEFORE {_verb} ON events "
-            "BEGIN SELECT RAISE(ABORT, 'events are append-only'); END"
-        ).execute_if(dialect="sqlite"),
-    )
+DERIVED: Final = (facts, batches, job_orders, operations, steps, schedules, commands)
+"""What can be made again from the events; no table before one that it refers to."""
+
+TRIGGERS: Final = {
+    "sqlite": tuple(
+        f"CREATE TRIGGER events_no_{verb.lower()} BEFORE {verb} ON events "
+        "BEGIN SELECT RAISE(ABORT, 'events are append-only'); END"
+        for verb in ("UPDATE", "DELETE")
+    ),
+    "postgresql": (
+        "CREATE OR REPLACE FUNCTION events_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'events are append-only'; END $$",
+        "CREATE TRIGGER events_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON events "
+        "FOR EACH STATEMENT EXECUTE FUNCTION events_refuse()",
+    ),
+}
+"""What makes the events append-only, for each database."""
+
+for _dialect, _statements in TRIGGERS.items():
+    for _statement in _statements:
+        event.listen(
+            events,
+            "after_create",
+            DDL(_statement).execute_if(dialect=_dialect),  # type: ignore[no-untyped-call]
+        )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, get_args
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, select
 
 from robot_cell.model import PlannedOperation
 from robot_cell.store.errors import JournalError, StaleToken, UnknownOperation, WrongStatus
+from robot_cell.store.log import Transaction
 from robot_cell.store.records import (
     FINAL_STATUSES,
     EndStatus,
@@ -16,9 +18,12 @@ from robot_cell.store.records import (
     ScheduleRecord,
     Status,
 )
-from robot_cell.store.tables import operations, schedules, steps
+from robot_cell.store.tables import events, facts, operations, schedules, steps
 
 _COLUMNS: Final = tuple(OperationRecord.__dataclass_fields__)
+_ONE: Final = select(*(operations.c[name] for name in _COLUMNS)).where(
+    operations.c.operation_id == bindparam("operation_id")
+)
 
 
 def find(
@@ -43,40 +48,37 @@ def find(
 
 def get(connection: Connection, operation_id: str) -> OperationRecord:
     """One operation."""
-    row = connection.execute(
-        select(*(operations.c[name] for name in _COLUMNS)).where(
-            operations.c.operation_id == operation_id
-        )
-    ).one_or_none()
+    row = connection.execute(_ONE, {"operation_id": operation_id}).one_or_none()
     if row is None:
         raise UnknownOperation(f"there is no operation {operation_id!r}")
     return OperationRecord(*row)
 
 
-def _set(connection: Connection, operation_id: str, **values: Any) -> None:
-    connection.execute(
-        update(operations).where(operations.c.operation_id == operation_id).values(**values)
-    )
-
-
-def lease(connection: Connection, operation_id: str, cell: str, program: str) -> int:
+def lease(transaction: Transaction, operation_id: str, cell: str, program: str, at_ns: int) -> int:
     """Give a planned operation to a cell.
 
     Returns:
         The fencing token: higher than every token given before, so that whoever holds an older
         one can be told apart for ever.
     """
-    record = get(connection, operation_id)
+    record = get(transaction.connection, operation_id)
     if record.status != "planned":
         raise WrongStatus(operation_id, record.status, "only a planned operation can be leased")
-    token = int(connection.scalar(select(func.coalesce(func.max(operations.c.token), 0))) or 0) + 1
-    _set(connection, operation_id, status="leased", cell=cell, program=program, token=token)
+    token = _last_token(transaction.connection) + 1
+    data = {"operation_id": operation_id, "cell": cell, "program": program, "token": token}
+    transaction.record("operation_leased", at_ns, "scheduler", data)
     return token
 
 
-def begin(connection: Connection, operation_id: str, cell: str, token: int, at_ns: int) -> None:
+def _last_token(connection: Connection) -> int:
+    given = connection.scalar(select(func.max(operations.c.token))) or 0
+    floor = connection.scalar(select(facts.c.value).where(facts.c.name == "token_floor")) or 0
+    return max(int(given), int(floor))
+
+
+def begin(transaction: Transaction, operation_id: str, cell: str, token: int, at_ns: int) -> None:
     """A cell starts an operation; the same call again changes nothing."""
-    record = get(connection, operation_id)
+    record = get(transaction.connection, operation_id)
     if token < record.token:
         raise StaleToken(operation_id, token, record.token)
     if record.status == "running" and (record.cell, record.token) == (cell, token):
@@ -85,19 +87,12 @@ def begin(connection: Connection, operation_id: str, cell: str, token: int, at_n
         raise WrongStatus(operation_id, record.status, "only planned or leased work can begin")
     if record.status == "leased" and record.cell != cell:
         raise WrongStatus(operation_id, f"leased to {record.cell}", f"{cell} may not begin it")
-    _set(
-        connection,
-        operation_id,
-        status="running",
-        cell=cell,
-        token=token,
-        actual_start_ns=at_ns,
-        message="",
-    )
+    data = {"operation_id": operation_id, "cell": cell, "token": token}
+    transaction.record("operation_begun", at_ns, cell, data)
 
 
 def end(
-    connection: Connection,
+    transaction: Transaction,
     operation_id: str,
     status: EndStatus,
     *,
@@ -113,26 +108,42 @@ def end(
     """
     if status not in get_args(EndStatus):
         raise JournalError(f"{operation_id}: {status!r} is no end; there are {get_args(EndStatus)}")
-    record = get(connection, operation_id)
+    record = get(transaction.connection, operation_id)
     if token is not None and token < record.token:
         raise StaleToken(operation_id, token, record.token)
     if record.status == status:
         return
     if record.status != "running":
         raise WrongStatus(operation_id, record.status, "only running work can end")
-    _set(
-        connection,
-        operation_id,
-        status=status,
-        actual_end_ns=at_ns,
-        message=message,
-        joint_error_rad=joint_error_rad,
-        end_positions=end_positions,
-    )
+    data = {
+        "operation_id": operation_id,
+        "status": status,
+        "message": message,
+        "joint_error_rad": joint_error_rad,
+        "end_positions": end_positions,
+    }
+    transaction.record("operation_ended", at_ns, record.cell or "", data)
+
+
+def take_back(
+    transaction: Transaction, operation_id: str, token: int, *, reason: str, at_ns: int
+) -> None:
+    """Put a leased operation back to planned if it has not begun: its token becomes void."""
+    record = get(transaction.connection, operation_id)
+    if token != record.token:
+        raise StaleToken(operation_id, token, record.token)
+    if record.status != "leased":
+        raise WrongStatus(operation_id, record.status, "only what has not begun is taken back")
+    requeue(transaction, operation_id, reason=reason, confirmed_by=None, at_ns=at_ns)
 
 
 def requeue(
-    connection: Connection, operation_id: str, *, reason: str, confirmed_by: str | None
+    transaction: Transaction,
+    operation_id: str,
+    *,
+    reason: str,
+    confirmed_by: str | None,
+    at_ns: int,
 ) -> None:
     """Put an operation back to planned.
 
@@ -140,6 +151,7 @@ def requeue(
     done or may have been done; the lease becomes void. With `confirmed_by` failed and uncertain
     work can be repeated as well: that person has looked at the cell.
     """
+    connection = transaction.connection
     record = get(connection, operation_id)
     if record.status == "planned":
         return
@@ -148,93 +160,92 @@ def requeue(
         allowed |= {"failed", "uncertain"}
     if record.status not in allowed:
         raise WrongStatus(operation_id, record.status, f"only {sorted(allowed)} can be put back")
-    if confirmed_by is None:
-        touched = connection.scalar(
-            select(func.count())
-            .select_from(steps)
-            .where(
-                steps.c.operation_id == operation_id,
-                steps.c.attempt == record.attempt,
-                steps.c.outcome.is_distinct_from("not_done"),
-            )
+    if confirmed_by is None and (touched := _touched(connection, record)):
+        raise WrongStatus(
+            operation_id,
+            record.status,
+            f"{touched} of its steps were or may have been done, so a person must look at "
+            "the cell and confirm that it can be repeated",
         )
-        if touched:
-            raise WrongStatus(
-                operation_id,
-                record.status,
-                f"{touched} of its steps were or may have been done, so a person must look at "
-                "the cell and confirm that it can be repeated",
-            )
-    _set(
-        connection,
-        operation_id,
-        status="planned",
-        cell=None,
-        program=None,
-        token=record.token + 1,
-        attempt=record.attempt + 1,
-        actual_start_ns=None,
-        actual_end_ns=None,
-        message=reason if confirmed_by is None else f"{reason} (confirmed by {confirmed_by})",
+    data = {
+        "operation_id": operation_id,
+        "reason": reason,
+        "confirmed_by": confirmed_by,
+        "token": record.token + 1,
+        "attempt": record.attempt + 1,
+    }
+    transaction.record("operation_put_back", at_ns, confirmed_by or "journal", data)
+
+
+def _touched(connection: Connection, record: OperationRecord) -> int:
+    """How many steps of an operation's last attempt were done or may have been done."""
+    count = connection.scalar(
+        select(func.count())
+        .select_from(steps)
+        .where(
+            steps.c.operation_id == record.operation_id,
+            steps.c.attempt == record.attempt,
+            steps.c.outcome.is_distinct_from("not_done"),
+        )
     )
+    return int(count or 0)
 
 
 def resolve(
-    connection: Connection, operation_id: str, status: EndStatus, *, who: str, reason: str
+    transaction: Transaction,
+    operation_id: str,
+    status: EndStatus,
+    *,
+    who: str,
+    reason: str,
+    at_ns: int,
 ) -> None:
     """A person says what became of an operation that is uncertain."""
-    record = get(connection, operation_id)
+    record = get(transaction.connection, operation_id)
     if record.status != "uncertain":
         raise WrongStatus(
             operation_id, record.status, "only uncertain work is resolved by a person"
         )
     if status not in FINAL_STATUSES - {"uncertain"}:
         raise JournalError(f"{operation_id}: {status!r} resolves nothing")
-    _set(connection, operation_id, status=status, message=f"{who}: {reason}")
+    data = {"operation_id": operation_id, "status": status, "reason": reason}
+    transaction.record("operation_resolved", at_ns, who, data)
 
 
 # ------------------------------------------------------------------------------ schedules
 
 
 def publish(
-    connection: Connection, rows: Iterable[PlannedOperation], *, engine: str, at_ns: int
+    transaction: Transaction, rows: Sequence[PlannedOperation], *, engine: str, at_ns: int
 ) -> int:
     """Store a verified schedule and give each operation that has not begun its place in it.
 
     Returns:
         The revision, one higher than the last.
     """
-    rows = list(rows)
+    connection = transaction.connection
     known = set(connection.scalars(select(operations.c.operation_id)))
     for row in rows:
         if row.operation_id not in known:
             raise UnknownOperation(f"the schedule has {row.operation_id!r}, which was not ordered")
-    for row in rows:
-        connection.execute(
-            update(operations)
-            .where(operations.c.operation_id == row.operation_id, operations.c.status == "planned")
-            .values(
-                cell=row.cell,
-                program=row.program,
-                planned_start_ns=row.start_ns,
-                planned_end_ns=row.end_ns,
-            )
-        )
-    key = connection.execute(
-        insert(schedules).values(
-            published_ns=at_ns,
-            engine=engine,
-            rows=[[getattr(row, name) for name in PlannedOperation.__slots__] for row in rows],
-        )
-    ).inserted_primary_key
-    assert key is not None
-    return int(key[0])
+    last = connection.scalar(select(func.coalesce(func.max(schedules.c.revision), 0)))
+    revision = int(last or 0) + 1
+    data = {
+        "revision": revision,
+        "engine": engine,
+        "rows": [[getattr(row, name) for name in PlannedOperation.__slots__] for row in rows],
+    }
+    transaction.record("schedule_published", at_ns, "scheduler", data)
+    return revision
 
 
 def latest(connection: Connection) -> ScheduleRecord | None:
     """The schedule that holds now, None before the first."""
     row = connection.execute(
-        select(schedules).order_by(schedules.c.revision.desc()).limit(1)
+        select(schedules, events.c.data)
+        .join(events, events.c.event_id == schedules.c.event_id)
+        .order_by(schedules.c.revision.desc())
+        .limit(1)
     ).one_or_none()
     if row is None:
         return None
@@ -242,5 +253,5 @@ def latest(connection: Connection) -> ScheduleRecord | None:
         row.revision,
         row.published_ns,
         row.engine,
-        tuple(PlannedOperation(*values) for values in row.rows),
+        tuple(PlannedOperation(*values) for values in json.loads(row.data)["rows"]),
     )

@@ -184,9 +184,11 @@ def test_declared_arguments_say_what_they_are_for():
         "speed",
         "seed",
         "start",
+        "faults",
         "viewer",
         "hold_until_batch",
         "participants",
+        "device_log",
     } == set(names)
     assert names["plant"].default is None
     assert all(argument.description for argument in names.values())

@@ -21,8 +21,10 @@ COMMANDS = (
     "cancel",
     "plan",
     "status",
+    "fault",
     "doctor",
     "bench",
+    "journal",
     "warm-up",
 )
 

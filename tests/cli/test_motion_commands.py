@@ -13,6 +13,7 @@ from robot_cell.cli.motion import UnknownProgramError
 from robot_cell.model import FixtureStep
 from robot_cell.model.plant_file import load_plant
 from robot_cell.programs import CycleLibrary, ProgramKey
+from robot_cell.programs.library import keys_of
 from robot_cell.programs.script import save_script
 
 ROOT = Path(__file__).parents[2]
@@ -120,3 +121,26 @@ def test_a_script_holds_the_planned_setpoints_at_their_times(tmp_path) -> None:
     assert [c[1:3] for c in commands] == [
         [step.fixture, step.command] for step in steps if isinstance(step, FixtureStep)
     ]
+
+
+def test_fill_plans_what_is_not_kept_yet_and_nothing_twice(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    words = ["motion", "fill", str(PLANT), "--product", "housing_m", "--workers", "2"]
+    first, second = (json.loads(run(*words, "--json").stdout) for _ in range(2))
+    plant = load_plant(PLANT)
+    keys = keys_of(plant, ["housing_m"])
+    assert (first["planned"], second["planned"]) == (len(keys), 0)
+    assert first["failures"] == []
+    assert first["programs"] == second["programs"]
+    told = {(p["cell"], p["program"], p["product"]): p["duration_s"] for p in first["programs"]}
+    library = CycleLibrary(plant)
+    for key in keys:
+        cycle = library.find(key)
+        assert cycle is not None
+        assert told[key.cell, key.program, key.product] == pytest.approx(cycle.duration_s, abs=1e-4)
+    assert "0 of them planned now" in run(*words).stdout
+
+
+def test_fill_names_the_products_that_there_are() -> None:
+    with pytest.raises(UnknownProgramError, match="it has: housing_m"):
+        run("motion", "fill", str(PLANT), "--product", "teapot")

@@ -58,5 +58,5 @@ def test_an_arm_driver_that_cannot_be_used_says_why(name: str, said: str) -> Non
 
 
 def test_an_unknown_fixture_driver_lists_the_kinds() -> None:
-    with pytest.raises(DriverNotFound, match="clamp, feeder, sensor, table"):
+    with pytest.raises(DriverNotFound, match="clamp, feeder, modbus, sensor, table"):
         load_fixture_driver("laser")

@@ -61,3 +61,10 @@ def test_positions_and_evaluate_agree_with_numpys_polynomials() -> None:
 def test_the_ends_are_held() -> None:
     segments = linear(np.array([0.0, 1.0]), np.array([[0.0], [2.0]]))
     assert segments.positions(np.array([-1.0, 5.0]))[:, 0] == pytest.approx([0.0, 2.0])
+
+
+@given(st.floats(-0.5, 3.0))
+def test_one_position_is_that_of_many(at_s):
+    rng = np.random.default_rng(3)
+    segments = Segments(np.array([0.0, 0.4, 2.0]), rng.uniform(-1.0, 1.0, (2, 6, 3)))
+    np.testing.assert_allclose(segments.position(at_s), segments.positions(np.array([at_s]))[0])

@@ -10,7 +10,9 @@ import pytest
 
 from drivers.time_page import process_birth
 from robot_cell.execution.heartbeat import Beat
-from robot_cell.execution.supervisor import Policy, Watch, kill_process
+from robot_cell.execution.horizon import Horizon
+from robot_cell.execution.safe_state import stop_motion
+from robot_cell.execution.supervisor import Policy, Watch, ended_movers, kill_process
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -116,3 +118,21 @@ def test_the_supervisor_needs_the_standard_library_only(module):
     loaded, stdlib = json.loads(done.stdout)
     foreign = {name.split(".")[0] for name in loaded} - set(stdlib)
     assert foreign <= {"robot_cell", "drivers"}
+
+
+def test_orders_are_void_for_the_servo_that_reads_them(tmp_path):
+    horizon = Horizon(tmp_path / "horizons" / "cell_a.page", 6, create=True)
+    horizon._words[0] = 7  # the number of the newest order
+    assert horizon.stopped() == 0
+    assert stop_motion(tmp_path, "cell_a")
+    assert (horizon.order(), horizon.stopped()) == (7, 7)
+    assert not stop_motion(tmp_path, "cell_b")
+
+
+def test_a_mover_that_has_ended_is_told_once():
+    seen: dict[str, tuple[int, int]] = {}
+    gone = Beat("cell", os.getpid(), 1, 0.25, 5.0, 0.0, "active")
+    assert ended_movers({"cell": gone}, seen) == []  # it had ended before anybody looked
+    assert ended_movers({"cell": beat("cell", 0.0), "servo": gone}, seen) == []
+    assert ended_movers({"cell": gone}, seen) == ["cell"]
+    assert ended_movers({"cell": gone}, seen) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,13 @@ from rclpy.action import ActionClient
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from robot_cell_interfaces.action import FixtureCommand
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectoryPoint
 
 from robot_cell.bringup.session import PlantSession
 from robot_cell.client import PlantClient
+from robot_cell.execution.epoch import EpochPage
 from robot_cell.execution.trajectory_goal import GoalCode
 from tests.plant.conftest import PLANT_FILE, domain
 
@@ -34,7 +37,8 @@ LONG_S = 120.0
 class Arm:
     """A client of cell_a's arm."""
 
-    def __init__(self) -> None:
+    def __init__(self, run_dir: Path) -> None:
+        self.run_dir = run_dir
         self.context = Context()
         rclpy.init(context=self.context, signal_handler_options=rclpy.SignalHandlerOptions.NO)
         self.node = Node("arm_client", context=self.context, enable_rosout=False)
@@ -95,10 +99,10 @@ class Arm:
 def arm(domain: int) -> Iterator[Arm]:
     del domain
     arguments = {"plant": str(PLANT_FILE), "speed": "5.0", "start": "2026-11-23T06:00:00+01:00"}
-    with PlantSession(["cell_a", "cell_b"], arguments):
+    with PlantSession(["cell_a", "cell_b"], arguments) as session:
         with PlantClient.connect(READY_S) as client:
             client.wait_ready(READY_S, cells=["cell_a", "cell_b"])
-        arm = Arm()
+        arm = Arm(session.run_dir)
         try:
             yield arm
         finally:
@@ -169,6 +173,32 @@ def test_a_cancelled_goal_stops_on_its_path_and_says_so(arm: Arm) -> None:
     assert result.error_code == GoalCode.SUCCESSFUL, result.error_string
 
 
+def test_what_an_older_epoch_asked_is_void(arm: Arm) -> None:
+    """The arm stops on its path without being told, and a fixture refuses."""
+    epochs = EpochPage(arm.run_dir, "cell_a")
+    start = arm.positions()
+    goal = start + np.array([1.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    handle = arm.send(JOINTS, [point(0.0, start), point(8.0, goal)])
+    while arm.measured()[0] < start[0] + 0.05:
+        pass
+    old = epochs.current()
+    epochs.enter(old + 1)
+    result = arm.wait(handle.get_result_async()).result
+    assert result.error_code == GoalCode.STOPPED
+    assert arm.positions()[0] < goal[0] - 0.1
+    client = ActionClient(arm.node, FixtureCommand, "/cell_a/fixtures/command")
+    assert client.wait_for_server(ANSWER_S)
+    for epoch, status in ((old, "refused"), (old + 1, "done")):
+        command = FixtureCommand.Goal(
+            device="gripper", step_id=1_000_000 + epoch, command="open", timeout_s=5.0, epoch=epoch
+        )
+        given = arm.wait(client.send_goal_async(command))
+        answer = arm.wait(given.get_result_async()).result
+        assert answer.status == status, answer.message
+    result = arm.follow(JOINTS, [point(0.0, arm.positions()), point(4.0, start)])
+    assert result.error_code == GoalCode.SUCCESSFUL, result.error_string
+
+
 def test_a_feed_hold_stops_in_mid_move_and_resume_goes_on_to_the_end(arm: Arm) -> None:
     start = arm.positions()
     goal = start + np.array([0.6, 0.1, -0.1, 0.2, -0.2, 0.4])
@@ -177,7 +207,7 @@ def test_a_feed_hold_stops_in_mid_move_and_resume_goes_on_to_the_end(arm: Arm) -
         ended = handle.get_result_async()
         while np.max(np.abs(arm.measured() - start)) < 0.01:
             pass
-        assert client.hold("cell_a", on=True).success
+        assert client.hold("cell_a", "test", on=True).success
         held = arm.positions()
         assert not ended.done()
         assert 0.01 < held[0] - start[0] < 0.59
@@ -185,7 +215,7 @@ def test_a_feed_hold_stops_in_mid_move_and_resume_goes_on_to_the_end(arm: Arm) -
         assert along == pytest.approx(np.full(6, along[0]), abs=0.01)
         assert client.override("cell_a", 60.0).success
         assert not client.override("cell_a", 101.0).success
-        assert client.hold("cell_a", on=False).success
+        assert client.hold("cell_a", "test", on=False).success
         assert arm.wait(ended, LONG_S).result.error_code == GoalCode.SUCCESSFUL
         assert arm.positions() == pytest.approx(goal, abs=0.005)
         assert client.override("cell_a", 100.0).success

@@ -1,13 +1,14 @@
-"""A cell that is stopped in mid-move: it stands, says so, and goes home before it works again."""
+"""A cell that is held or stopped in mid-move: it stands, says so, and goes on, or home."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from std_srvs.srv import SetBool
 
 from robot_cell.bringup.session import PlantSession
 from robot_cell.client import PlantClient
@@ -23,12 +24,14 @@ pytestmark = [pytest.mark.ros, pytest.mark.plant, pytest.mark.timeout(240)]
 READY_S = 90.0
 
 
-@pytest.fixture
-def running(domain: int, tmp_path: Path) -> Iterator[tuple[PlantClient, Plant]]:
+@pytest.fixture(scope="module")
+def running(
+    domain: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[PlantClient, Plant]]:
     """A plant that has just begun the small batch, at real speed."""
     del domain
     plant = load_plant(PLANT_FILE)
-    file = tmp_path / "orders.csv"
+    file = tmp_path_factory.mktemp("batch") / "orders.csv"
     file.write_text(SMALL_BATCH)
     arguments = {
         "plant": str(PLANT_FILE),
@@ -49,42 +52,111 @@ def until(client: PlantClient, condition: Callable[[], bool], deadline_s: float 
         client.wait_change(0.2)
 
 
-def test_stop_and_reset(running: tuple[PlantClient, Plant]) -> None:
+def _ns(stamp: Any) -> int:
+    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+
+
+class Heard:
+    """What cell_a's arm was measured to do."""
+
+    def __init__(self, client: PlantClient) -> None:
+        self.client = client
+        self.watch = Watch()
+        self.listener = Listener(["cell_a"], self.watch)
+
+    def measured(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """The next `count` positions and velocities that are newer than the cell's state."""
+        heard = self.watch.joints["cell_a"]
+        end_s = time.monotonic() + 20.0
+        while True:
+            changed_ns = self.client.cell_states()["cell_a"].at_ns
+            newer = [m for m in heard if _ns(m.header.stamp) > changed_ns]
+            if len(newer) >= count:
+                heard.clear()
+                return (
+                    np.array([m.position for m in newer]),
+                    np.array([m.velocity for m in newer]),
+                )
+            assert time.monotonic() < end_s
+            self.listener.spin(0.1)
+
+    def until_it_moves(self) -> int:
+        """Wait until it moves fast in a point-to-point motion of an operation; in which step."""
+        end_s = time.monotonic() + 60.0
+        while time.monotonic() < end_s:
+            state = self.client.cell_states()["cell_a"]
+            if not state.message.startswith("ptp"):
+                self.client.wait_change(0.2)
+            elif np.max(np.abs(self.measured(1)[1])) > 0.3:
+                return state.step
+        raise AssertionError(f"it never moves: {self.client.cell_states()}")
+
+    def until(self, state: str) -> None:
+        """Wait for a state of the cell."""
+        until(self.client, lambda: self.client.cell_states()["cell_a"].state == state)
+
+
+@pytest.fixture
+def heard(running: tuple[PlantClient, Plant]) -> Iterator[Heard]:
+    """Listens from here on: to nothing that was measured before."""
+    found = Heard(running[0])
+    yield found
+    found.listener.close()
+
+
+def test_hold_stops_the_arm_in_mid_move_and_unhold_goes_on(
+    running: tuple[PlantClient, Plant], heard: Heard
+) -> None:
+    client = running[0]
+    step = heard.until_it_moves()
+    assert client.hold("cell_a", "test", on=True).success
+    heard.until("Held")
+    assert np.max(np.abs(heard.measured(5)[1])) < 0.02
+    assert np.max(np.ptp(heard.measured(30)[0], axis=0)) < 1e-3
+    now = client.cell_states()["cell_a"]
+    assert (now.state, now.step) == ("Held", step)  # in mid-move, not behind it
+    assert "Held" in client.hold("cell_a", "test", on=True).message
+    assert client.hold("cell_a", "test", on=False).success
+    heard.until("Execute")
+    until(client, lambda: client.cell_states()["cell_a"].step > step)
+
+    # An arm that is held by whoever asks its node takes the cell with it.
+    heard.until_it_moves()
+    asked = SetBool.Request(data=True)
+    assert heard.listener.ask(SetBool, "/cell_a/arm/hold", asked).success
+    heard.until("Held")
+    asked.data = False
+    assert heard.listener.ask(SetBool, "/cell_a/arm/hold", asked).success
+    heard.until("Execute")
+
+    # Idle cells do not obey Hold; their arms do, and so do they once they would execute.
+    assert client.hold("cell_b", "test", on=True).success
+    until(client, lambda: client.cell_states()["cell_b"].state == "Held")
+    assert client.hold("cell_b", "test", on=False).success
+
+
+def test_stop_and_reset(running: tuple[PlantClient, Plant], heard: Heard) -> None:
     client, plant = running
-    until(client, lambda: client.cell_states()["cell_a"].message.startswith("ptp to nest"))
+    heard.until_it_moves()
     refused = client.command("cell_a", "reset", "test")
     assert not refused.success
     assert "Execute" in refused.message
     assert client.command("cell_a", "stop", "test").success
-    until(client, lambda: client.cell_states()["cell_a"].state == "Stopped")
-    watch = Watch()
-    listener = Listener(["cell_a"], watch)  # from here on: nothing that was measured before
-    try:
+    heard.until("Stopped")
+    standing = heard.measured(20)[0]
+    assert np.max(np.ptp(standing, axis=0)) < 1e-3
+    home = plant.cells["cell_a"].poses["home"]
+    assert isinstance(home, JointPose)
+    assert np.max(np.abs(standing[-1] - np.radians(home.joints_deg))) > 0.1
+    # It is reported when the cell's silence ends: up to a second of plant time later.
+    until(
+        client,
+        lambda: (
+            [o.cell for o in client.schedule().operations if o.status == "failed"] == ["cell_a"]
+        ),
+    )
 
-        def positions(count: int) -> np.ndarray:
-            watch.joints["cell_a"].clear()
-            end_s = time.monotonic() + 20.0
-            while len(watch.joints["cell_a"]) < count:
-                assert time.monotonic() < end_s
-                listener.spin(0.1)
-            return np.array([message.position for message in watch.joints["cell_a"]])
-
-        standing = positions(20)
-        assert np.max(np.ptp(standing, axis=0)) < 1e-3
-        home = plant.cells["cell_a"].poses["home"]
-        assert isinstance(home, JointPose)
-        assert np.max(np.abs(standing[-1] - np.radians(home.joints_deg))) > 0.1
-        # It is reported when the cell's silence ends: up to a second of plant time later.
-        until(
-            client,
-            lambda: (
-                [o.cell for o in client.schedule().operations if o.status == "failed"] == ["cell_a"]
-            ),
-        )
-
-        assert client.command("cell_a", "reset", "test").success
-        until(client, lambda: client.cell_states()["cell_a"].state != "Stopped")
-        until(client, lambda: client.cell_states()["cell_a"].state != "Resetting")
-        assert client.cell_states()["cell_a"].state in ("Idle", "Starting", "Execute")
-    finally:
-        listener.close()
+    assert client.command("cell_a", "reset", "test").success
+    until(client, lambda: client.cell_states()["cell_a"].state != "Stopped")
+    until(client, lambda: client.cell_states()["cell_a"].state != "Resetting")
+    assert client.cell_states()["cell_a"].state in ("Idle", "Starting", "Execute")

@@ -23,7 +23,7 @@ from robot_cell.client import JobView, PlantClient, ScheduleView
 from robot_cell.model import Plant
 from robot_cell.model.plant_file import load_plant
 from robot_cell.orders import read_batch
-from robot_cell.store import OperationRecord, StepRecord, open_journal
+from robot_cell.store import OperationRecord, StepRecord, journal_location, open_journal
 
 ROOT = Path(__file__).parents[2]
 PLANT_FILE = ROOT / "examples" / "housing_plant.yaml"
@@ -92,6 +92,15 @@ class Listener:
         watched = (self._watch.joints, self._watch.bodies)
         return sum(len(messages) for cells in watched for messages in cells.values())
 
+    def ask(self, kind: Any, name: str, request: Any) -> Any:
+        """Call a service."""
+        client = self._node.create_client(kind, name)
+        assert client.wait_for_service(READY_S)
+        answer = client.call_async(request)
+        self._executor.spin_until_future_complete(answer, timeout_sec=READY_S)
+        self._node.destroy_client(client)
+        return answer.result()
+
     def close(self) -> None:
         self._executor.shutdown()
         self._node.destroy_node()
@@ -157,7 +166,7 @@ def finished(domain: int, tmp_path_factory: pytest.TempPathFactory) -> Finished:
             schedule = client.schedule()
         finally:
             listener.close()
-        with open_journal(session.run_dir / "journal.db") as journal:
+        with open_journal(journal_location(session.run_dir)) as journal:
             operations = journal.operations()
             steps = {o.operation_id: journal.steps(o.operation_id) for o in operations}
     return Finished(plant, watch, jobs, schedule, operations, steps)

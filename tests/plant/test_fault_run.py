@@ -58,3 +58,15 @@ def test_a_cell_that_comes_back_works_again(tmp_path: Path) -> None:
     assert told[:2] == [("cell lost", 10.0), ("plan repaired", 10.0)]
     assert ("cell back", 25.0) in told
     assert any(o["cell"] == "cell_b" and o["actual_start_s"] >= 25.0 for o in result["operations"])
+
+
+@pytest.mark.timeout(300)
+def test_a_device_that_fails_for_a_while_holds_nothing_up_for_ever(tmp_path: Path) -> None:
+    """Its steps wait for it, and no order is lost or made twice."""
+    orders = tmp_path / "orders.csv"
+    orders.write_text(SMALL_BATCH)
+    fault = "cell_a/gripper:garbage@5s,ok@5.5s"
+    result = run(orders, tmp_path, "--speed", "max", "--fault", fault, timeout_s=280)
+    assert result["faults"] == [fault]
+    assert {job["status"] for job in result["jobs"]} == {"complete"}
+    assert all(job["done"] == job["quantity"] for job in result["jobs"])

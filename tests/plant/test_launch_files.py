@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -42,6 +43,35 @@ def processes_of(run_dir: Path) -> list[str]:
     return found
 
 
+def fault(*words: str) -> tuple[int, str]:
+    """`robot-cell fault` as a person types it: exit code, and what it says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "robot_cell.cli.app", "fault", *words],
+        env={**os.environ, "COLUMNS": "200"}, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout or " ".join(done.stderr.split())
+
+
+def see_to_faults() -> None:
+    """Faults on devices of a running plant: put there, listed, refused, taken away."""
+    code, told = fault("cell_b/nest_clamp", "garbage", "--json")
+    assert (code, json.loads(told)["fault"]) == (0, "garbage")
+    code, told = fault("--json")
+    listed = json.loads(told)
+    assert (code, list(listed)) == (0, ["cell_a", "cell_b"])
+    assert listed["cell_b"]["nest_clamp"] == "garbage"
+    assert listed["cell_a"]["nest_clamp"] == "ok"
+    code, told = fault("table", "slow", "--amount", "2", "--for", "3")
+    assert (code, told.strip()) == (0, "cell_a: table moves slowly for 3 s of plant time")
+    code, told = fault("gripper", "off")
+    assert code == 2
+    assert "say cell_a/gripper or cell_b/gripper" in told
+    code, told = fault("cell_a/lamp", "off")
+    assert code == 5
+    assert "no device 'lamp'; there are: gripper, table" in told
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "states"),
     [
@@ -70,6 +100,8 @@ def test_a_launch_file_comes_up_and_goes_down(
             return {cell: found[cell].state for cell in states if cell in found} == states
 
         until(heard, UP_S, f"{states} was not heard")
+        if name == "sim":
+            see_to_faults()
     finally:
         client.close()
         up.send_signal(signal.SIGINT)

@@ -62,3 +62,20 @@ def test_a_run_is_the_same_at_any_speed(tmp_path: Path) -> None:
     assert [[o[key] for key in keys] for o in fast["operations"]] == [
         [o[key] for key in keys] for o in slow["operations"]
     ]
+
+
+def test_a_plant_whose_processes_cannot_start_is_an_error_that_says_so(tmp_path: Path) -> None:
+    """What every node imports is broken: a message, the log of a node and exit code 6, no crash."""
+    for package in ("control_msgs", "mujoco", "serial"):
+        (tmp_path / "broken" / package).mkdir(parents=True)
+        (tmp_path / "broken" / package / "__init__.py").write_text("raise ImportError('broken')\n")
+    environment = {k: v for k, v in os.environ.items() if k != "ROS_DOMAIN_ID"}
+    environment["PYTHONPATH"] = f"{tmp_path / 'broken'}:{environment.get('PYTHONPATH', '')}"
+    done = subprocess.run(
+        [sys.executable, "-m", "robot_cell.cli.app", "run", str(PLANT_FILE), str(ORDERS),
+         "--headless", "--report", str(tmp_path / "report")],
+        env=environment, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 6, done.stderr
+    assert "the plant has ended" in done.stderr
+    assert "ImportError: broken" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from robot_cell_interfaces.msg import BodyPoses
+from robot_cell_interfaces.srv import InjectFault
 from rosgraph_msgs.msg import Clock
 from std_srvs.srv import SetBool, Trigger
 
@@ -139,9 +141,39 @@ def test_a_cell_shows_itself_pauses_draws_and_leaves_nothing_behind(start, tmp_p
     assert not (tmp_path / "sockets" / "cell_a.arm").exists()
 
 
+def test_faults_are_put_on_devices_now_and_at_their_instants(start, tmp_path):
+    start(speed="0.0", await_arm="false", faults="'cell_a/table:off@0s;cell_b/gripper:off@0s'")
+    peer = Peer(start.domain)
+
+    def ask(**words) -> InjectFault.Response:
+        return peer.call(InjectFault, "/cell_a/sim/fault", InjectFault.Request(**words))
+
+    try:
+        listed = ask()
+        assert not listed.success
+        assert listed.devices == ["gripper", "table", "nest_clamp", "infeed", "outfeed_sensor"]
+        peer.until(lambda: ask().faults == ["ok", "off", "ok", "ok", "ok"])
+
+        answer = ask(device="gripper", verb="garbage", amount=math.nan, for_s=1.0, asked_by="me")
+        assert answer.success
+        assert (
+            answer.message == "gripper sends random bytes instead of replies for 1 s of plant time"
+        )
+        assert answer.faults[0] == "garbage"
+        peer.until(lambda: ask().faults[0] == "ok")
+
+        refused = ask(device="gripper", verb="haunted", amount=math.nan)
+        assert not refused.success
+        assert "there are: ok, off, stuck" in refused.message
+        assert refused.faults[0] == "ok"
+    finally:
+        peer.close()
+
+
 @pytest.mark.parametrize(
     ("parameters", "says"),
     [
+        ({"faults": "'lamp:off@3s'"}, "there is no device 'lamp'"),
         ({"cell": "cell_z"}, "no cell 'cell_z'"),
         ({"start": "yesterday"}, "not an instant"),
     ],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from robot_cell.model import JobOrder, Plant
 from robot_cell.store import (
@@ -25,8 +25,11 @@ from robot_cell.store import (
     JournalLocked,
     JournalUnavailable,
     OrderConflict,
+    UnknownStep,
     open_journal,
 )
+from robot_cell.store.log import Transaction
+from tests.store.postgresql import Server
 
 START = datetime(2026, 11, 23, 5, tzinfo=timezone.utc)
 
@@ -57,17 +60,131 @@ def test_a_full_disk(tmp_path: Path, plant: Plant) -> None:
         journal.begin_operation("WO-0/1/deburr", "cell_a", token, 1)  # running work goes on
 
 
-def test_a_locked_journal(tmp_path: Path, plant: Plant) -> None:
-    path = tmp_path / "j.db"
-    with open_journal(path, busy_timeout_s=0.05) as journal:
-        other = sqlite3.connect(path, isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
+_FILL = """
+import resource, sys
+from robot_cell.store import JournalError, JournalUnavailable, open_journal
+from tests.store.test_faults import orders
+from tests.store.test_whole import plant_of_the_example
+plant = plant_of_the_example()
+journal = open_journal(sys.argv[1])
+journal.accept_batch(orders(1), "f", "me", plant)
+token = journal.lease_operation("WO-0/1/deburr", "cell_a", "p")
+journal.begin_operation("WO-0/1/deburr", "cell_a", token, 1)
+before, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, hard))
+try:
+    journal.accept_batch(orders(5000, first=10), "f", "me", plant)
+except JournalUnavailable as error:
+    print("refused:", error)
+print(len(journal.orders()), "order")
+journal.step_intent("WO-0/1/deburr", 0, "close", 2)  # small things still find a place
+print(journal.verify().total, "findings")
+resource.setrlimit(resource.RLIMIT_FSIZE, (before, hard))
+print(len(journal.accept_batch(orders(5000, first=10), "f", "me", plant).new_ids), "accepted")
+print(journal.verify().total, "findings")
+"""
+
+
+def test_a_file_that_may_not_grow(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    """The system refuses to write on in the middle of a batch; room comes back while it is open."""
+    done = subprocess.run(
+        [sys.executable, "-c", _FILL, str(tmp_path / "j.db")],
+        cwd=pytestconfig.rootpath,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    refused, *rest = done.stdout.splitlines()
+    assert "check its disk; nothing of this request was stored" in refused
+    assert rest == ["1 order", "0 findings", "5000 accepted", "0 findings"]
+
+
+def test_a_locked_journal(place: Path | str, plant: Plant) -> None:
+    with open_journal(place, busy_timeout_s=0.05) as journal, open_journal(place) as other:
+        holds, enough = threading.Event(), threading.Event()
+
+        def hold(transaction: Transaction) -> None:
+            transaction.connection.exec_driver_sql("SELECT 1")
+            holds.set()
+            enough.wait(30)
+
+        holder = threading.Thread(target=other._write, args=(hold,))
+        holder.start()
+        assert holds.wait(30)
         with pytest.raises(JournalLocked, match="another process holds it"):
             journal.accept_batch(orders(1), "f", "me", plant)
         assert journal.orders() == []  # readers never wait
-        other.execute("ROLLBACK")
-        other.close()
+        enough.set()
+        holder.join()
         assert journal.accept_batch(orders(1), "f", "me", plant).new_ids == ("WO-0",)
+
+
+def test_a_server_that_goes_and_comes_back(plant: Plant) -> None:
+    with Server() as server, open_journal(server.database()) as journal:
+        journal.accept_batch(orders(1), "f", "me", plant)
+        server.stop("immediate")
+        with pytest.raises(JournalUnavailable, match="its server does not answer"):
+            journal.accept_batch(orders(1, first=1), "f", "me", plant)
+        with pytest.raises(JournalUnavailable):
+            journal.orders()
+        server.start()
+        assert journal.accept_batch(orders(1, first=1), "f", "me", plant).new_ids == ("WO-1",)
+        assert journal.verify().findings == ()
+
+
+def test_threads_share_a_commit_and_not_an_error(place: Path | str, plant: Plant) -> None:
+    """One of a group fails; the others are stored as if they had been alone."""
+    with open_journal(place) as journal:
+        journal.accept_batch(orders(1), "f", "me", plant)
+        commits: list[int] = []
+        holds, enough = threading.Event(), threading.Event()
+
+        def first(_: Transaction) -> None:
+            holds.set()
+            enough.wait(30)
+
+        @event.listens_for(journal._writer, "commit")
+        def _count(connection: object) -> None:
+            commits.append(1)
+
+        def note(number: int) -> int | str:
+            try:
+                if number == 7:
+                    journal.step_outcome(99, "done", 0)
+                return journal.event("me", str(number), 0)
+            except UnknownStep as error:
+                return str(error)
+
+        def waiting() -> int:
+            return len(journal._group._waiting)
+
+        with ThreadPoolExecutor(21) as pool:
+            holder = pool.submit(journal._write, first)
+            assert holds.wait(30)
+            notes = [pool.submit(note, number) for number in range(20) if number != 7]
+            deadline = time.monotonic() + 30
+            while waiting() < 19:
+                assert time.monotonic() < deadline
+            enough.set()
+            holder.result()
+            assert len({one.result() for one in notes}) == 19
+        assert len(commits) == 2, "nineteen threads, one commit; and the holder's"
+        holds.clear()
+        enough.clear()
+        with ThreadPoolExecutor(21) as pool:
+            holder = pool.submit(journal._write, first)
+            assert holds.wait(30)
+            notes = [pool.submit(note, number) for number in range(20)]
+            while waiting() < 20:
+                assert time.monotonic() < deadline
+            enough.set()
+            results = [one.result() for one in notes]
+        assert results[7] == "there is no step 99"
+        assert len({result for result in results if isinstance(result, int)}) == 19
+        assert len(journal.events()) == 38
+        assert journal.verify().findings == ()
 
 
 def test_a_file_that_is_no_journal(tmp_path: Path) -> None:
@@ -98,23 +215,26 @@ def test_a_folder_in_place_of_the_file(tmp_path: Path) -> None:
         open_journal(tmp_path)
 
 
-def test_a_hundred_submissions_at_once(tmp_path: Path, plant: Plant) -> None:
-    path = tmp_path / "j.db"
+def test_a_hundred_submissions_at_once(place: Path | str, plant: Plant) -> None:
     batch = orders(5)
     ready = threading.Barrier(20)
 
     def submit(_: int) -> list[tuple[str, ...]]:
         ready.wait(30)
-        with open_journal(path) as journal:
+        with open_journal(place) as journal:
             return [journal.accept_batch(batch, "f", "me", plant).new_ids for _ in range(5)]
 
     with ThreadPoolExecutor(20) as pool:
         new = [ids for some in pool.map(submit, range(20)) for ids in some]
     assert len(new) == 100
     assert sorted(ids for ids in new if ids) == [tuple(o.order_id for o in batch)]
-    with open_journal(path) as journal:
+    with open_journal(place) as journal:
         assert len(journal.orders()) == 5
         assert len(journal.operations()) == 15
+        changed = [*batch[:4], orders(1, first=4, quantity=2)[0]]
+        with pytest.raises(OrderConflict, match=r"WO-4 \(quantity\)"):
+            journal.accept_batch(changed, "f", "me", plant)
+        assert journal.verify().findings == ()
 
 
 _SUBMIT = """
@@ -228,9 +348,8 @@ def check(journal: Journal, expected: dict[str, int]) -> None:
     assert len(journal.operations()) == 3 * sum(expected.values())
 
 
-def test_step_ids_are_unique_among_threads(tmp_path: Path, plant: Plant) -> None:
-    path = tmp_path / "j.db"
-    with open_journal(path) as journal:
+def test_step_ids_are_unique_among_threads(place: Path | str, plant: Plant) -> None:
+    with open_journal(place) as journal:
         journal.accept_batch(orders(4), "f", "me", plant)
 
         def work(number: int) -> list[int]:
@@ -241,8 +360,8 @@ def test_step_ids_are_unique_among_threads(tmp_path: Path, plant: Plant) -> None
 
         with ThreadPoolExecutor(4) as pool:
             ids = [step for some in pool.map(work, range(4)) for step in some]
-    assert len(set(ids)) == 100
-    assert min(ids) > 0
+        assert journal.verify().findings == ()
+    assert sorted(ids) == list(range(1, 101))
 
 
 _RSS = """

@@ -1,18 +1,20 @@
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import psycopg
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
 
 from robot_cell.model import JobOrder, PlannedOperation, Plant
 from robot_cell.store import (
     BatchTooLarge,
     Journal,
     JournalError,
+    JournalUnavailable,
     OrderConflict,
-    OtherVersion,
     StaleToken,
     UnknownOperation,
     UnknownOrder,
@@ -21,20 +23,12 @@ from robot_cell.store import (
     accept,
     open_journal,
 )
+from robot_cell.store.engine import journal_url
+from robot_cell.store.log import Transaction
+from tests.store.postgresql import Server
 
 START = datetime(2026, 11, 23, 5, tzinfo=timezone.utc)
 DEBURR = "WO-1/1/deburr"
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.db"
-
-
-@pytest.fixture
-def journal(path: Path) -> Journal:
-    with open_journal(path) as journal:
-        yield journal
 
 
 def order(order_id: str = "WO-1", **changes: object) -> JobOrder:
@@ -111,7 +105,7 @@ def test_a_batch_that_is_too_large(
         accept_one(journal, plant)
 
 
-def test_the_way_of_an_operation(journal: Journal, plant: Plant, path: Path) -> None:
+def test_the_way_of_an_operation(journal: Journal, plant: Plant, place: Path | str) -> None:
     accept_one(journal, plant)
     token = run(journal)
     step = journal.step_intent(DEBURR, 0, "gripper close", at_ns=20)
@@ -120,7 +114,7 @@ def test_the_way_of_an_operation(journal: Journal, plant: Plant, path: Path) -> 
     journal.step_outcome(step, "done", 30)
     assert journal.open_steps() == []
     journal.end_operation(DEBURR, "complete", 40, "", [1e-4] * 6, {"0": [0.1] * 6}, token=token)
-    with open_journal(path) as other:  # what was acknowledged, any process sees
+    with open_journal(place) as other:  # what was acknowledged, any process sees
         record = other.operation(DEBURR)
     assert (record.status, record.cell, record.program) == ("complete", "cell_a", "deburr_s")
     assert (record.actual_start_ns, record.actual_end_ns) == (10, 40)
@@ -150,6 +144,21 @@ def test_a_void_lease_is_refused(journal: Journal, plant: Plant) -> None:
         journal.end_operation(DEBURR, "complete", 10, token=old)
     with pytest.raises(WrongStatus, match="only a planned operation"):
         journal.lease_operation(DEBURR, "cell_a", "deburr_s")
+
+
+def test_only_what_has_not_begun_is_taken_back(journal: Journal, plant: Plant) -> None:
+    accept_one(journal, plant)
+    token = journal.lease_operation(DEBURR, "cell_a", "p")
+    with pytest.raises(StaleToken):
+        journal.take_back(DEBURR, token + 1, "late", 5)
+    journal.take_back(DEBURR, token, "late", 5)
+    assert journal.operation(DEBURR).status == "planned"
+    with pytest.raises(StaleToken):
+        journal.begin_operation(DEBURR, "cell_a", token, 6)
+    token = journal.lease_operation(DEBURR, "cell_a", "p")
+    journal.begin_operation(DEBURR, "cell_a", token, 7)
+    with pytest.raises(WrongStatus, match="only what has not begun"):
+        journal.take_back(DEBURR, token, "late", 8)
 
 
 def test_work_is_put_back_only_if_nothing_was_done(journal: Journal, plant: Plant) -> None:
@@ -242,12 +251,12 @@ def test_a_schedule_gives_planned_work_its_place(journal: Journal, plant: Plant)
 
 
 @pytest.mark.parametrize("change", ["UPDATE events SET who = 'nobody'", "DELETE FROM events"])
-def test_events_cannot_be_changed(change: str, journal: Journal, path: Path) -> None:
+def test_events_cannot_be_changed(change: str, journal: Journal, place: Path | str) -> None:
     journal.event("cell_a", "held", 5, {"alarm": 3})
-    other = sqlite3.connect(path)
-    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-        other.execute(change)
-    other.close()
+    other = create_engine(journal_url(place))
+    with pytest.raises(DBAPIError, match="append-only"), other.begin() as connection:
+        connection.exec_driver_sql(change)
+    other.dispose()
     [event] = journal.events()
     assert (event.who, event.what, event.at_ns, event.data) == ("cell_a", "held", 5, {"alarm": 3})
     assert journal.events(after=event.event_id) == []
@@ -266,24 +275,24 @@ def test_commands_of_persons(journal: Journal) -> None:
     )
 
 
-def test_the_plants_start_is_set_once(journal: Journal, path: Path) -> None:
+def test_the_newest_of_some_commands(journal: Journal) -> None:
+    assert journal.last_command("cell_a", ["hold", "stop"]) is None
+    for who, what in (("Kim", "hold"), ("Lee", "stop"), ("Mia", "start")):
+        journal.command(who, what, "cell_a", 5)
+    journal.command("Ann", "stop", "cell_b", 6)
+    newest = journal.last_command("cell_a", ["hold", "stop"])
+    assert newest is not None
+    assert newest.who == "Lee"
+
+
+def test_the_plants_start_is_set_once(journal: Journal, place: Path | str) -> None:
     assert journal.plant_start(START) == START
-    with open_journal(path) as other:
+    with open_journal(place) as other:
         assert other.plant_start(START + timedelta(hours=1)) == START
 
 
-def test_a_journal_of_another_version(path: Path) -> None:
-    open_journal(path).close()
-    other = sqlite3.connect(path)
-    other.execute("UPDATE facts SET value = 99 WHERE name = 'schema'")
-    other.commit()
-    other.close()
-    with pytest.raises(OtherVersion, match="has version 99"):
-        open_journal(path)
-
-
-def test_durability_is_switched_on(journal: Journal) -> None:
-    with journal._write() as connection:
+def test_durability_is_switched_on(tmp_path: Path) -> None:
+    with open_journal(tmp_path / "j.db") as journal, journal._read() as connection:
         settings = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
@@ -296,13 +305,44 @@ def test_durability_is_switched_on(journal: Journal) -> None:
     }
 
 
-def test_rows_without_their_parents_are_refused(journal: Journal) -> None:
-    def orphan() -> None:
-        with journal._write() as connection:
-            connection.exec_driver_sql(
-                "INSERT INTO steps (operation_id, attempt, step_index, label, intent_ns, message) "
-                "VALUES ('nobody', 1, 0, '', 0, '')"
-            )
+def test_durability_is_switched_on_at_a_server(postgresql: Server) -> None:
+    url = postgresql.database()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {connection.info.dbname} SET synchronous_commit = off")
+    with open_journal(url) as journal, journal._read() as connection:
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+        assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "30s"
 
-    with pytest.raises(JournalError, match="FOREIGN KEY"):
-        orphan()
+
+def test_rows_without_their_parents_are_refused(journal: Journal) -> None:
+    def orphan(transaction: Transaction) -> None:
+        transaction.connection.exec_driver_sql(
+            "INSERT INTO steps (step_id, operation_id, attempt, step_index, label, intent_ns, "
+            "message) VALUES (1, 'nobody', 1, 0, '', 0, '')"
+        )
+
+    with pytest.raises(JournalError, match=r"FOREIGN KEY|foreign key"):
+        journal._write(orphan)
+
+
+def test_what_devices_and_people_say_is_stored_whatever_it_is(
+    journal: Journal, plant: Plant
+) -> None:
+    accept_one(journal, plant)
+    run(journal)
+    step = journal.step_intent(DEBURR, 0, "close", 1)
+    garbage = b"\x00\xffERR \xe2".decode("utf-8", "surrogateescape")
+    journal.step_outcome(step, "failed", 2, garbage)
+    assert journal.steps(DEBURR)[0].message == r"\0\udcffERR \udce2"
+    journal.end_operation(DEBURR, "failed", 3, "Käfig 🤖", [float("nan"), 1.0])
+    record = journal.operation(DEBURR)
+    assert (record.message, record.joint_error_rad) == ("Käfig 🤖", [None, 1.0])
+
+
+def test_a_journals_password_is_not_told() -> None:
+    with pytest.raises(JournalUnavailable) as error:
+        open_journal("postgresql://me:secret@127.0.0.1:1/nowhere")
+    assert "secret" not in str(error.value)
+    assert "its server does not answer" in str(error.value)
+    with pytest.raises(JournalUnavailable, match="SQLite or PostgreSQL"):
+        open_journal("mysql://me@127.0.0.1/nowhere")

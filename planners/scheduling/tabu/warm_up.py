@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from planners.scheduling.tabu.arrays import new_state
 from planners.scheduling.tabu.graph_problem import GraphProblem, Terms
+from planners.scheduling.tabu.relinking import between
 from planners.scheduling.tabu.search import search
+from planners.scheduling.tabu.translate import search_unit, to_given
 from planners.scheduling.tabu.worker import Tuning
 
 
@@ -37,3 +40,9 @@ def warm_up() -> None:
         )
         found = search(problem, iterations=2_000, tuning=Tuning(patience=50, children=2))
         search(problem, found.plan, iterations=1)
+        # So small a problem seldom has two plans that differ enough to begin between them.
+        order, alternatives = np.arange(4, dtype=np.int32), np.zeros(4, dtype=np.int32)
+        random = new_state(to_given(problem, search_unit(problem)), seed=0).random
+        between(
+            order, alternatives, order, alternatives, 50, random, order.copy(), alternatives.copy()
+        )

@@ -4,8 +4,8 @@ import mujoco
 import numpy as np
 import pytest
 
-from planners.kinematics import Robot, expand_xacro, joint_torques
-from planners.kinematics.dynamics import GRAVITY_M_S2
+from planners.kinematics import Payload, Robot, expand_xacro, joint_torques
+from planners.kinematics.dynamics import GRAVITY_M_S2, pinocchio_torques, torque_terms
 from tests.planners.arms import ARMS, URDF, arm, at
 
 
@@ -24,6 +24,31 @@ def test_torques_agree_with_mujoco(name):
         data.qpos[:], data.qvel[:], data.qacc[:] = q[k], v[k], a[k]
         mujoco.mj_inverse(model, data)
         np.testing.assert_allclose(ours[k], data.qfrc_inverse, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_torques_on_a_path_are_pinocchios_at_rest_and_at_unit_rates(name):
+    robot, rng = arm(name), np.random.default_rng(5)
+    q, slope, bend = rng.uniform(-2.0, 2.0, (3, 20, 6))
+    load, zero = Payload(2.0, (0.01, 0.02, 0.1)), np.zeros_like(q)
+    terms = torque_terms(robot, q, slope, bend, payload=load)
+    for ours, state in zip(terms, ((zero, zero), (zero, slope), (slope, bend)), strict=True):
+        np.testing.assert_allclose(
+            ours, pinocchio_torques(robot, q, *state, payload=load), atol=1e-9
+        )
+
+
+def test_pinocchio_is_asked_the_same_one_by_one():
+    import pinocchio
+
+    from planners.kinematics.dynamics import _model
+
+    robot = arm("ur10e")
+    states = np.random.default_rng(6).uniform(-2.0, 2.0, (3, 20, 6))
+    model, data = _model(robot, None)
+    each = [pinocchio.rnea(model, data, *(x[k] for x in states)) for k in range(20)]
+    np.testing.assert_array_equal(pinocchio_torques(robot, *states), each)
+    assert pinocchio_torques(robot, *states[:, :0]).shape == (0, 6)
 
 
 def test_a_tool_weighs_what_it_weighs():

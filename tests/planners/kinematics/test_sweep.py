@@ -49,7 +49,7 @@ def test_a_bound_is_never_more_than_coals_distance_and_nearly_as_much(seed):
     from planners.kinematics.support import separation
 
     rng = np.random.default_rng(seed)
-    apart = 0
+    apart, room = 0, (np.empty((4, 3)), np.empty((4, 4)))
     for _ in range(200):
         a, b = (solid("body", 0, some_shape(rng), some_pose(rng)) for _ in range(2))
         points = np.vstack([np.zeros((1, 3)), a.points, b.points])
@@ -57,11 +57,11 @@ def test_a_bound_is_never_more_than_coals_distance_and_nearly_as_much(seed):
         poses = [np.ascontiguousarray(s.transform_link_shape[:3]) for s in (a, b)]
         bound = separation(
             a.kind, poses[0], a.half_extents, 1, first,
-            b.kind, poses[1], b.half_extents, first, first + len(b.points), points, 1e3,
+            b.kind, poses[1], b.half_extents, first, first + len(b.points), points, 1e3, *room,
         )  # fmt: skip
         fine = separation(
             a.kind, poses[0], a.half_extents, 1, first,
-            b.kind, poses[1], b.half_extents, first, first + len(b.points), points, 0.0,
+            b.kind, poses[1], b.half_extents, first, first + len(b.points), points, 0.0, *room,
         )  # fmt: skip
         result = coal.DistanceResult()
         exact = coal.distance(

@@ -153,6 +153,7 @@ def test_a_target_inside_something_names_both_bodies():
     assert caught.value.reason == "collision"
     assert caught.value.bodies is not None
     assert "table" in caught.value.bodies
+    assert "where the move ends; 7 other ways to do it fail: " in str(caught.value)
 
 
 def test_a_line_through_something_names_both_bodies():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
 import sys
 import time
 
@@ -24,6 +26,25 @@ from planners.compiled import compiled
 @compiled
 def twice(x):
     return 2 * x
+"""
+
+WARMED_UP = """
+import sys, threading
+from importlib import import_module
+from planners.scheduling import cold_start
+
+wanted = {f.__code__: f.__name__ for f in (*cold_start._rules(), *cold_start._searches())}
+called = set()
+
+def look(frame, event, arg):
+    called.add(frame.f_code)
+
+threading.setprofile(look)
+sys.setprofile(look)
+for part in cold_start.PARTS:
+    import_module(part).warm_up()
+sys.setprofile(None)
+print([name for code, name in wanted.items() if code not in called])
 """
 
 
@@ -93,3 +114,27 @@ def test_code_is_kept_once_it_was_called(tmp_path, monkeypatch):
     assert module.twice(2) == 4
     assert is_kept(module.twice)
     assert is_kept(lambda: 0)  # nothing to compile
+
+
+def test_warm_up_calls_all_that_is_asked_for():
+    """What warm-up leaves out counts as stale for ever, and nobody searches."""
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
+    answer = subprocess.run(
+        [sys.executable, "-W", "ignore::RuntimeWarning", "-c", WARMED_UP],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert answer.strip() == "[]"
+
+
+def test_a_compiler_that_leaves_something_out_is_not_waited_for(monkeypatch):
+    class Ended:
+        def poll(self):
+            return 0
+
+    monkeypatch.setattr(cold_start, "search_is_compiled", lambda: False)
+    monkeypatch.setattr(cold_start, "compilers", lambda: (Ended(), Ended()))
+    begin = time.monotonic()
+    assert cold_start.wait_for_search(lambda: time.monotonic() > begin + 30)

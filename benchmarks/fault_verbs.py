@@ -1,0 +1,106 @@
+"""What a run comes to when a device fails: each fault verb, for a moment and for good.
+
+    python3 benchmarks/fault_verbs.py                # every verb, 14 runs of about half a minute
+    python3 benchmarks/fault_verbs.py --verbs wrong stuck
+
+A run is two orders on the example plant, as fast as possible, with the fault on one device from an
+instant of plant time on. It ends well if every order is complete, or if the work that is not says
+why, and the cell stands. Writes benchmarks/results/fault_verbs.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULT = ROOT / "benchmarks" / "results" / "fault_verbs.json"
+VERBS = ("off", "stuck", "garbage", "wrong", "slow", "delayed", "intermittent")
+DEVICE = "cell_a/gripper"
+FROM_S = 5
+FOR_S = 0.5
+ORDERS = """\
+order_id,product,quantity,release,due,priority,customer
+T-1,housing_s,1,2026-11-23T06:00:00+01:00,2026-11-23T06:10:00+01:00,5,Test
+T-2,valve_block,1,2026-11-23T06:00:05+01:00,2026-11-23T06:10:00+01:00,5,Test
+"""
+TIME_LIMIT_S = 150
+
+
+def run(fault: str, folder: Path) -> dict[str, Any]:
+    """One run with a fault: what became of the orders, and why."""
+    orders = folder / "orders.csv"
+    orders.write_text(ORDERS)
+    began_s = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "robot_cell.cli.app", "run",
+         str(ROOT / "examples" / "housing_plant.yaml"), str(orders), "--headless", "--json",
+         "--speed", "max", "--report", str(folder), "--time-limit", str(TIME_LIMIT_S),
+         "--fault", fault],
+        env={key: value for key, value in os.environ.items() if key != "ROS_DOMAIN_ID"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    wall_s = round(time.monotonic() - began_s, 1)
+    for kept in re.findall(r"are kept in\s+(\S+)", done.stderr):
+        shutil.rmtree(kept, ignore_errors=True)
+    try:
+        result = json.loads(done.stdout)
+    except ValueError:
+        return {"fault": fault, "ends_well": False, "said": [done.stderr[-2000:]], "wall_s": wall_s}
+    open_work = [
+        one for one in result["operations"] if one["status"] not in ("complete", "planned")
+    ]
+    jobs = {job["id"]: job["status"] for job in result["jobs"]}
+    complete = set(jobs.values()) == {"complete"}
+    said = sorted({one["message"] for one in open_work} | _stands(done.stderr))
+    return {
+        "fault": fault,
+        "ends_well": complete or bool(said),
+        "complete": complete,
+        "jobs": jobs,
+        "open": {f"{one['job']} {one['operation']}": one["status"] for one in open_work},
+        "said": said,
+        "makespan_s": result["actual_makespan_s"],
+        "wall_s": wall_s,
+    }
+
+
+def _stands(stderr: str) -> set[str]:
+    """What was said of cells that do not go on."""
+    states = ("is Held", "is Aborted", "is Stopped")
+    flat = " ".join(stderr.partition("logs and journal")[0].split())
+    return {flat[flat.index(state) - 7 :][:300] for state in states if state in flat}
+
+
+def main() -> int:
+    """Run them all; exit code 1 if one did not end well."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--verbs", nargs="+", choices=VERBS, default=VERBS)
+    options = parser.parse_args()
+    rows = []
+    for verb in options.verbs:
+        for ends in (f",ok@{FROM_S + FOR_S:g}s", ""):
+            with tempfile.TemporaryDirectory(prefix="robot_cell_") as folder:
+                row = run(f"{DEVICE}:{verb}@{FROM_S}s{ends}", Path(folder))
+            rows.append(row)
+            what = "complete" if row.get("complete") else "; ".join(row["said"])[:160]
+            well = "ends well" if row["ends_well"] else "ENDS BADLY"
+            print(f"{row['fault']:40} {row['wall_s']:6.1f} s  {well}: {what}", flush=True)
+    RESULT.parent.mkdir(exist_ok=True)
+    note = {"machine": f"{platform.machine()}, {os.cpu_count()} cores", "runs": rows}
+    RESULT.write_text(json.dumps(note, indent=1, ensure_ascii=False) + "\n")
+    return 0 if all(row["ends_well"] for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""The motion epoch of a cell: one number that all of its processes read, and that only grows.
+
+Every stop, every fault and every start of the cell's controller begins a new one; what was asked in
+an older epoch is void. The page is a file of the run directory, so the number outlives its writer.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from pathlib import Path
+from typing import Final
+
+_WORD: Final = struct.Struct("<Q")
+
+
+class EpochPage:
+    """The mapped number of a cell; the cell's controller is its only writer."""
+
+    def __init__(self, run_dir: Path, cell: str) -> None:
+        path = run_dir / "epochs" / f"{cell}.page"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if os.fstat(file).st_size < mmap.PAGESIZE:
+                os.ftruncate(file, mmap.PAGESIZE)
+            self._map = mmap.mmap(file, mmap.PAGESIZE)
+        finally:
+            os.close(file)
+
+    def current(self) -> int:
+        """The epoch that holds now; 0 before the first controller."""
+        return int(_WORD.unpack_from(self._map, 0)[0])
+
+    def enter(self, epoch: int) -> None:
+        """Begin an epoch; an older one than the present changes nothing."""
+        _WORD.pack_into(self._map, 0, max(epoch, self.current()))
+
+    def close(self) -> None:
+        """Unmap the page; the number stays."""
+        self._map.close()

@@ -1,0 +1,89 @@
+"""Hears where the arm stands, while somebody needs to know: states come fifty times a second."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+
+from robot_cell.programs.geometry import Array
+
+STANDS_WITHIN_S: Final = 20.0
+"""How long an arm may take to be heard and to stand, wall time: its node may be starting."""
+
+STILL_RAD_S: Final = 0.02
+STILL_RAD: Final = 1e-3
+_APART_S: Final = 0.1
+_POLL_S: Final = 0.02
+
+
+class JointListener:
+    """The arm's joint states; `turn` is called in the executor's thread, the rest in any.
+
+    Args:
+        names: of the joints, in the order of every array.
+    """
+
+    def __init__(self, node: Node, names: tuple[str, ...]) -> None:
+        self.names = names
+        self._node = node
+        self._subscription: Any = None
+        self._asked = 0
+        self._heard: tuple[float, Array, Array] | None = None
+
+    def turn(self, needed: bool) -> None:
+        """Begin or end to listen."""
+        if needed or self._asked:
+            if self._subscription is None:
+                self._heard = None
+                self._subscription = self._node.create_subscription(
+                    JointState, "joint_states", self._on_joints, 1
+                )
+        elif self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+            self._subscription = None
+
+    def measured(self) -> Array | None:
+        """Joint positions (n,) in rad as last heard, None before that."""
+        heard = self._heard
+        return None if heard is None else heard[1]
+
+    def standing(self, reachable: Callable[[], bool]) -> tuple[float, ...] | None:
+        """Joint positions (n,) in rad of an arm that stands; None if none is heard in time.
+
+        Two states some time apart have to agree, both of them heard from now on while the arm's
+        node is `reachable`.
+        """
+        self._asked += 1
+        try:
+            until_s = time.monotonic() + STANDS_WITHIN_S
+            first: tuple[float, Array, Array] | None = None
+            since_s = time.monotonic()
+            while time.monotonic() < until_s:
+                time.sleep(_POLL_S)
+                heard = self._heard
+                if not reachable():
+                    first, since_s = None, time.monotonic()
+                elif heard is None or heard[0] <= since_s:
+                    continue
+                elif np.abs(heard[2]).max() > STILL_RAD_S:
+                    first = None
+                elif first is None or np.abs(heard[1] - first[1]).max() > STILL_RAD:
+                    first = heard
+                elif heard[0] - first[0] > _APART_S:
+                    return tuple(float(q) for q in heard[1])
+            return None
+        finally:
+            self._asked -= 1
+
+    def _on_joints(self, message: Any) -> None:
+        row = [message.name.index(name) for name in self.names]
+        self._heard = (
+            time.monotonic(),
+            np.array([message.position[i] for i in row]),
+            np.array([message.velocity[i] for i in row]),
+        )

@@ -1,0 +1,75 @@
+"""Several threads' changes in one transaction: one wait for the disk instead of one each.
+
+Whoever comes while another commits waits for its turn, and then takes along everybody who has come
+in the meantime. Nobody waits for company: a lone change is committed at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Engine
+
+from robot_cell.store.log import Transaction
+
+MAX_GROUP: Final = 256
+"""No more than this in one transaction, so that nobody waits long for the others' work."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class _Change:
+    work: Callable[[Transaction], Any]
+    done: bool = False
+    result: Any = None
+    error: BaseException | None = None
+
+
+class GroupCommit:
+    """The one way to write: `run` returns when what it was given is durable, or was refused."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._waiting: list[_Change] = []
+        self._lock = threading.Lock()
+        self._turn = threading.Lock()
+
+    def run(self, work: Callable[[Transaction], _T]) -> _T:
+        """Do a piece of work in a transaction; it may be begun again if others of its group fail.
+
+        Raises:
+            Exception: what the work raised, or the database at the commit; nothing is stored then.
+        """
+        change = _Change(work)
+        with self._lock:
+            self._waiting.append(change)
+        with self._turn:
+            while not change.done:  # more than a group may have been waiting
+                with self._lock:
+                    group = self._waiting[:MAX_GROUP]
+                    del self._waiting[:MAX_GROUP]
+                self._commit(group)
+        if change.error is not None:
+            raise change.error
+        result: _T = change.result
+        return result
+
+    def _commit(self, group: list[_Change]) -> None:
+        try:
+            with self._engine.begin() as connection:
+                transaction = Transaction(connection)
+                results = [change.work(transaction) for change in group]
+        except BaseException as error:
+            if len(group) > 1 and isinstance(error, Exception):
+                for change in group:  # one of them fails: which one, and for whom it matters not
+                    self._commit([change])
+                return
+            for change in group:
+                change.done, change.error = True, error
+        else:
+            for change, result in zip(group, results, strict=True):
+                change.done, change.result = True, result

@@ -1,0 +1,1 @@
+"""How journals of earlier versions become this version's; run by `schema.py` through Alembic."""

@@ -1,0 +1,6 @@
+"""Runs migrations on the connection, and in the transaction, that `schema.py` hands over."""
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"], transactional_ddl=False)
+context.run_migrations()
