@@ -10,7 +10,7 @@ from planners.scheduling.bounds import Bounds, bounds
 from planners.scheduling.errors import InfeasibleProblem
 from planners.scheduling.local_search import Task, search
 from planners.scheduling.problem import SchedulingProblem
-from planners.scheduling.proving import Exact
+from planners.scheduling.proving import LARGEST_GAP, Exact
 from planners.scheduling.schedule import ObjectiveWeights, Schedule
 from planners.scheduling.strong_bounds import strengthened
 from planners.scheduling.tidy import tidied
@@ -34,6 +34,8 @@ NEAR_PROOF_SHARE = 0.2
 """The same where bound and plan are near each other; and again, after as long a search."""
 SMALL_PROOF_SHARE = 0.3
 """Share of the time limit that CP-SAT gets for a small problem before the search goes on."""
+MOST_IN_TURNS = 1500
+"""Operations above which windows are not tried: to state the facts takes longer than they may."""
 MIN_SEARCH_S = 0.05
 """CP-SAT is not started for less: building the model alone takes that long."""
 TOLERANCE = 1e-12
@@ -54,6 +56,7 @@ class Call:
     patience_s: float | None
     should_stop: Callable[[], bool]
     tell: Callable[[Schedule, float], None]
+    windows: bool
 
     @property
     def patience(self) -> float:
@@ -158,6 +161,9 @@ class Portfolio:
             self.proven = True
         if self.proven or call.should_stop() or call.deadline - time.monotonic() <= MIN_SEARCH_S:
             return
+        if self.best is not None and self._better_in_turns(self.best):
+            self.best = self._in_turns(self.best)
+            return
         from planners.scheduling import cpsat
 
         result = self._exact.last(self.best, self.known, call.deadline, call.patience)
@@ -166,6 +172,33 @@ class Portfolio:
             raise cpsat.too_tight(call.problem, self.known, self.failure, core)
         self.best, self.proven = result.schedule, result.proof == "optimal"
         self.bound = max(self.bound, result.lower_bound)
+
+    def _better_in_turns(self, plan: Schedule) -> bool:
+        """Whether windows of a coupled problem promise more than its full model: no proof is near.
+
+        Never where work is counted: there the clock must decide nothing.
+        """
+        call = self.call
+        if not call.windows or call.effort is not None or call.is_small:
+            return False
+        if call.problem.is_graph_problem or call.operations > MOST_IN_TURNS:
+            return False
+        return self.bound < (1 - LARGEST_GAP) * plan.objective.value
+
+    def _in_turns(self, plan: Schedule) -> Schedule:
+        from planners.scheduling.turns import go_on_in_turns
+
+        until = min(self.call.deadline, time.monotonic() + self.call.patience)
+        better = go_on_in_turns(self._task(until), self.known, plan)
+        tidy = tidied(self.call.problem, better.assignments, self.call.weights, better.engine)
+        return min(plan, tidy, key=lambda one: one.objective.rank)
+
+    def _task(self, until: float) -> Task:
+        call = self.call
+        return Task(
+            call.problem, call.weights, until, call.effort, call.workers, call.seed, self.bound,
+            call.should_stop, lambda schedule: self._tell(schedule, 0.0),
+        )  # fmt: skip
 
     def _searched(self, plan: Schedule, deadline: float, *, brief: bool = True) -> Schedule:
         """The plan after local search; with an effort given, the clock only guards the limit."""
@@ -181,11 +214,7 @@ class Portfolio:
             until = min(until, now + SMALL_SEARCH_S * (call.operations / SMALL) ** 2)
         if call.effort is not None:
             until = deadline
-        task = Task(
-            call.problem, call.weights, until, call.effort, call.workers, call.seed, self.bound,
-            call.should_stop, lambda schedule: self._tell(schedule, 0.0),
-        )  # fmt: skip
-        better = search(task, plan)
+        better = search(self._task(until), plan)
         if better is plan:
             return plan
         tidy = tidied(call.problem, better.assignments, call.weights, better.engine)

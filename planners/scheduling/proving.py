@@ -19,7 +19,7 @@ LARGEST_GAP = 0.3
 """Gap to the bound above which a proof is not tried before the search has had its time."""
 SECOND_TRY = 120
 """Operations up to which a proof is tried a second time before the end, with other dice: most of
-mk07's (100) take 10 s, and some do not end. Of 200 and more, none was proved by a second try."""
+mk07's (100) take 10 s, and some do not end. A larger problem's time is left to the search."""
 LAST_ATTEMPT = 2
 OTHER_DICE = 7919
 """From the seed of one attempt to that of the next."""

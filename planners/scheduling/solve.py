@@ -70,6 +70,7 @@ def solve(
     weights: ObjectiveWeights | None = None,
     patience_s: float | None = None,
     effort: float | None = None,
+    windows: bool = True,
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Schedule:
@@ -83,11 +84,12 @@ def solve(
         seed: Seed of the search and of CP-SAT.
         hint: An earlier plan; it need not fit the problem any more.
         weights: How the objective's terms are traded.
-        patience_s: Wall time without improvement after which CP-SAT ends; by default two fifths
-            of the limit.
+        patience_s: Wall time without improvement after which CP-SAT ends, and after which windows
+            end in any case; by default two fifths of the limit.
         effort: Limits the search by counted work instead of patience, in seconds of an idle
             machine, roughly. The plan is then a function of problem, seed and workers, as long as
             the time limit is not reached: allow several times the effort.
+        windows: Whether CP-SAT's windows follow order search where no proof is near (see `turns`).
         on_progress: Told of each better plan, from another thread.
         should_stop: Asked every few milliseconds, from another thread; True ends the search with
             the best plan so far.
@@ -114,6 +116,7 @@ def solve(
         patience_s=patience_s,
         should_stop=stop,
         tell=news.tell,
+        windows=windows,
     )
 
     def rules_done() -> bool:

@@ -9,6 +9,7 @@ from ortools.sat.python import cp_model
 
 from planners.scheduling.bounds import remaining_work
 from planners.scheduling.cpsat.variables import Choice, Key, OperationVariables, Variables
+from planners.scheduling.problem import Assignment
 from planners.scheduling.tidy import identical_jobs
 
 
@@ -16,7 +17,9 @@ def add_precedence(v: Variables) -> None:
     """Operations follow their predecessors, after the way between the cells."""
     for (j, o), after in v.operations.items():
         operation = v.problem.jobs[j].operations[o]
-        if after.fact is not None:
+        if after.fact is not None and all(
+            v.operations[j, p].fact is not None for p in operation.predecessors
+        ):
             continue
         for p in operation.predecessors:
             v.model.add(after.start >= v.operations[j, p].end)
@@ -65,6 +68,15 @@ def add_holds(v: Variables) -> None:
         if key not in fetchers or not any(limited[c.way.cell] for c in variables.choices):
             continue
         name = f"{key[0]}.{key[1]}"
+        if variables.fact is not None:
+            leaves = _fetched(v, variables.fact, [after for after, _ in fetchers[key]])
+            if leaves is not None:
+                if leaves > variables.fact.end_ms:
+                    variables.leaves = model.new_constant(leaves)
+                    variables.hold = model.new_int_var(
+                        variables.fact.end_ms, leaves, f"hold {name}"
+                    )
+                continue
         variables.leaves = model.new_int_var(0, v.horizon, f"leaves {name}")
         variables.hold = model.new_int_var(0, v.horizon, f"hold {name}")
         model.add(variables.leaves >= variables.end)
@@ -81,13 +93,27 @@ def add_holds(v: Variables) -> None:
                         )
 
 
+def _fetched(v: Variables, part: Assignment, by: list[Key]) -> int | None:
+    """When a part is fetched for good, ms, if all that may fetch it are facts."""
+    leaves = part.end_ms
+    for key in by:
+        after = v.operations[key].fact
+        if after is None:
+            return None
+        if after.cell != part.cell:
+            leaves = max(leaves, after.start_ms - v.problem.transport(part.cell, after.cell))
+    return leaves
+
+
 def add_cells(v: Variables) -> None:
     """One operation at a time on each cell, in its open times."""
     for c in range(len(v.problem.cells)):
         members = on_cell(v, c)
-        if not members:
+        whole = [_stay(v, op, choice) for _, op, choice in members if op.fact is None]
+        for run in runs_of_facts(v, c):
+            whole += _occupied(v, run)
+        if not any(op.fact is None or op.hold is not None for _, op, _ in members):
             continue
-        whole = [_stay(v, variables, choice) for _, variables, choice in members]
         v.model.add_no_overlap(whole)
         closed = closed_intervals(v, c)
         if closed:
@@ -95,6 +121,45 @@ def add_cells(v: Variables) -> None:
                 [choice.work for _, op, choice in members if op.fact is None and not choice.pauses]
                 + closed
             )
+
+
+Fact = tuple[Key, OperationVariables, Assignment]
+
+
+def runs_of_facts(v: Variables, c: int) -> list[list[Fact]]:
+    """The facts of a cell in turn; those between which nothing new finds room are together."""
+    members = on_cell(v, c)
+    facts = sorted(
+        ((key, op, op.fact) for key, op, _ in members if op.fact is not None),
+        key=lambda fact: (fact[2].start_ms, fact[2].end_ms),
+    )
+    shortest = min((way.way.duration_ms for _, op, way in members if op.fact is None), default=None)
+    begin, end = v.problem.earliest_start_ms, v.horizon
+    if v.window is not None:
+        begin, end = v.window.begin_ms, v.window.end_ms
+    runs: list[list[Fact]] = []
+    for fact in facts:
+        if runs:
+            room = min(fact[2].start_ms, end) - max(runs[-1][-1][2].end_ms, begin)
+            if shortest is None or room < shortest:
+                runs[-1].append(fact)
+                continue
+        runs.append([fact])
+    return runs
+
+
+def _occupied(v: Variables, run: list[Fact]) -> list[cp_model.IntervalVar]:
+    """The times that a run of facts takes, and that its last part may stay on."""
+    first, (_, op, last) = run[0][2], run[-1]
+    for (_, before, _), (_, _, after) in pairwise(run):
+        if before.hold is not None:
+            v.model.add(before.hold <= after.start_ms)
+    length = last.end_ms - first.start_ms
+    taken = [v.model.new_fixed_size_interval_var(first.start_ms, length, "taken")]
+    if op.hold is not None:
+        size = v.model.new_int_var(0, v.horizon, "stay")
+        taken.append(v.model.new_interval_var(last.end_ms, size, op.hold, "stay"))
+    return taken
 
 
 def closed_intervals(v: Variables, c: int) -> list[cp_model.IntervalVar]:

@@ -15,7 +15,7 @@ from planners.scheduling.cpsat.constraints import (
 from planners.scheduling.cpsat.objective import add_objective, least_makespan
 from planners.scheduling.cpsat.setups import add_setups
 from planners.scheduling.cpsat.shared import add_shared
-from planners.scheduling.cpsat.variables import Variables, add_variables
+from planners.scheduling.cpsat.variables import Variables, Window, add_variables
 from planners.scheduling.problem import Assignment, SchedulingProblem
 from planners.scheduling.schedule import ObjectiveWeights
 
@@ -34,9 +34,12 @@ class PlantModel:
         *,
         explain: bool = False,
         end_by: int | None = None,
+        window: Window | None = None,
     ) -> None:
         self.problem = problem
-        self.variables: Variables = add_variables(problem, bounds, explain=explain, end_by=end_by)
+        self.variables: Variables = add_variables(
+            problem, bounds, explain=explain, end_by=end_by, window=window
+        )
         self.model: cp_model.CpModel = self.variables.model
         v = self.variables
         add_precedence(v)
@@ -47,8 +50,9 @@ class PlantModel:
         if explain:
             return
         self.makespan = least_makespan(v)
-        add_loads(v, self.makespan)
-        add_symmetry_breaking(v)
+        if window is None:
+            add_loads(v, self.makespan)
+            add_symmetry_breaking(v)
         self.scale, exact = add_objective(v, setups, self.makespan, weights)
         """CP-SAT's integer objective over the objective's value."""
         self.exact: bool = v.exact and exact
@@ -93,9 +97,10 @@ class PlantModel:
         self, solution: cp_model.CpSolver | cp_model.CpSolverSolutionCallback
     ) -> tuple[Assignment, ...]:
         """The plan of a solution."""
-        plan = list(self.problem.frozen)
+        plan = []
         for (j, o), op in self.variables.operations.items():
             if op.fact is not None:
+                plan.append(op.fact)
                 continue
             for choice in op.choices:
                 if solution.value(choice.chosen):

@@ -79,6 +79,8 @@ def add_objective(
     terms.add(weights.makespan, makespan, v.horizon)
     _tardiness(v, terms, weights)
     for setup in setups:
+        if setup.fact is not None:
+            continue
         most = max(max(row) for row in v.problem.cells[setup.cell].setups)
         labour = sum(
             n * v.problem.skills[k].cost_per_h for k, n in v.problem.cells[setup.cell].setup_crew
@@ -102,6 +104,8 @@ def _tardiness(v: Variables, terms: Terms, weights: ObjectiveWeights) -> None:
     for j, job in enumerate(v.problem.jobs):
         if job.due_ms is None or job.weight == 0 or weights.tardiness == 0:
             continue
+        if all(v.is_settled((j, o)) for o in range(len(job.operations))):
+            continue
         least = max(0, v.bounds.completion_ms[j] - job.due_ms)
         late = v.model.new_int_var(least, max(v.horizon, least), f"tardiness {j}")
         for o in range(len(job.operations)):
@@ -114,8 +118,8 @@ def _labour(v: Variables, terms: Terms, weights: ObjectiveWeights) -> None:
     skills = v.problem.skills
     if not any(skill.cost_per_h for skill in skills) or weights.labour == 0:
         return
-    for op in v.operations.values():
-        for choice in op.choices:
+    for key, op in v.operations.items():
+        for choice in () if v.is_settled(key) else op.choices:
             rate = sum(n * skills[k].cost_per_h for k, n in choice.way.crew) / MS_PER_H
             worked = _worked(op, choice.way.duration_ms)
             terms.add(weights.labour * rate * worked, choice.chosen, 1)
@@ -135,6 +139,8 @@ def _energy(v: Variables, terms: Terms, weights: ObjectiveWeights) -> None:
     varies = max(prices) > least
     for key, op in v.operations.items():
         powered = [choice for choice in op.choices if choice.way.power_w]
+        if v.is_settled(key):
+            continue
         for choice in powered:
             cost = choice.way.power_w * least * _worked(op, choice.way.duration_ms) / W_MS_PER_KWH
             terms.add(weights.energy * cost, choice.chosen, 1)
@@ -195,6 +201,8 @@ def _stability(v: Variables, terms: Terms, weights: ObjectiveWeights) -> None:
         op = v.operations[a.job, a.operation]
         here = [choice.chosen for choice in op.choices if choice.way.cell == a.cell]
         where[a.job, a.operation] = here[0] if here else model.new_constant(0)
+        if v.is_settled((a.job, a.operation)):
+            continue
         for choice in op.choices:
             if choice.way.cell != a.cell:
                 terms.add(weights.moved, choice.chosen, 1)
@@ -205,6 +213,8 @@ def _stability(v: Variables, terms: Terms, weights: ObjectiveWeights) -> None:
             terms.add(weights.shifted, shift, v.horizon)
     if weights.resequenced:
         for _, first, second in published_neighbours(v.problem):
+            if v.is_settled(first) and v.is_settled(second):
+                continue
             swapped = model.new_bool_var(f"swapped {first} {second}")
             model.add(v.operations[first].start <= v.operations[second].start).only_enforce_if(
                 swapped.Not(), where[first], where[second]
@@ -216,6 +226,9 @@ def least_makespan(v: Variables) -> cp_model.IntVar:
     """The makespan, at least every end."""
     most = max(v.horizon, v.bounds.makespan_ms)
     makespan = v.model.new_int_var(v.bounds.makespan_ms, most, "makespan")
+    settled = (op.fact.end_ms for op in v.operations.values() if op.fact is not None)
+    v.model.add(makespan >= max(settled, default=0))
     for op in v.operations.values():
-        v.model.add(makespan >= op.end).only_enforce_if(op.present)
+        if op.fact is None:
+            v.model.add(makespan >= op.end).only_enforce_if(op.present)
     return makespan

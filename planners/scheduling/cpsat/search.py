@@ -163,17 +163,31 @@ def _run(
     """Solve under watch of a thread, because CP-SAT itself only looks at its own clock."""
     solver.parameters.max_time_in_seconds = max(0.0, settings.deadline - time.monotonic())
     improvements.last_improvement = time.monotonic()
+
+    def should_end() -> bool:
+        now = time.monotonic()
+        bored = (
+            settings.effort is None
+            and improvements.best is not None
+            and now - improvements.last_improvement > settings.patience_s
+        )
+        return bored or now > settings.deadline or settings.should_stop()
+
+    return run_watched(solver, shop.model, improvements, should_end)
+
+
+def run_watched(
+    solver: cp_model.CpSolver,
+    model: cp_model.CpModel,
+    improvements: cp_model.CpSolverSolutionCallback | None,
+    should_end: Callable[[], bool],
+) -> int:
+    """Solve while a thread asks whether to end; CP-SAT's status."""
     done = threading.Event()
 
     def watch() -> None:
         while not done.wait(WATCH_S):
-            now = time.monotonic()
-            bored = (
-                settings.effort is None
-                and improvements.best is not None
-                and now - improvements.last_improvement > settings.patience_s
-            )
-            if bored or now > settings.deadline or settings.should_stop():
+            if should_end():
                 solver.stop_search()
                 # Not the end of the watch: a request that comes before the search has begun is
                 # forgotten by it, so it is repeated until the search has ended.
@@ -181,7 +195,7 @@ def _run(
     watcher = threading.Thread(target=watch, name="cp-sat watch", daemon=True)
     watcher.start()
     try:
-        return int(solver.solve(shop.model, improvements))
+        return int(solver.solve(model, improvements))
     finally:
         done.set()
         watcher.join()

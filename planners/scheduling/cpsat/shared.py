@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import accumulate
 
 from ortools.sat.python import cp_model
 
-from planners.scheduling.arrays import steps
+from planners.scheduling.costs import working_times
 from planners.scheduling.cpsat.setups import Setup
 from planners.scheduling.cpsat.variables import Variables
 from planners.scheduling.crew import skill_sets
@@ -28,7 +29,8 @@ def add_shared(v: Variables, setups: list[Setup]) -> None:
             for need, amount in choice.way.needs
             if need == r
         ]
-        uses += _of_setups(setups, [dict(cell.setup_needs).get(r, 0) for cell in problem.cells])
+        needs = [dict(cell.setup_needs).get(r, 0) for cell in problem.cells]
+        uses += _of_setups(setups, needs)
         facts = [
             (op.fact.start_ms, op.fact.end_ms, amount)
             for op in v.operations.values()
@@ -36,7 +38,10 @@ def add_shared(v: Variables, setups: list[Setup]) -> None:
             for need, amount in op.choices[0].way.needs
             if need == r
         ]
-        uses += _held_by_jobs(v, r)
+        facts += _settled_setups(setups, needs)
+        held, held_by_facts = _held_by_jobs(v, r)
+        uses += held
+        facts += held_by_facts
         off = [resource.unavailable] * resource.capacity
         _cumulative(v, f"resource {resource.name!r}", resource.capacity, uses, facts, off)
     for people in skill_sets(problem):
@@ -45,10 +50,13 @@ def add_shared(v: Variables, setups: list[Setup]) -> None:
         wants = [sum(n for k, n in cell.setup_crew if k in members) for cell in problem.cells]
         uses, facts = _of_work(v, _wanted_of(set(people.skills)))
         uses += _of_setups(setups, wants)
+        facts += _settled_setups(setups, wants)
         _cumulative(v, f"operators with skills {names}", people.people, uses, facts, people.off)
     if problem.peak_power_w is not None:
         uses, facts = _of_work(v, lambda w: w.power_w)
-        uses += _of_setups(setups, [cell.setup_power_w for cell in problem.cells])
+        power = [cell.setup_power_w for cell in problem.cells]
+        uses += _of_setups(setups, power)
+        facts += _settled_setups(setups, power)
         _cumulative(v, "peak power", problem.peak_power_w, uses, facts, ())
     for b, buffer in enumerate(problem.buffers):
         _cumulative(v, f"buffer {buffer.name!r}", buffer.places, _waiting_parts(v, b), [], ())
@@ -65,13 +73,15 @@ def _of_work(
     """Uses while operations work. Work with pauses is left to the verifier: the model is wider."""
     uses: list[Use] = []
     facts: list[tuple[int, int, int]] = []
-    for op in v.operations.values():
+    frozen = v.problem.frozen_by_key()
+    for key, op in v.operations.items():
         for choice in op.choices:
             amount = amount_of(choice.way)
             if not amount:
                 continue
             if op.fact is not None:
-                facts.append((op.fact.start_ms, op.fact.end_ms, amount))
+                pieces = working_times(v.problem, op.fact, frozen=key in frozen)
+                facts += [(start, end, amount) for start, end in pieces]
             elif choice.pauses:
                 v.exact = False
             else:
@@ -87,13 +97,28 @@ def _of_setups(setups: list[Setup], amount_on_cell: list[int]) -> list[Use]:
     ]
 
 
-def _held_by_jobs(v: Variables, r: int) -> list[Use]:
-    """What jobs hold from their first start to their last end."""
+def _settled_setups(setups: list[Setup], amount_on_cell: list[int]) -> list[tuple[int, int, int]]:
+    return [
+        (*setup.fact, amount_on_cell[setup.cell])
+        for setup in setups
+        if setup.fact is not None and amount_on_cell[setup.cell]
+    ]
+
+
+def _held_by_jobs(v: Variables, r: int) -> tuple[list[Use], list[tuple[int, int, int]]]:
+    """What jobs hold from their first start to their last end; what they hold as a fact."""
     uses: list[Use] = []
+    facts: list[tuple[int, int, int]] = []
     model = v.model
     for j, job in enumerate(v.problem.jobs):
         amount = dict(job.holds).get(r, 0)
         if not amount:
+            continue
+        known = [v.operations[j, o].fact for o in range(len(job.operations))]
+        settled = [fact for fact in known if fact is not None]
+        if len(settled) == len(known):
+            begin_ms = min(fact.start_ms for fact in settled)
+            facts.append((begin_ms, max(fact.end_ms for fact in settled), amount))
             continue
         begin = model.new_int_var(0, v.horizon, f"job {j} begins")
         finish = model.new_int_var(0, v.horizon, f"job {j} finishes")
@@ -103,7 +128,7 @@ def _held_by_jobs(v: Variables, r: int) -> list[Use]:
             model.add(begin <= op.start).only_enforce_if(op.present)
             model.add(finish >= op.end).only_enforce_if(op.present)
         uses.append((model.new_interval_var(begin, size, finish, f"job {j}"), amount))
-    return uses
+    return uses, facts
 
 
 def _waiting_parts(v: Variables, b: int) -> list[Use]:
@@ -121,6 +146,17 @@ def _waiting_parts(v: Variables, b: int) -> list[Use]:
     return uses
 
 
+def _profile(
+    off: tuple[Intervals, ...] | list[Intervals], facts: list[tuple[int, int, int]]
+) -> list[tuple[int, int]]:
+    """(time, use from then on) of what is off, one each, and of facts, as much as they use."""
+    changes: dict[int, int] = {}
+    for start, end, amount in [*((*span, 1) for some in off for span in some), *facts]:
+        changes[start] = changes.get(start, 0) + amount
+        changes[end] = changes.get(end, 0) - amount
+    return list(zip(sorted(changes), accumulate(changes[t] for t in sorted(changes)), strict=True))
+
+
 def _cumulative(
     v: Variables,
     name: str,
@@ -132,8 +168,7 @@ def _cumulative(
     """At most ``capacity`` at any time, less what is off; facts may exceed it on their own."""
     if not uses:
         return
-    taken = [((start, end),) for start, end, amount in facts for _ in range(min(amount, capacity))]
-    base = steps([*off, *taken], 1)
+    base = _profile(off, facts)
     model = v.model
     limit = v.limit(name)
     intervals = [interval for interval, _ in uses]
@@ -150,7 +185,5 @@ def _cumulative(
         room = model.new_int_var(0, most, f"{name} room")
         model.add(room <= capacity).only_enforce_if(limit)
         model.add_cumulative(intervals, demands, room)
-    elif capacity == 1 and all(amount == 1 for amount in demands):
-        model.add_no_overlap(intervals)
-    else:
+    else:  # never add_no_overlap: a setup or a wait of 0 ms may lie in the middle of another use
         model.add_cumulative(intervals, demands, capacity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ortools.sat.python import cp_model
@@ -12,6 +13,20 @@ from planners.scheduling.problem import FOREVER_MS, Alternative, Assignment, Sch
 
 Key = tuple[int, int]
 """(job, operation)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What may change: everything that is ``fixed`` is a fact to the model, like frozen work.
+
+    Free operations lie within ``begin_ms`` and ``end_ms``. Optional work of which nothing is free
+    stays done or left out.
+    """
+
+    free: frozenset[Key]
+    fixed: Mapping[Key, Assignment]
+    begin_ms: int
+    end_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +63,8 @@ class Variables:
     bounds: Bounds
     explain: bool = False
     """Whether limits may be switched off one by one, to see which are in conflict."""
+    window: Window | None = None
+    """What may change; by default all that is not frozen."""
     model: cp_model.CpModel = field(default_factory=cp_model.CpModel)
     operations: dict[Key, OperationVariables] = field(default_factory=dict)
     groups: dict[tuple[int, int], cp_model.IntVar] = field(default_factory=dict)
@@ -56,6 +73,10 @@ class Variables:
     horizon: int = 0
     exact: bool = True
     """Whether every plan of the model is a plan of the problem, and its objective the same."""
+
+    def is_settled(self, key: Key) -> bool:
+        """Whether a window leaves an operation as it is, so that what it costs does not matter."""
+        return self.window is not None and self.operations[key].fact is not None
 
     def limit(self, name: str) -> cp_model.IntVar:
         """A literal that stands for a limit: true, unless conflicts are to be explained."""
@@ -67,7 +88,12 @@ class Variables:
 
 
 def add_variables(
-    problem: SchedulingProblem, bounds: Bounds, *, explain: bool = False, end_by: int | None = None
+    problem: SchedulingProblem,
+    bounds: Bounds,
+    *,
+    explain: bool = False,
+    end_by: int | None = None,
+    window: Window | None = None,
 ) -> Variables:
     """Start, end, presence and choices of every operation.
 
@@ -76,34 +102,44 @@ def add_variables(
         bounds: Its bounds.
         explain: Whether limits may be switched off one by one.
         end_by: When everything has to be done; by default there is time enough for every plan.
+        window: What may change; by default all that is not frozen.
     """
-    v = Variables(problem, bounds, explain)
+    v = Variables(problem, bounds, explain, window)
     v.horizon = _horizon(problem) if end_by is None else end_by
     decided = problem.decided_optional()
     part_of: dict[Key, cp_model.IntVar] = {}
     for j, job in enumerate(problem.jobs):
         for k, part in enumerate(job.optional):
-            fixed = decided.get((j, k))
+            done = decided.get((j, k))
+            if window is not None and done is None:
+                done = _done_already(window, {(j, o) for o in part.operations})
             literal = (
                 v.model.new_bool_var(f"done {j}.{k}")
-                if fixed is None
-                else v.model.new_constant(int(fixed))
+                if done is None
+                else v.model.new_constant(int(done))
             )
             v.groups[j, k] = literal
             for o in part.operations:
                 part_of[j, o] = literal
-    frozen = problem.frozen_by_key()
+    facts = problem.frozen_by_key() | dict(window.fixed if window is not None else {})
     for j, job in enumerate(problem.jobs):
         tails = remaining_work(problem, j)
         optional = may_be_left_out(problem, j)
         for o in job.order:
-            if (j, o) in frozen:
-                v.operations[j, o] = _fact(v, frozen[j, o])
+            if (j, o) in facts:
+                v.operations[j, o] = _fact(v, facts[j, o])
                 continue
             present = part_of.get((j, o)) if o in optional else None
             latest = v.horizon - tails[o]
             v.operations[j, o] = _operation(v, (j, o), present, latest)
     return v
+
+
+def _done_already(window: Window, part: set[Key]) -> bool | None:
+    """Whether a window finds optional work done (True), left out (False), or undecided."""
+    if any(key in window.fixed for key in part):
+        return True
+    return None if part & window.free else False
 
 
 def _fact(v: Variables, a: Assignment) -> OperationVariables:
@@ -123,6 +159,9 @@ def _operation(
     yes = model.new_constant(1)
     earliest = v.bounds.earliest_start_ms[key]
     shortest = 0 if present is not None else min(w.duration_ms for w in operation.alternatives)
+    if v.window is not None and present is None:  # what is left out lies between its neighbours
+        earliest = max(earliest, v.window.begin_ms)
+        latest = min(latest, v.window.end_ms - shortest)
     start = model.new_int_var(earliest, latest, f"start {name}")
     end = model.new_int_var(earliest + shortest, latest + shortest, f"end {name}")
     choices = []
