@@ -159,6 +159,13 @@ def holds_tick_by_tick(problem: SchedulingProblem, assignments: tuple[Assignment
             closed = any(start <= tick < end for start, end in cell.unavailable)
             if closed and any((a.job, a.operation) not in frozen for a in running):
                 return False
+            for a in assignments:  # what takes no time is never in the middle of anything
+                if a.cell == c and a.start_ms == a.end_ms == tick:
+                    if any(b.start_ms < tick for b in running):
+                        return False
+                    inside = any(start < tick < end for start, end in cell.unavailable)
+                    if inside and (a.job, a.operation) not in frozen:
+                        return False
         for a in assignments:
             if a.start_ms == tick:
                 job = problem.jobs[a.job]
