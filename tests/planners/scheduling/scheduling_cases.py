@@ -159,13 +159,13 @@ def holds_tick_by_tick(problem: SchedulingProblem, assignments: tuple[Assignment
             closed = any(start <= tick < end for start, end in cell.unavailable)
             if closed and any((a.job, a.operation) not in frozen for a in running):
                 return False
-            # What takes no time has no tick of its own, and still needs the cell at its instant.
-            instants = [a for a in assignments if a.cell == c and a.start_ms == tick == a.end_ms]
-            if instants and any(a.start_ms < tick for a in running):
-                return False
-            shut = any(start < tick < end for start, end in cell.unavailable)
-            if shut and any((a.job, a.operation) not in frozen for a in instants):
-                return False
+            for a in assignments:  # what takes no time is never in the middle of anything
+                if a.cell == c and a.start_ms == a.end_ms == tick:
+                    if any(b.start_ms < tick for b in running):
+                        return False
+                    inside = any(start < tick < end for start, end in cell.unavailable)
+                    if inside and (a.job, a.operation) not in frozen:
+                        return False
         for a in assignments:
             if a.start_ms == tick:
                 job = problem.jobs[a.job]
