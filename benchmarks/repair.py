@@ -12,7 +12,7 @@ The same search is also made by one thread for 3,000 steps, which two threads of
 make in less than those seconds: what it reaches, and its processor time, depend on no other work.
 
 Every plan is also checked by `verify`, after the clock. Prints a table and writes
-``benchmarks/results/repair.json``.
+``benchmarks/results/scheduling_repair.json``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from planners.scheduling.repair import HeldPlan, Repaired, repair_at_once, searc
 from planners.scheduling.schedule import evaluate
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "benchmarks" / "results" / "repair.json"
+RESULTS = ROOT / "benchmarks" / "results" / "scheduling_repair.json"
 PLAN_STEPS = 30_000
 STEPS = 3_000
 DOWN_AT, DOWN_FOR = 0.30, 0.15
