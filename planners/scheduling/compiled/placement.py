@@ -17,6 +17,7 @@ from planners.scheduling.columns import (
     FAMILIES,
     FAMILY,
     FINISH,
+    FIRST,
     FIRST_ON,
     FOLLOWING,
     FULL_TO,
@@ -27,6 +28,7 @@ from planners.scheduling.columns import (
     LAST_ON,
     LEAVES,
     LEFT,
+    LEFT_OUT,
     MOVED,
     NEEDS,
     ON,
@@ -105,6 +107,16 @@ def _work_fit(p: ProblemArrays, s: State, c: int, r: int, room: int, t: int, end
         at = p.pairs[k, 1]
     u = next_fit(s.profile, r, room, at, end - at)
     return u if u > at else t
+
+
+@compiled
+def _stays(p: ProblemArrays, i: int, c: int) -> bool:
+    """Whether an operation can run on this cell only: what waits for it here need not leave."""
+    elsewhere = 0
+    for a in range(p.op[i, WAYS], p.op[i + 1, WAYS]):
+        if p.way[a, CELL] != c:
+            elsewhere += 1
+    return elsewhere == 0
 
 
 @compiled
@@ -210,7 +222,7 @@ def earliest(
     for k in range(count):
         b = s.before[k]
         ready = max(ready, s.op[b, END] + p.flat[p.cell[s.op[b, ON], WAYS_FROM] + c])
-        if limited and b == s.cell[c, LAST_ON]:
+        if limited and b == s.cell[c, LAST_ON] and not _stays(p, i, c):
             follows = 1
     prev = s.cell[c, LAST_ON]
     if not limited:
@@ -326,7 +338,9 @@ def place(
     for k in range(count):
         b = s.before[k]
         if p.cell[s.op[b, ON], BUFFER] >= 0:
-            s.op[b, PENDING] -= 1
+            waited_for = not _stays(p, i, s.op[b, ON])
+            if waited_for:
+                s.op[b, PENDING] -= 1
             if s.op[b, ON] != c:
                 s.op[b, ELSEWHERE] = 1
                 s.op[b, LEAVES] = max(
@@ -334,7 +348,7 @@ def place(
                     start - p.flat[p.cell[s.op[b, ON], WAYS_FROM] + c],
                     s.op[b, END],
                 )
-            if s.op[b, PENDING] == 0:
+            if waited_for and s.op[b, PENDING] == 0:
                 _settle(p, s, b)
     if p.cell[c, BUFFER] >= 0 and prev >= 0:
         leaves = _leaves(s, prev, 0)
@@ -354,6 +368,13 @@ def place(
         for k in range(p.job[j, HOLDS], p.job[j + 1, HOLDS]):
             _use(s, p.pairs[k, 0], s.job[j, FINISH], NEVER, -p.pairs[k, 1])
         s.flags[EVENTS] += 1
+    if p.cell[c, BUFFER] >= 0 and s.op[i, PENDING] > 0:
+        # Nobody knows yet where the next operations run, but for those that can run here only.
+        for o in range(p.job[j, FIRST], p.job[j + 1, FIRST]):
+            if s.op[o, LEFT_OUT] == 0 and s.op[o, ON] < 0 and _stays(p, o, c):
+                for k in range(gather_before(p, s, o)):
+                    if s.before[k] == i:
+                        s.op[i, PENDING] -= 1
 
 
 @compiled

@@ -9,7 +9,18 @@ import pytest
 from coupled_cases import WEIGHTS, best_of_all, coupled_problems
 from hypothesis import HealthCheck, given, settings
 
-from planners.scheduling import InfeasibleProblem, best_of, solve, verify
+from planners.scheduling import (
+    Alternative,
+    Buffer,
+    Cell,
+    InfeasibleProblem,
+    Job,
+    Operation,
+    SchedulingProblem,
+    best_of,
+    solve,
+    verify,
+)
 from planners.scheduling.bounds import bounds
 from planners.scheduling.cpsat import SearchSettings, improve
 from planners.scheduling.dispatch import RULES, TUNED_ATC, TUNED_ATCS, Dispatcher, follow
@@ -107,3 +118,25 @@ def test_a_number_of_trials_makes_the_search_repeatable():
         for _ in range(2)
     }
     assert len(plans) == 1
+
+
+@pytest.mark.parametrize("other", [(), (Alternative(1, 3),)])
+def test_two_operations_that_follow_one_on_a_cell_without_a_buffer_find_room(other):
+    """What waits for work on its own cell only is not in the way of that work."""
+    here = (Alternative(0, 1),)
+    fork = (
+        Operation("first", (*here, *other)),
+        Operation("left", here, (0,)),
+        Operation("right", here, (0,)),
+    )
+    problem = SchedulingProblem(
+        (Cell("a", output_buffer=0), Cell("b")),
+        (Job("1", fork), Job("2", fork)),
+        buffers=(Buffer("none", 0),),
+    )
+    dispatcher = Dispatcher(problem)
+    for rule in RULES.values():
+        dispatcher.run(rule, WEIGHTS)
+        plan = dispatcher.decoder.assignments()
+        schedule = Schedule(plan, "feasible", "rule", evaluate(problem, plan, WEIGHTS))
+        assert verify(problem, schedule) == []
