@@ -44,6 +44,7 @@ def _first_run(context: typer.Context) -> None:
 
 
 def _run(name: str, arguments: list[str]) -> int:
+    import os
     import subprocess
     import sys
 
@@ -51,7 +52,9 @@ def _run(name: str, arguments: list[str]) -> int:
     script = root / "benchmarks" / f"{name.replace('-', '_')}.py"
     if not script.is_file():
         raise BenchmarkMissingError(script)
-    child = subprocess.Popen([sys.executable, str(script), *arguments])
+    paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]  # scripts share modules
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    child = subprocess.Popen([sys.executable, str(script), *arguments], env=environment)
     while True:
         try:
             return child.wait()

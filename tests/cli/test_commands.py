@@ -161,3 +161,21 @@ def test_a_plan_is_json_on_stdout_and_nothing_else(tmp_path):
     starts = [o["planned_start_s"] for o in found["operations"]]
     assert all(end <= start for end, start in zip(ends, starts[1:], strict=False))
     assert "A-1" in chart.read_text()
+
+
+@pytest.mark.parametrize(
+    "name", ["faults", "journal", "kinematics", "loop", "motion", "scheduling"]
+)
+def test_a_benchmark_starts_from_any_folder(name, tmp_path):
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        [Path(sys.executable).parent / "robot-cell", "bench", name, "--help"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "usage:" in done.stdout
