@@ -1,6 +1,9 @@
 # `make help` lists what can be made. PYTHON names the Python to set up with.
 PYTHON ?= python3
 ARGS ?=
+# A test that hangs below Python, where no time-out of its own reaches it, ends the tests after
+# this many seconds with the stacks of all threads.
+HANGS = -o faulthandler_timeout=720 -o faulthandler_exit_on_timeout=true
 
 .PHONY: help setup setup_tests demo test lint lock clean
 
@@ -17,7 +20,7 @@ demo: setup  ## run the example batch on the example plant; options: make demo A
 	@. ./env.sh && exec robot-cell run examples/housing_plant.yaml examples/orders_week48.csv $(ARGS)
 
 test: setup_tests lint  ## lint, type check, and the whole test suite; options: make test ARGS="-k sim"
-	@. ./env.sh && exec python -m pytest $(ARGS)
+	@. ./env.sh && exec python -m pytest $(HANGS) $(ARGS)
 
 lint: setup  ## style, types, and who may import whom
 	@. ./env.sh && ruff check . && ruff format --check . && mypy && lint-imports

@@ -25,6 +25,12 @@ _TAIL = """\
 # Stay on this machine unless told otherwise: a plant of several controllers sets SUBNET.
 export ROS_AUTOMATIC_DISCOVERY_RANGE="${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST}"
 
+# Another profile of one's own stays; see the file for what it mends.
+case "${FASTDDS_DEFAULT_PROFILES_FILE:-}" in
+    "" | */launch/fastdds.xml)
+        export FASTDDS_DEFAULT_PROFILES_FILE="$ROBOT_CELL_ROOT/launch/fastdds.xml" ;;
+esac
+
 # Without a screen MuJoCo draws through EGL.
 if [ -z "${DISPLAY:-}" ] && [ -z "${MUJOCO_GL:-}" ]; then export MUJOCO_GL=egl; fi
 

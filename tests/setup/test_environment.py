@@ -76,6 +76,14 @@ def test_a_plant_of_several_controllers_keeps_its_discovery_range(machine):
     assert env["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "SUBNET"
 
 
+def test_fast_dds_gets_our_profile_unless_one_has_a_better(machine):
+    ours = str(machine.root / "launch" / "fastdds.xml")
+    name = "FASTDDS_DEFAULT_PROFILES_FILE"
+    assert after(machine, "sh", '. "$1"')[name] == ours
+    assert after(machine, "sh", '. "$1"', env={name: "/other/launch/fastdds.xml"})[name] == ours
+    assert after(machine, "sh", '. "$1"', env={name: "/mine.xml"})[name] == "/mine.xml"
+
+
 def test_a_screen_is_used_where_there_is_one(machine):
     assert after(machine, "sh", '. "$1"')["MUJOCO_GL"] == "egl"
     assert "MUJOCO_GL" not in after(machine, "sh", '. "$1"', env={"DISPLAY": ":0"})

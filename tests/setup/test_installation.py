@@ -1,5 +1,6 @@
 """What setup.py promises can be found: executables, drivers, shared files."""
 
+import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -71,3 +72,25 @@ def test_package_xml_names_every_ros_package_that_is_imported():
 @pytest.mark.parametrize("package", ["planners", "drivers", "robot_cell", "sim"])
 def test_our_types_are_published(package):
     assert (ROOT / package / "py.typed").is_file()
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize(("word", "complaints"), [("OFF", 0), ("SOMETIMES", 1)])
+def test_fast_dds_reads_its_profile_without_complaint(tmp_path, word, complaints):
+    profile = tmp_path / "fastdds.xml"
+    profile.write_text((ROOT / "launch" / "fastdds.xml").read_text().replace("OFF<", f"{word}<"))
+    script = "import rclpy; rclpy.init(); rclpy.create_node('reader')"
+    env = os.environ | {
+        "FASTDDS_DEFAULT_PROFILES_FILE": str(profile),
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "OFF",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    said = done.stdout + done.stderr
+    assert said.count(f"Error parsing '{profile}'") == complaints, said
