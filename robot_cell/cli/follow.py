@@ -68,6 +68,7 @@ class Follower:
         self._quiet = quiet
         self._console = err()
         self._setup_s: float | None = None
+        self._planning_s: float | None = None
         self._first_motion_s: float | None = None
         self._jobs: list[JobView] = []
         self._schedule: ScheduleView | None = None
@@ -84,6 +85,7 @@ class Follower:
 
     def submit(self, orders: Sequence[JobOrder], source: str, kind: str, *, report: Path) -> bool:
         """Hand the batch in and show the schedule; False if it was refused."""
+        begin_s = time.monotonic()
         result = self._client.submit(orders, source, kind, "robot-cell run")
         if not result.accepted:
             if result.errors:
@@ -98,6 +100,7 @@ class Follower:
             if time.monotonic() > end_s:
                 raise PlantNotReadyError(f"no schedule was published:\n{self._session.story()}")
             time.sleep(POLL_S)
+        self._planning_s = time.monotonic() - begin_s
         self._schedule = schedule
         self._jobs = self._ask(self._client.jobs)
         chart = self._chart([_unmade(o) for o in schedule.operations], schedule, "Schedule")
@@ -194,7 +197,7 @@ class Follower:
                 first.lower_bound_ns * 1e-9,
                 faults,
             ),
-            Timing(wall_s, self._setup_s, self._first_motion_s, wall_s - setup_s),
+            Timing(wall_s, self._setup_s, self._first_motion_s, wall_s - setup_s, self._planning_s),
             Records(self._jobs, operations, measured, tuple(self._happenings)),
         )
         return result, self._chart(operations, schedule, "What was made")

@@ -8,7 +8,7 @@ import time
 from dataclasses import asdict, replace
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from robot_cell.orders import Batch
     from robot_cell.orders.planning import Plan
     from robot_cell.reporting.gantt_data import GanttData
+
+
+PROBLEM_S: Final = 2.0
+"""How long a plan of a problem or benchmark file is looked for, wall time."""
+
+BATCH_S: Final = 10.0
+"""The scheduler's limit for a batch; its search ends by the work done, long before."""
 
 
 class InstanceFormat(str, Enum):
@@ -49,7 +56,13 @@ def plan(
         InstanceFormat, typer.Option("--format", help="What FILE is; auto looks at it.")
     ] = InstanceFormat.auto,
     gantt: Annotated[Path | None, typer.Option(help="Write the chart to this HTML file.")] = None,
-    time_limit: Annotated[float, typer.Option(min=0.1, help="Seconds to look for a plan.")] = 2.0,
+    time_limit: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            help="Seconds to look for a plan. [default: 2; for a batch as long as the scheduler]",
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Threads; 0: one for each processor.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the search.")] = 0,
     objective: Annotated[
@@ -77,7 +90,7 @@ def plan(
         return plan_instance(
             file,
             None if form is InstanceFormat.auto else form.value,
-            time_limit_s=time_limit,
+            time_limit_s=PROBLEM_S if time_limit is None else time_limit,
             workers=threads,
             seed=seed,
             objective=objective or [],
@@ -92,7 +105,7 @@ def plan(
 def _plan_batch(
     plant: Path,
     orders: Path,
-    time_limit_s: float,
+    time_limit_s: float | None,
     workers: int,
     seed: int,
     objective: list[str],
@@ -164,13 +177,18 @@ def _plan(
     plant: Plant,
     batch: Batch,
     start: datetime,
-    time_limit_s: float,
+    time_limit_s: float | None,
     workers: int,
     seed: int,
     weights: ObjectiveWeights | None,
 ) -> Plan:
-    """The plan that the scheduler would publish for this batch alone."""
+    """The plan that the scheduler would publish for this batch alone.
+
+    Without a time limit it searches as long as the scheduler does: by work, not by the clock, so
+    that the same batch gets the same plan.
+    """
     from robot_cell.orders.planning import plan_orders
+    from robot_cell.orders.planning_job import EFFORT
     from robot_cell.programs import CycleLibrary, ProgramKey
     from robot_cell.store import open_journal
 
@@ -189,8 +207,9 @@ def _plan(
         records = journal.operations()
     return plan_orders(
         plant, list(batch.orders), records, duration_s,
-        now_ns=0, start=start, time_limit_s=time_limit_s, workers=workers, seed=seed,
-        weights=weights,
+        now_ns=0, start=start, workers=workers, seed=seed, weights=weights,
+        time_limit_s=BATCH_S if time_limit_s is None else time_limit_s,
+        effort=EFFORT if time_limit_s is None else None,
     )  # fmt: skip
 
 

@@ -84,6 +84,7 @@ class RunResult:
     lower_bound_s: float
     wall_s: float
     setup_s: float | None
+    planning_s: float | None
     first_motion_s: float | None
     simulated_s: float
     real_time_factor: float | None
@@ -128,6 +129,7 @@ class Timing:
     setup_s: float | None = None
     first_motion_s: float | None = None
     running_s: float | None = None
+    planning_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,7 @@ def build_run_result(conditions: Conditions, timing: Timing, records: Records) -
         lower_bound_s=conditions.lower_bound_s,
         wall_s=round(timing.wall_s, 3),
         setup_s=_rounded(timing.setup_s),
+        planning_s=_rounded(timing.planning_s),
         first_motion_s=_rounded(timing.first_motion_s),
         simulated_s=simulated_s,
         real_time_factor=round(simulated_s / running_s, 3) if running_s else None,

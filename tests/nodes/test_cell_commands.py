@@ -104,17 +104,32 @@ def heard(running: tuple[PlantClient, Plant]) -> Iterator[Heard]:
     found.listener.close()
 
 
+def held_in_mid_move(client: PlantClient, heard: Heard) -> int:
+    """Hold cell_a while its arm is in the middle of a motion; in which step.
+
+    On a machine that is busy with other things the command can come a motion too late: then the
+    arm goes on, and the next one is tried.
+    """
+    for _ in range(5):
+        step = heard.until_it_moves()
+        assert client.hold("cell_a", "test", on=True).success
+        heard.until("Held")
+        if client.cell_states()["cell_a"].step == step:
+            return step
+        assert client.hold("cell_a", "test", on=False).success
+        heard.until("Execute")
+    raise AssertionError("never held in the step in which it was asked to")
+
+
 def test_hold_stops_the_arm_in_mid_move_and_unhold_goes_on(
     running: tuple[PlantClient, Plant], heard: Heard
 ) -> None:
     client = running[0]
-    step = heard.until_it_moves()
-    assert client.hold("cell_a", "test", on=True).success
-    heard.until("Held")
+    step = held_in_mid_move(client, heard)
     assert np.max(np.abs(heard.measured(5)[1])) < 0.02
     assert np.max(np.ptp(heard.measured(30)[0], axis=0)) < 1e-3
     now = client.cell_states()["cell_a"]
-    assert (now.state, now.step) == ("Held", step)  # in mid-move, not behind it
+    assert (now.state, now.step) == ("Held", step)
     assert "Held" in client.hold("cell_a", "test", on=True).message
     assert client.hold("cell_a", "test", on=False).success
     heard.until("Execute")
