@@ -22,13 +22,20 @@ _robot_cell_front() {
 }
 """
 _TAIL = """\
-# Stay on this machine unless told otherwise: a plant of several controllers sets SUBNET.
-export ROS_AUTOMATIC_DISCOVERY_RANGE="${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST}"
-
-# Another profile of one's own stays; see the file for what it mends.
+# Stay on this machine unless told otherwise: a plant of several controllers sets SUBNET. A profile
+# of one's own stays.
 case "${FASTDDS_DEFAULT_PROFILES_FILE:-}" in
-    "" | */launch/fastdds.xml)
-        export FASTDDS_DEFAULT_PROFILES_FILE="$ROBOT_CELL_ROOT/launch/fastdds.xml" ;;
+    "" | */launch/dds.xml | */launch/dds_loopback.xml)
+        case "${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST}" in
+            LOCALHOST | SYSTEM_DEFAULT)
+                # What the range is, the profile says: the loopback interface.
+                export ROS_AUTOMATIC_DISCOVERY_RANGE=SYSTEM_DEFAULT
+                _robot_cell_profile=dds_loopback.xml ;;
+            *) _robot_cell_profile=dds.xml ;;
+        esac
+        export FASTDDS_DEFAULT_PROFILES_FILE="$ROBOT_CELL_ROOT/launch/$_robot_cell_profile"
+        unset _robot_cell_profile ;;
+    *) export ROS_AUTOMATIC_DISCOVERY_RANGE="${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST}" ;;
 esac
 
 # Without a screen MuJoCo draws through EGL.

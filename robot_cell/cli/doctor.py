@@ -88,6 +88,8 @@ def check_environment(environment: Mapping[str, str] | None = None) -> list[Find
         return [Finding("environment", Verdict.ERROR, found, mend)]
     domain = env.get("ROS_DOMAIN_ID", "0")
     reach = env.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET")
+    if env.get("FASTDDS_DEFAULT_PROFILES_FILE", "").endswith("/dds_loopback.xml"):
+        reach = "on this machine"
     found = f"ROS 2 {env.get('ROS_DISTRO', '?')}, domain {domain}, discovery {reach}"
     return [Finding("environment", Verdict.OK, found)]
 

@@ -115,7 +115,7 @@ def domain() -> Iterator[int]:
     }
     number = free_domain()
     os.environ["ROS_DOMAIN_ID"] = str(number)
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     yield number
     for name, value in before.items():
         if value is None:

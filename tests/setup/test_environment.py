@@ -45,7 +45,7 @@ def test_it_leads_to_everything(machine, shell):
     assert str(machine.venv / "lib") in libraries
     assert str(machine.site_packages / "ros_rclpy.libs") in libraries
     assert env["_ROS_WHEELS_BOOTSTRAP_COMPLETE"] == "1"
-    assert env["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
+    assert env["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "SYSTEM_DEFAULT"
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -71,17 +71,30 @@ def test_the_one_sourced_last_wins(machine, shell):
     assert env["PATH"].split(":").count(ours) == 1
 
 
-def test_a_plant_of_several_controllers_keeps_its_discovery_range(machine):
-    env = after(machine, "sh", '. "$1"', env={"ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET"})
-    assert env["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "SUBNET"
+PROFILE = "FASTDDS_DEFAULT_PROFILES_FILE"
+RANGE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
 
 
-def test_fast_dds_gets_our_profile_unless_one_has_a_better(machine):
-    ours = str(machine.root / "launch" / "fastdds.xml")
-    name = "FASTDDS_DEFAULT_PROFILES_FILE"
-    assert after(machine, "sh", '. "$1"')[name] == ours
-    assert after(machine, "sh", '. "$1"', env={name: "/other/launch/fastdds.xml"})[name] == ours
-    assert after(machine, "sh", '. "$1"', env={name: "/mine.xml"})[name] == "/mine.xml"
+@pytest.mark.parametrize(
+    ("before", "profile", "reach"),
+    [
+        ({}, "/launch/dds_loopback.xml", "SYSTEM_DEFAULT"),
+        ({RANGE: "LOCALHOST"}, "/launch/dds_loopback.xml", "SYSTEM_DEFAULT"),
+        ({PROFILE: "/other/launch/dds.xml"}, "/launch/dds_loopback.xml", "SYSTEM_DEFAULT"),
+        ({RANGE: "SUBNET"}, "/launch/dds.xml", "SUBNET"),
+    ],
+)
+def test_dds_stays_on_this_machine_unless_told_otherwise(machine, before, profile, reach):
+    env = after(machine, "sh", '. "$1"', '. "$1"', env=before)
+    assert env[PROFILE] == f"{machine.root}{profile}"
+    assert env[RANGE] == reach
+
+
+def test_a_profile_of_ones_own_stays(machine):
+    env = after(machine, "sh", '. "$1"', env={PROFILE: "/mine.xml"})
+    assert (env[PROFILE], env[RANGE]) == ("/mine.xml", "LOCALHOST")
+    env = after(machine, "sh", '. "$1"', env={PROFILE: "/mine.xml", RANGE: "SUBNET"})
+    assert (env[PROFILE], env[RANGE]) == ("/mine.xml", "SUBNET")
 
 
 def test_a_screen_is_used_where_there_is_one(machine):

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from set_up.steps import EXECUTABLES
 
+from robot_cell.bringup.session import free_domain
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -74,23 +76,46 @@ def test_our_types_are_published(package):
     assert (ROOT / package / "py.typed").is_file()
 
 
-@pytest.mark.ros
-@pytest.mark.parametrize(("word", "complaints"), [("OFF", 0), ("SOMETIMES", 1)])
-def test_fast_dds_reads_its_profile_without_complaint(tmp_path, word, complaints):
-    profile = tmp_path / "fastdds.xml"
-    profile.write_text((ROOT / "launch" / "fastdds.xml").read_text().replace("OFF<", f"{word}<"))
-    script = "import rclpy; rclpy.init(); rclpy.create_node('reader')"
+def said_by_fast_dds(profile: Path, script: str) -> str:
+    """What a process that makes a node says, with this profile."""
     env = os.environ | {
         "FASTDDS_DEFAULT_PROFILES_FILE": str(profile),
-        "ROS_AUTOMATIC_DISCOVERY_RANGE": "OFF",
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "SYSTEM_DEFAULT",
+        "ROS_DOMAIN_ID": str(free_domain()),
     }
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        [sys.executable, "-c", f"import rclpy; rclpy.init(); n = rclpy.create_node('n'); {script}"],
         env=env,
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
     )
-    said = done.stdout + done.stderr
-    assert said.count(f"Error parsing '{profile}'") == complaints, said
+    return done.stdout + done.stderr
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize("name", ["dds.xml", "dds_loopback.xml"])
+def test_fast_dds_reads_its_profile_without_complaint(tmp_path, name):
+    assert "XMLPARSER" not in said_by_fast_dds(ROOT / "launch" / name, "")
+    broken = tmp_path / "dds.xml"
+    broken.write_text((ROOT / "launch" / name).read_text().replace("OFF<", "SOMETIMES<"))
+    assert "XMLPARSER" in said_by_fast_dds(broken, "")
+
+
+@pytest.mark.ros
+def test_on_one_machine_dds_has_no_shared_memory_and_listens_on_loopback_only():
+    script = """
+import os
+names = {open(f"/proc/self/task/{t}/comm").read().strip() for t in os.listdir("/proc/self/task")}
+sockets = {os.readlink(f"/proc/self/fd/{f}") for f in os.listdir("/proc/self/fd") if f.isdigit()
+           and os.path.lexists(f"/proc/self/fd/{f}")}
+bound = [line.split() for line in open("/proc/net/udp").readlines()[1:]]
+print("bound", *(row[1].split(":")[0] for row in bound if f"socket:[{row[9]}]" in sockets))
+print("threads", *sorted(names))
+"""
+    said = said_by_fast_dds(ROOT / "launch" / "dds_loopback.xml", f"exec({script!r})")
+    bound, threads = (line.split()[1:] for line in said.splitlines())
+    assert bound
+    assert set(bound) == {"0100007F"}, said  # 127.0.0.1, as the kernel writes it
+    assert not [name for name in threads if name.startswith(("dds.shm", "dds.tls"))]
