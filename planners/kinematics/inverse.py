@@ -14,6 +14,7 @@ from planners.kinematics.branches import spherical_wrist, three_parallel
 from planners.kinematics.layout import BRANCHES, EXACT, NONE
 from planners.kinematics.partners import add_nearest, find_partners, search_around
 from planners.kinematics.refine import refine
+from planners.kinematics.singular_curve import follow_curves
 
 Mask = NDArray[np.bool_]
 
@@ -32,7 +33,7 @@ _ATTEMPT_RAD: Final = 0.9
 
 _CLIP_M: Final = 1e-6
 _LOOSE_CLIP_M: Final = 0.005
-_CALIBRATED_CLIP_M: Final = 0.02
+_CALIBRATED_CLIP_M: Final = 0.04
 """How far out of reach a pose may be that is still tried: refining says whether it is reached."""
 
 _REFINED: Final = 2e-10
@@ -110,6 +111,7 @@ def inverse_batch(
         valid: (n, 8) whether there is one, limits ignored.
         margin: (n, 8) distance (rad) to the nearest joint limit, negative outside.
     """
+    tried = np.empty(BRANCHES, dtype=np.bool_)
     target, clean, start = np.empty((3, 4)), np.empty((3, 4)), np.empty(6)
     state, seeds = np.empty(BRANCHES, dtype=np.int64), np.empty((BRANCHES, 6))
     work = np.empty((7, 3, 4)), np.empty((6, 6)), np.empty((6, 6)), np.empty(6), np.empty(6)
@@ -130,6 +132,7 @@ def inverse_batch(
                 spherical_wrist(parameters, clip, free, clean, start, target, seeds, state)
             for b in range(BRANCHES):
                 found = state[b] != NONE
+                tried[b] = found
                 for j in range(6):
                     q[k, b, j] = seeds[b, j]
                 if found and not (exact and state[b] == EXACT):
@@ -158,9 +161,32 @@ def inverse_batch(
                 chain, clean, _REFINED, here, q[k], valid[k], frames, jacobian, matrix, error, step
             )
             if count > 0 or near_enough:
-                find_partners(
-                    chain, clean, _REFINED, q[k], valid[k], frames, jacobian, matrix, error, step
-                )
+                # Before and after: on a curve new ones are found, and each may have a partner.
+                for _ in range(2):
+                    find_partners(
+                        chain, clean, _REFINED, q[k], valid[k],
+                        frames, jacobian, matrix, error, step,
+                    )  # fmt: skip
+                    for b in range(BRANCHES):
+                        tried[b] = tried[b] or valid[k, b]
+                    if (
+                        follow_curves(
+                            chain,
+                            clean,
+                            _REFINED,
+                            q[k],
+                            tried,
+                            q[k],
+                            valid[k],
+                            frames,
+                            jacobian,
+                            matrix,
+                            error,
+                            step,
+                        )
+                        == 0
+                    ):
+                        break
         for b in range(BRANCHES):
             found = valid[k, b]
             least = np.inf

@@ -19,7 +19,7 @@ from planners.kinematics.layout import BRANCHES, NONE
 from planners.kinematics.refine import refine
 
 _FULL_TURN: Final = 6.283185307179586
-_SAME_RAD: Final = 1e-6
+SAME_RAD: Final = 1e-6
 _SOFT: Final = 0.15
 """Smallest singular value (m or rad per rad) above which no other branch is near."""
 
@@ -101,7 +101,7 @@ def find_partners(
     for b in range(BRANCHES):
         double = not valid[b]
         for c in range(b):
-            if valid[b] and valid[c] and apart(q[b], q[c]) < _SAME_RAD:
+            if valid[b] and valid[c] and apart(q[b], q[c]) < SAME_RAD:
                 double = True
         if double:
             places[free] = b
@@ -132,7 +132,7 @@ def find_partners(
             size = refine(chain, pose, trial, 1e-12, 20, frames, jacobian, matrix, error, step)
             known = not size < accepted
             for c in range(BRANCHES):
-                known = known or (valid[c] and apart(trial, q[c]) < _SAME_RAD)
+                known = known or (valid[c] and apart(trial, q[c]) < SAME_RAD)
             if known:
                 continue
             free -= 1
@@ -214,7 +214,7 @@ def add_nearest(
             place, furthest = b, np.inf
             continue
         distance = apart(trial, q[b])
-        if distance < _SAME_RAD:
+        if distance < SAME_RAD:
             return False
         if distance > furthest:
             place, furthest = b, distance

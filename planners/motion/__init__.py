@@ -15,6 +15,7 @@ from planners.motion.track import JointLimits, Track, joined
 from planners.motion.trajectory import Trajectory, TrajectoryPoint
 from planners.motion.verify import TrajectoryViolation, verify_trajectory
 from planners.motion.warm import warm_up
+from planners.motion.within import cycle_within
 
 __all__ = [
     "Attach",
@@ -44,6 +45,7 @@ __all__ = [
     "TrajectoryPoint",
     "TrajectoryViolation",
     "Visit",
+    "cycle_within",
     "energy_j",
     "joined",
     "plan_cycle",

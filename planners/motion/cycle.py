@@ -75,6 +75,7 @@ def plan_cycle(
     q_start: Array,
     q_end_same_as_start: bool = True,
     seed: int = 0,
+    longer: float = 1.0,
 ) -> Cycle:
     """Plan a program that starts at rest at `q_start` (6,); the same input gives the same cycle.
 
@@ -85,12 +86,14 @@ def plan_cycle(
         q_start: where the arm is.
         q_end_same_as_start: add a way back if the last move does not end at `q_start`.
         seed: of the search for ways around.
+        longer: above 1, ptp motions take the ways that need least energy in so many times their
+            durations, at the arm's full speed still: `cycle_within` spends the time.
 
     Raises:
         PlanningError: an item cannot be carried out; says which, and what is in the way.
     """
     start = JointTarget(q_start)
-    legs = _legs(robot, items)
+    legs = legs_of(robot, items)
     if q_end_same_as_start and legs:
         legs.append(Leg(len(items), Move("ptp", start, label=WAY_BACK), legs[-1].attached_after))
     routes = Routes(robot, scene, legs, start.q)
@@ -98,7 +101,9 @@ def plan_cycle(
     failures: dict[Key, MotionError] = {}
     for nodes in _EFFORTS:
         try:
-            found = _planned_route(robot, scene, legs, routes, planned, failures, seed, nodes)
+            found = _planned_route(
+                robot, scene, legs, routes, planned, failures, seed, nodes, longer
+            )
         except PlanningError:
             # Nowhere to go without the motions struck out: search longer for a way around those.
             if nodes == _EFFORTS[-1] or not _unsought(failures):
@@ -130,6 +135,7 @@ def _planned_route(
     failures: dict[Key, MotionError],
     seed: int,
     nodes: int,
+    longer: float,
 ) -> tuple[tuple[Edge, ...], list[tuple[int, ...]]] | None:
     """The shortest route whose motions can all be planned; None after too many tries.
 
@@ -145,7 +151,7 @@ def _planned_route(
             if key in planned:
                 continue
             try:
-                planned[key] = _plan(robot, scene, legs, route, group, planned, seed, nodes)
+                planned[key] = _plan(robot, scene, legs, route, group, planned, seed, nodes, longer)
             except _FailedError as failure:
                 failures[failure.key] = failure.cause
                 failed = True
@@ -192,6 +198,7 @@ def _plan(
     planned: dict[tuple[Key, ...], Plan],
     seed: int,
     nodes: int,
+    longer: float,
 ) -> Plan:
     """One motion's trajectory, or a chain's; None where its motions are planned one by one."""
     alone: list[Trajectory] = []
@@ -207,6 +214,7 @@ def _plan(
                     seed + number,
                     nodes,
                     route[0].q_start,
+                    longer,
                 )
             except MotionError as error:
                 raise _FailedError(key[0], error) from error
@@ -218,7 +226,7 @@ def _plan(
     return planned_chain(robot, scene, [legs[k] for k in group], alone)
 
 
-def _legs(robot: Robot, items: Sequence[Item]) -> list[Leg]:
+def legs_of(robot: Robot, items: Sequence[Item]) -> list[Leg]:
     """The moves, each with the part that it carries."""
     legs: list[Leg] = []
     attached: PartShape | None = None

@@ -12,9 +12,10 @@ from planners.arrays import Array
 from planners.kinematics.collision import CollisionScene
 from planners.kinematics.payload import carried
 from planners.kinematics.robot import Robot
+from planners.motion.bend import easiest_path
 from planners.motion.blend import superposed
 from planners.motion.branches import Edge, Leg
-from planners.motion.clearance import contacts, line_samples, require_free
+from planners.motion.clearance import contacts, curve_samples, line_samples, require_free
 from planners.motion.errors import MotionError
 from planners.motion.paths import JointPath, LinePath
 from planners.motion.retime import retimed
@@ -28,6 +29,8 @@ _SHRINKS: Final = (1.0, 0.5, 0.25)
 _LOOKS_S: Final = 0.002
 _STATIONS_EACH: Final = 2
 _FEWEST_STATIONS: Final = 60
+_BENDS: Final = (1.0, 0.5, 0.25)
+"""Shares of the bend of least energy that are tried where the whole of it is not free."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,14 +42,54 @@ class Chain:
 
 
 def planned_alone(
-    robot: Robot, scene: CollisionScene, leg: Leg, edge: Edge, seed: int, nodes: int, rest: Array
+    robot: Robot,
+    scene: CollisionScene,
+    leg: Leg,
+    edge: Edge,
+    seed: int,
+    nodes: int,
+    rest: Array,
+    longer: float = 1.0,
 ) -> Trajectory:
     """The verified trajectory of one motion, from rest to rest.
+
+    With `longer` above 1 a ptp motion whose straight way is free takes the way that needs least
+    energy in so many times the straight one's duration.
 
     Raises:
         MotionError: it cannot be made.
     """
     path = free_path(scene, leg, edge, seed, nodes, rest)
+    if path is None and longer > 1.0:
+        found = _bent(robot, scene, leg, edge, longer)
+        if found is not None:
+            return found
+    return _timed(robot, scene, leg, edge, path)
+
+
+def _bent(
+    robot: Robot, scene: CollisionScene, leg: Leg, edge: Edge, longer: float
+) -> Trajectory | None:
+    """The motion on the way of least energy, or near to it; None where that is not free."""
+    attached, speed = leg.attached, leg.move.speed
+    bent = easiest_path(
+        robot, edge.q_start, edge.q_end, longer=longer, speed=speed, payload=carried(attached)
+    )
+    touching = contacts(scene, edge.q_start, edge.q_end, attached)
+    for share in _BENDS:
+        path = bent.flattened(share)
+        try:
+            require_free(scene, curve_samples(scene, path, attached), attached, touching)
+            return _timed(robot, scene, leg, edge, path)
+        except MotionError:
+            continue
+    return None
+
+
+def _timed(
+    robot: Robot, scene: CollisionScene, leg: Leg, edge: Edge, path: JointPath | None
+) -> Trajectory:
+    """The fastest motion on a path (None: straight in joint space), verified."""
     move = leg.move
     if path is None:
         trajectory = straight_trajectory(robot, edge.q_start, edge.q_end, move.speed)

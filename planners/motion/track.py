@@ -64,6 +64,8 @@ class Track:
         coefficients: (k, 6, n) ascending powers of the seconds since the piece began, rad.
         limits: of the joints. Where the trajectory itself is above one, its own peak counts.
         cycle_s: longest cycle in which a governor changes the speed on this track.
+        peaks: the trajectory's own largest |q''| and |q'''|, if they are known (`peaks_of`):
+            finding them takes longer than all the rest, and grows with the number of pieces.
 
     Attributes:
         acceleration, jerk: (n,) the limits that are kept on it.
@@ -83,6 +85,7 @@ class Track:
         limits: JointLimits,
         *,
         cycle_s: float = 0.001,
+        peaks: tuple[Array, Array] | None = None,
     ) -> None:
         self.times = np.asarray(times, dtype=float)
         self.coefficients = np.ascontiguousarray(coefficients, dtype=float)
@@ -94,7 +97,7 @@ class Track:
         self._basis = np.zeros((4, 6))
         self._basis[0, 0] = self._basis[1, 1] = 1.0
         self._basis[2, 2], self._basis[3, 3] = 2.0, 6.0
-        acceleration, jerk = _peaks(np.diff(self.times)[:, None], self.coefficients)
+        acceleration, jerk = peaks or peaks_of(self.times, self.coefficients)
         self.acceleration = np.maximum(limits.acceleration, acceleration * _SLACK)
         self.jerk = np.maximum(limits.jerk, jerk * _SLACK)
         self._per = np.stack([np.tile(1.0 / limit, 2) for limit in (self.acceleration, self.jerk)])
@@ -262,8 +265,12 @@ def _decay(tops: Array, jerk: Array) -> Array:
     return np.asarray(np.maximum(3.0 * q1 * q2 / np.maximum(q1 * q1, 1e-12), 0.0))
 
 
-def _peaks(length: Array, coefficients: Array) -> tuple[Array, Array]:
-    """Largest |q''| and |q'''| (n,): polynomials, so at ends of pieces or where they turn."""
+def peaks_of(times: Array, coefficients: Array) -> tuple[Array, Array]:
+    """Largest |q''| and |q'''| (n,) of the pieces of a track, in rad/s^2 and rad/s^3.
+
+    They are polynomials, so largest at ends of pieces or where they turn.
+    """
+    length = np.diff(times)[:, None]
     c2, c3, c4, c5 = (coefficients[:, m] for m in range(2, 6))
     a, b, c = 60 * c5, 24 * c4, 6 * c3
     with np.errstate(divide="ignore", invalid="ignore"):

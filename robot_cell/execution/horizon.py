@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from planners.motion.track import JointLimits
+from planners.motion.track import JointLimits, peaks_of
 from robot_cell.execution.segments import Segments
 
 Array = NDArray[np.float64]
@@ -83,6 +83,7 @@ class Horizon:
         self._measured = head[64 : 64 + 3 * dof].reshape(3, dof)
         self._result = head[128 : 128 + 2 * dof].reshape(2, dof)
         self._limits = head[192 : 192 + 3 * dof].reshape(3, dof)
+        self._peaks = head[224 : 224 + 2 * dof].reshape(2, dof)
         self._numbers = memoryview(self._map)[_FLOATS_AT + 8 * 256 : _STATISTICS_AT].cast("d")
         if create:
             self._numbers[0] = 1.0
@@ -196,6 +197,9 @@ class Horizon:
         begin_s = float(self._times[first]) if first else 0.0
         self._times[first : first + count + 1] = segments.times + begin_s
         self._coefficients[first : first + count] = segments.coefficients
+        # Found here, so that the loop in real time need not.
+        peaks = np.stack(segments.peaks or peaks_of(segments.times, segments.coefficients))
+        self._peaks[:] = np.maximum(self._peaks, peaks) if first else peaks
 
     # -- the servo's side -----------------------------------------------------------------------
 
@@ -210,7 +214,12 @@ class Horizon:
     def segments(self) -> Segments:
         """A copy of the ordered trajectory, as far as it is known."""
         count = self._words[2]
-        return Segments(self._times[: count + 1].copy(), self._coefficients[:count].copy())
+        acceleration, jerk = self._peaks.copy()
+        return Segments(
+            self._times[: count + 1].copy(),
+            self._coefficients[:count].copy(),
+            (acceleration, jerk),
+        )
 
     def judgement(self) -> tuple[Array, int]:
         """Copies of the tolerances (3, n): path, goal, velocity at rest; the goal's time in ns."""

@@ -217,7 +217,13 @@ class Motion:
         return block
 
     def _new_track(self, segments: Segments) -> Track:
-        return Track(segments.times, segments.coefficients, self._limits, cycle_s=self._step_s)
+        return Track(
+            segments.times,
+            segments.coefficients,
+            self._limits,
+            cycle_s=self._step_s,
+            peaks=segments.peaks,
+        )
 
     def _new_governor(self, track: Track) -> Governor:
         return Governor(track, self.speed, prepares=not self._in_real_time)

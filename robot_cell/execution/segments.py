@@ -23,10 +23,12 @@ class Segments:
     Attributes:
         times: (k + 1,) s, start of each segment and end of the last; the first is 0.
         coefficients: (k, 6, n), ascending powers of seconds, in rad.
+        peaks: largest accelerations and jerks (n,) of the whole, rad/s^2 and rad/s^3, if known.
     """
 
     times: Array
     coefficients: Array
+    peaks: tuple[Array, Array] | None = None
 
     @property
     def dof(self) -> int:

@@ -39,7 +39,7 @@ from robot_cell.programs.geometry import (
 if TYPE_CHECKING:
     from planners.kinematics import Robot
     from planners.kinematics.collision import CollisionScene
-    from planners.motion import Move, Trajectory
+    from planners.motion import Item, Move, Trajectory
 
 FORMAT = 2
 """Version of the planned cycle's content; part of every cache key."""
@@ -186,40 +186,31 @@ def plan_program(
     product: Product,
     *,
     planner: tuple[Robot, CollisionScene] | None = None,
+    slack_s: float = 0.0,
 ) -> ProgramCycle:
     """Plan, time and verify every move of a program.
+
+    With `slack_s` it may take so much longer than the fastest plan, and takes less energy.
 
     Raises:
         ProgramError: a move cannot be made; the message says which step and what blocks it.
     """
     from planners.errors import PlannerError
-    from planners.motion import Attach, Detach, Dwell, PartShape, plan_cycle
+    from planners.motion import cycle_within
 
     robot, scene = planner or robot_and_scene(cell)
     steps = cell.programs[program].steps
-    x, y, z = (edge - 2 * CONTACT_ALLOWANCE_M for edge in product.part.size_m)
     last = next((step for step in reversed(steps) if isinstance(step, MoveStep)), None)
     if last is None or last.to != cell.arm.home:
         reason = f"a program ends at home; add the step {{move: ptp, to: {cell.arm.home}}}"
         raise ProgramError(cell_name, program, product_name, reason)
-    items: list[Move | Dwell | Attach | Detach] = []
-    step_of_item: dict[int, int] = {}
-    for index, step in enumerate(steps):
-        step_of_item[len(items)] = index
-        label = f"step {index + 1} ({describe(step, product_name)})"
-        if isinstance(step, MoveStep):
-            items.append(planned_move(cell, step, label))
-            continue
-        items.append(Dwell(step_duration_s(cell, step), label))
-        if isinstance(step, FixtureStep) and step.fixture == cell.arm.tool.gripper:
-            if step.command == "close":
-                items.append(Attach(PartShape((x, y, z), mass_kg=product.part.mass_kg)))
-            elif step.command == "open":
-                items.append(Detach())
+    items, step_of_item = program_items(cell, program, product_name, product)
     home = cell.poses[cell.arm.home]
     assert isinstance(home, JointPose)
     try:
-        cycle = plan_cycle(robot, scene, items, q_start=joints_rad(home), q_end_same_as_start=False)
+        cycle = cycle_within(
+            robot, scene, items, slack_s, q_start=joints_rad(home), q_end_same_as_start=False
+        )
     except PlannerError as error:
         raise ProgramError(cell_name, program, product_name, str(error)) from error
     motions = {
@@ -237,6 +228,30 @@ def plan_program(
         for i, step in enumerate(steps)
     )
     return ProgramCycle(program, product_name, durations, motions)
+
+
+def program_items(
+    cell: Cell, program: str, product_name: str, product: Product
+) -> tuple[list[Item], dict[int, int]]:
+    """A program as the motion planner wants it, and the index of the step of each item."""
+    from planners.motion import Attach, Detach, Dwell, PartShape
+
+    x, y, z = (edge - 2 * CONTACT_ALLOWANCE_M for edge in product.part.size_m)
+    items: list[Item] = []
+    step_of_item: dict[int, int] = {}
+    for index, step in enumerate(cell.programs[program].steps):
+        step_of_item[len(items)] = index
+        label = f"step {index + 1} ({describe(step, product_name)})"
+        if isinstance(step, MoveStep):
+            items.append(planned_move(cell, step, label))
+            continue
+        items.append(Dwell(step_duration_s(cell, step), label))
+        if isinstance(step, FixtureStep) and step.fixture == cell.arm.tool.gripper:
+            if step.command == "close":
+                items.append(Attach(PartShape((x, y, z), mass_kg=product.part.mass_kg)))
+            elif step.command == "open":
+                items.append(Detach())
+    return items, step_of_item
 
 
 def planned_move(cell: Cell, step: MoveStep, label: str) -> Move:

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from planners.motion.straight import straight_trajectory
-from planners.motion.track import JointLimits
+from planners.motion.track import JointLimits, peaks_of
+from robot_cell.execution.horizon import Horizon
 from robot_cell.execution.motion import AHEAD_S, Motion, latest_stop_s
-from robot_cell.execution.segments import Segments
+from robot_cell.execution.segments import Segments, quintic
 from tests.planners.arms import HOME, arm
 from tests.planners.motion.stops import some_trajectory
 
@@ -220,3 +221,24 @@ def test_in_real_time_nothing_is_prepared_while_a_setpoint_is_waited_for(hold: i
         assert k < 5000
     require_limits(np.array(q), segments, limits)
     assert before <= 1000 * (segments.duration_s + AHEAD_S)
+
+
+def test_the_page_tells_the_peaks_of_all_pieces_so_far(tmp_path):
+    rng = np.random.default_rng(3)
+    first = quintic(np.linspace(0.0, 0.5, 6), *rng.normal(size=(3, 6, 2)))
+    ends = tuple(part[-1] for part in first.evaluate(first.times[-1:]))
+    rows = rng.normal(size=(3, 6, 2)) * 5.0
+    rows[:, 0] = ends
+    second = quintic(np.linspace(0.0, 0.4, 6), *rows)
+    horizon = Horizon(tmp_path / "arm.page", 2, create=True)
+    limits = JointLimits(*np.ones((3, 2)))
+    one = np.ones(2)
+    horizon.follow(
+        first, limits, path_tolerance=one, goal_tolerance=one, stopped_velocity=one,
+        goal_time_tolerance_s=1.0, latest_stop_s=0.2,
+    )  # fmt: skip
+    horizon.extend(second)
+    known = horizon.segments()
+    assert known.peaks is not None
+    for told, found in zip(known.peaks, peaks_of(known.times, known.coefficients), strict=True):
+        np.testing.assert_allclose(told, found, rtol=1e-9)

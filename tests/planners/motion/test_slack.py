@@ -42,8 +42,11 @@ def test_no_slack_changes_nothing():
     motions = tuple(motion.trajectory for motion in cycle.motions)
     assert with_slack(arm(name), motions, 0.0) == motions
     assert with_slack(arm(name), (), 1.0) == ()
+    assert with_slack(arm(name), motions, 1.0, kept=[True] * len(motions)) == motions
     with pytest.raises(ValueError, match="negative"):
         with_slack(arm(name), motions, -1.0)
+    with pytest.raises(ValueError, match="kept"):
+        with_slack(arm(name), motions, 1.0, kept=[True])
 
 
 @pytest.mark.parametrize("name", ARMS)
@@ -59,7 +62,7 @@ def test_nothing_saves_more_than_the_bound_and_slack_comes_near_it(name):
     least = least_energy_j(robot, motions, 1.2 * taken)
     after = energy_within_j(robot, slow, 1.2 * taken)
     assert least < after < before
-    assert before - after > 0.75 * (before - least)
+    assert before - after > 0.95 * (before - least)
     for factor in (1.05, 1.1, 1.2):
         evenly = [motion.slowed(factor) for motion in motions]
         assert least < energy_within_j(robot, evenly, 1.2 * taken)
