@@ -16,8 +16,9 @@ from typing import Final
 from robot_cell.model import CartesianPose, Cell, FixtureStep, MoveStep, Step
 from robot_cell.programs import ProgramCycle
 
-SILENT_S: Final = 3.0
-"""After so long without a word from the watch nothing is known of the devices, wall time."""
+SILENT_S: Final = 15.0
+"""After so long without a word from the watch nothing is known of the devices, wall time: the
+devices' node may be started again meanwhile, as it may when it is asked for an outcome."""
 
 
 @dataclass(frozen=True)

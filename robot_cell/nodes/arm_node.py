@@ -17,7 +17,7 @@ from std_msgs.msg import Header
 from drivers.clock import FOREVER_NS
 from planners.kinematics.arm_description import read_arm
 from robot_cell import failpoints
-from robot_cell.execution.epoch import EpochPage
+from robot_cell.execution.epoch import EpochPage, read
 from robot_cell.execution.heartbeat import Beat, HeartbeatPage
 from robot_cell.execution.horizon import Horizon, Outcome, Result
 from robot_cell.execution.loop_statistics import LoopStatistics
@@ -232,6 +232,12 @@ class ArmNode(PlantNode):
         if request.trajectory.points:  # else only a question whether answers come
             failpoints.reach("arm.goal-taken")
         epoch = self._epochs.current()
+        given = read(request.trajectory.header.frame_id)
+        if given is not None and given < epoch:
+            raise GoalRefusedError(
+                GoalCode.VOID,
+                f"it was permitted in epoch {given}, which has ended; the cell is in epoch {epoch}",
+            )
         measured = self._horizon.measured()
         if measured is None or not self._horizon.connected:
             raise GoalRefusedError(GoalCode.DEVICE, "the arm is not connected")

@@ -80,3 +80,5 @@ class CellHold:
                 control.command(Command.UNHOLD, _BY_THE_ARM)
             if not held:
                 control.completed(State.UNHOLDING)
+        if not held and control.state is State.HELD:  # whoever let the arm go, the cell is held
+            self._feed_hold.ask(True)

@@ -20,13 +20,16 @@ from robot_cell.execution.asking import RECOVERIES, Recovery
 from robot_cell.execution.control import CellControl, Transition
 from robot_cell.execution.epoch import EpochPage
 from robot_cell.execution.executor import Executor
+from robot_cell.execution.interlocks import Interlocks
 from robot_cell.execution.verdicts import Verdicts
-from robot_cell.model.packml import Command, State
+from robot_cell.model.packml import Command, Mode, State
 from robot_cell.nodes.base import LATCHED, PlantNode, spin
+from robot_cell.nodes.cell_alarms import CellAlarms
 from robot_cell.nodes.cell_commands import CellCommands
 from robot_cell.nodes.cell_hold import CellHold
 from robot_cell.nodes.cell_operations import CellOperations
 from robot_cell.nodes.in_work import Hand
+from robot_cell.nodes.interlock_watch import InterlockWatch
 from robot_cell.nodes.joint_listener import JointListener
 from robot_cell.nodes.ports import ActionArm, ActionFixtures
 from robot_cell.programs import ProgramCycle, StepMotion, plan_rest
@@ -49,6 +52,7 @@ class CellNode(PlantNode):
         super().__init__("cell", in_cell=True)
         self.declare_parameter("reset_on_start", True)
         self._operations: CellOperations | None = None
+        self._alarms: CellAlarms | None = None
         self._hand = Hand()
         self._lock = threading.Lock()
 
@@ -59,14 +63,20 @@ class CellNode(PlantNode):
         self._states = self.create_publisher(CellState, "state", LATCHED)
         self._epochs = EpochPage(self.run_dir, self.cell_name)
         self._epochs.enter(self._epochs.current() + 1)  # what an earlier controller asked is void
-        self._control = CellControl(self.cell_name, self._on_change, epoch=self._epochs.current())
+        alarms = self._alarms = CellAlarms(self, self._journal)
+        interlocks = Interlocks(self.cell)
+        self._control = CellControl(
+            self.cell_name,
+            self._on_change,
+            epoch=self._epochs.current(),
+            mode=self._journal.modes().get(self.cell_name, Mode.PRODUCTION),
+            forbids=lambda c: str(interlocks.broken() or "") if c is Command.UNHOLD else "",
+        )
         self._listener = JointListener(self, joints)
         self._arm = ActionArm(
             self, self.clock, self.cell_name, self._listener, self._control.ending
         )
-        self._fixtures = ActionFixtures(
-            self, self.clock, self.cell_name, lambda: self._control.epoch
-        )
+        self._fixtures = ActionFixtures(self, self.clock, self.cell_name)
         verdicts = Verdicts()
         hold = CellHold(self, self._control, self._hand)
         executor = Executor(
@@ -77,6 +87,8 @@ class CellNode(PlantNode):
             self.clock,
             self._control,
             self._plan_rest,
+            alarms,
+            interlocks,
             verdicts,
             self._recovery(),
         )
@@ -88,6 +100,7 @@ class CellNode(PlantNode):
             self._arm,
             self._listener,
             self._hand,
+            alarms,
             publish=self._publish,
             on_execute=hold.take_up,
         )
@@ -101,6 +114,7 @@ class CellNode(PlantNode):
             stop_arm=self._arm.stop,
             reset=self._operations.reset,
         )
+        self._watch = InterlockWatch(self, interlocks, self._control, hold, alarms)
         self._waiting_for_ports = self._may_start_by_itself()
         self.every(_READY_POLL_S, self._check_ports)
         self.start_thread(self._operations.serve, "operations")
@@ -109,14 +123,18 @@ class CellNode(PlantNode):
         self.clock.wait_for()
 
     def release(self) -> None:
-        """End the worker."""
+        """End the worker, and write what alarms there are."""
         if self._operations is not None:
             self._operations.end()
+        if self._alarms is not None:
+            self._alarms.end()
 
     # -- state ----------------------------------------------------------------------------------
 
     def _on_change(self, change: Transition) -> None:
         self._epochs.enter(change.epoch)
+        if self._alarms is not None:
+            self._alarms.follow(change)
         text = f"{change.before.label} -> {change.after.label}"
         self.get_logger().info(f"{text} {change.message}".rstrip())
         self._publish()
@@ -128,6 +146,8 @@ class CellNode(PlantNode):
             cell=self.cell_name,
             state=int(state),
             state_name=state.label,
+            mode=int(self._control.mode),
+            mode_name=self._control.mode.label,
             operation_id=work.operation_id,
             order_id=work.order_id,
             unit=work.unit,

@@ -24,9 +24,9 @@ from robot_cell.errors import RobotCellError
 from robot_cell.execution.begun import Order, TakenBackError, begun_operation
 from robot_cell.execution.control import CellControl, StoppedError
 from robot_cell.execution.executor import Executor, OperationOutcome
-from robot_cell.execution.ports import ArmPort
+from robot_cell.execution.ports import Alarming, ArmPort
 from robot_cell.model import JointPose
-from robot_cell.model.packml import Command, State
+from robot_cell.model.packml import Command, Mode, State
 from robot_cell.nodes.base import PlantNode
 from robot_cell.nodes.deferred import DeferredActionServer
 from robot_cell.nodes.in_work import Hand, InWork
@@ -64,6 +64,7 @@ class CellOperations:
         arm: ArmPort,
         listener: JointListener,
         hand: Hand,
+        alarms: Alarming,
         *,
         publish: Callable[[], None],
         on_execute: Callable[[], None],
@@ -75,6 +76,7 @@ class CellOperations:
         self._arm = arm
         self._listener = listener
         self._hand = hand
+        self._alarms = alarms
         self._publish = publish
         self._on_execute = on_execute
         self._library = CycleLibrary(node.plant)
@@ -110,6 +112,8 @@ class CellOperations:
     def _accept(self, request: Any) -> GoalResponse:
         if not request.operation_id:
             return GoalResponse.REJECT  # a scheduler that only asks whether answers come
+        if self._control.mode is not Mode.PRODUCTION:
+            return GoalResponse.REJECT
         if self._control.state is not State.IDLE or self._hand.now.operation_id:
             return GoalResponse.REJECT
         refusal = self._gate.refusal(request.token, request.deadline_ns, self._node.clock.now_ns())
@@ -265,7 +269,13 @@ class CellOperations:
 
     def _reset(self) -> None:
         """Go on with what the journal has begun; else bring the arm home, and the cell is idle."""
+        epoch = self._control.epoch
+        if self._control.state is not State.RESETTING:
+            return  # stopped meanwhile; one that is stopped from now on is so in a later epoch
         order = begun_operation(self._journal, self._node.cell_name)
+        if order is not None and self._control.mode is not Mode.PRODUCTION:
+            self._give_up_reset(f"{order.operation_id} is begun; go over to production first")
+            return
         if order is not None:
             self._go_on(order)
             return
@@ -279,13 +289,18 @@ class CellOperations:
                 raise RobotCellError("the arm's position has not been measured")
             if np.max(np.abs(measured - joints_rad(home))) > AT_HOME_RAD:
                 motion = plan_home(self._node.cell_name, self._node.cell, tuple(measured))
-                self._move_home(motion)
+                self._move_home(motion, epoch)
         except RobotCellError as error:
-            if self._control.state is State.RESETTING:
-                self._control.command(Command.STOP, f"reset failed: {error}")
-                self._control.completed(State.STOPPING)
+            self._give_up_reset(str(error))
             return
         self._control.completed(State.RESETTING)
+
+    def _give_up_reset(self, why: str) -> None:
+        """Stop instead, unless a person has done so already."""
+        if self._control.state is State.RESETTING:
+            self._alarms.raise_("reset_failed", "", f"reset failed: {why}")
+            self._control.command(Command.STOP, f"reset failed: {why}")
+            self._control.completed(State.STOPPING)
 
     def _go_on(self, order: Order) -> None:
         """Run the rest of an operation that was begun before this process, or before a fault."""
@@ -304,7 +319,7 @@ class CellOperations:
         )
         self._run(order, lambda _: None)
 
-    def _move_home(self, motion: StepMotion) -> None:
-        ended = self._arm.follow(motion)
+    def _move_home(self, motion: StepMotion, epoch: int) -> None:
+        ended = self._arm.follow(motion, epoch)
         if not ended.ok:
             raise RobotCellError(ended.message)
