@@ -100,25 +100,26 @@ def _seconds(text: str) -> float:
 
 
 def _show(console: Any, one: AlarmRecord) -> None:
+    from rich.table import Table
     from rich.text import Text
 
     place = f"{one.source}/{one.subject}" if one.subject else one.source
-    notes = [_state(one)]
+    notes = [f"at {one.raised_ns * 1e-9:.1f} s", _state(one)]
     if one.first_out:
         notes.append("first out")
     if one.times > 1:
         notes.append(f"{one.times} times")
-    console.print(
-        Text(f"{one.alarm_id:>4}  ")
-        + Text(f"{one.priority.label:<6}", style=_COLOURS[one.priority.label])
-        + Text(f"  {place}: {one.text}", style="dim" if one.state.shelved else "")
-    )
-    console.print(
-        f"              at {one.raised_ns * 1e-9:.1f} s, {', '.join(notes)}", markup=False
-    )
-    for text in one.consequences:
-        console.print(f"              then: {text}", markup=False)
-    console.print(f"              do: {one.action}", markup=False)
+    told = Text(f"{place}: {one.text}", style="dim" if one.state.shelved else "bold")
+    further = (", ".join(notes), *(f"then: {text}" for text in one.consequences))
+    for line in (*further, f"do: {one.action}"):
+        told.append(f"\n{line}", style="not bold")
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right", width=4)
+    table.add_column(width=6)
+    table.add_column()
+    priority = one.priority.label
+    table.add_row(str(one.alarm_id), Text(priority, style=_COLOURS[priority]), told)
+    console.print(table)
 
 
 def _state(one: AlarmRecord) -> str:

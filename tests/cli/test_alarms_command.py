@@ -36,7 +36,7 @@ def listed(run_dir: Path, *words: str) -> list[dict[str, Any]]:
 
 def test_the_most_urgent_is_first_with_what_came_of_it_and_what_to_do(run_dir: Path) -> None:
     lines = said(run_dir).stdout.splitlines()
-    assert "2  high    cell_b/gripper: JAM [1]" in lines[0]
+    assert lines[0].strip() == "2  high    cell_b/gripper: JAM [1]"
     assert lines[1].strip() == "at 41.2 s, unacknowledged, first out"
     assert lines[2].strip() == "then: step 3 failed"
     assert lines[3].strip().startswith("do: look at the device")
