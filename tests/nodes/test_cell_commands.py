@@ -194,7 +194,9 @@ def test_an_interlock_that_breaks_in_mid_move_holds_until_it_is_restored(
     until(client, lambda: [a.state for a in alarms(journal)] == [AlarmState.RETURNED])
 
 
-def test_stop_and_reset(running: tuple[PlantClient, Plant, Path], heard: Heard) -> None:
+def test_stop_modes_and_reset(
+    running: tuple[PlantClient, Plant, Path], heard: Heard, tmp_path: Path
+) -> None:
     client, plant, _ = running
     heard.until_it_moves()
     refused = client.command("cell_a", "reset", "test")
@@ -225,7 +227,12 @@ def test_stop_and_reset(running: tuple[PlantClient, Plant, Path], heard: Heard) 
     assert np.max(np.abs(heard.measured(1)[0] - np.radians(home.joints_deg))) < 0.02
     assert client.cell_states()["cell_a"].mode == "maintenance"
     assert not client.command("cell_a", "start", "test").success  # for leases to ask
-    until(client, lambda: client.cell_states()["cell_b"].state == "Idle")
+    file = tmp_path / "more.csv"
+    file.write_text(SMALL_BATCH.replace("T-", "M-"))
+    assert client.submit(read_batch(file, plant).orders, "more.csv", "csv", "test").accepted
+    only_there = [o for o in client.schedule().operations if o.operation == "deburr"]
+    assert {o.cell for o in only_there} == {"cell_a"}
+    assert {o.status for o in only_there if o.order_id == "M-1"} == {"planned"}
     assert client.cell_states()["cell_a"].state == "Idle"
     assert client.change_mode("cell_a", "production", "test").success
     until(client, lambda: client.cell_states()["cell_a"].state != "Idle")
