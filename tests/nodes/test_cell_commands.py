@@ -35,14 +35,14 @@ READY_S = 90.0
 def running(
     domain: int, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[PlantClient, Plant, Path]]:
-    """A plant that has just begun the small batch, at three times real speed."""
+    """A plant that has just begun the small batch, at real speed."""
     del domain
     plant = load_plant(PLANT_FILE)
     file = tmp_path_factory.mktemp("batch") / "orders.csv"
     file.write_text(SMALL_BATCH)
     arguments = {
         "plant": str(PLANT_FILE),
-        "speed": "3.0",
+        "speed": "1.0",
         "start": "2026-11-23T06:00:00+01:00",
         "hold_until_batch": "true",
     }
