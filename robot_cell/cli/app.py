@@ -11,12 +11,14 @@ from typing import Annotated, Any
 import typer
 
 from robot_cell.cli import (
+    alarms,
     bench,
     draft,
     failpoints,
     fault,
     jobs,
     journal,
+    mode,
     motion,
     plan,
     run,
@@ -29,6 +31,7 @@ from robot_cell.cli import (
 )
 from robot_cell.cli import check as doctor
 from robot_cell.cli.exit_codes import ExitCode, help_text
+from robot_cell.cli.options import Json
 
 DEBUG_VARIABLE = "ROBOT_CELL_DEBUG"
 
@@ -65,6 +68,7 @@ for _name, _command in (
     ("resume", speed.resume),
     ("override", speed.override),
     ("status", status.status),
+    ("mode", mode.mode),
     ("fault", fault.fault),
     ("steps", steps.steps),
     ("resolve", steps.resolve),
@@ -86,6 +90,30 @@ _motion.command("fill")(_returning(motion.fill))
 _motion.command("check")(_returning(motion.check))
 _motion.command("replay")(_returning(motion.replay))
 app.add_typer(_motion)
+
+_alarms = typer.Typer(
+    name="alarms",
+    invoke_without_command=True,
+    help="List the alarms, or see to one.",
+)
+
+
+@_alarms.callback()
+def _list_alarms(
+    context: typer.Context,
+    run_dir: alarms.RunDir = None,
+    every: alarms.Every = False,
+    as_json: Json = False,
+) -> None:
+    """List the alarms (the most urgent first, shelved ones last), or see to one."""
+    if context.invoked_subcommand is None:
+        raise typer.Exit(int(alarms.alarms(run_dir, every, as_json)))
+
+
+_alarms.command("ack")(_returning(alarms.acknowledge))
+_alarms.command("shelve")(_returning(alarms.shelve))
+_alarms.command("unshelve")(_returning(alarms.unshelve))
+app.add_typer(_alarms)
 
 _journal = typer.Typer(
     name="journal",

@@ -36,6 +36,7 @@ def status(timeout: Timeout = 10.0, as_json: Json = False) -> int:
         (
             name,
             state.state,
+            "" if state.mode == "production" else state.mode,
             state.operation_id,
             state.program,
             f"{state.step}/{state.steps}" if state.steps else "",
@@ -44,7 +45,9 @@ def status(timeout: Timeout = 10.0, as_json: Json = False) -> int:
         for name, state in sorted(cells.items())
     ]
     console = out()
-    console.print(make_table("", ("cell", "state", "operation", "program", ">step", ""), rows))
+    console.print(
+        make_table("", ("cell", "state", "mode", "operation", "program", ">step", ""), rows)
+    )
     if schedule.revision:
         console.print(
             f"schedule {schedule.revision} by {schedule.engine}: {left} of "

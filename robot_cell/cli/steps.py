@@ -43,7 +43,7 @@ def steps(run_dir: RunDir = None, as_json: Json = False) -> int:
     from robot_cell.cli.output import make_table, out, print_json
     from robot_cell.execution.asking import choices
 
-    with _journal(run_dir) as journal:
+    with plant_journal(run_dir) as journal:
         found = list(_uncertain(journal, _plant_file(run_dir)))
     views = [
         {
@@ -89,7 +89,7 @@ def resolve(
     from robot_cell.cli.options import connect, who
     from robot_cell.cli.output import err, out, print_json
 
-    with _journal(run_dir) as journal:
+    with plant_journal(run_dir) as journal:
         found = [o for o in _uncertain(journal, _plant_file(run_dir)) if o.record.step_id == step]
     if not found:
         err().print(f"error: step {step} waits for nobody; `robot-cell steps` lists those that do")
@@ -110,13 +110,18 @@ def _folder(run_dir: Path | None) -> Path:
     return given.expanduser()
 
 
-def _journal(run_dir: Path | None) -> Journal:
-    from robot_cell.store import open_journal
+def plant_journal(run_dir: Path | None) -> Journal:
+    """The journal of the plant that runs in a folder, by default that of `up`.
 
-    path = _folder(run_dir) / "journal.db"
-    if not path.exists():
-        raise NoJournalError(f"there is no journal {path}; give the plant's folder with --run-dir")
-    return open_journal(path)
+    Raises:
+        NoJournalError: there is none.
+    """
+    from robot_cell.store import journal_location, open_journal
+
+    place = journal_location(_folder(run_dir))
+    if isinstance(place, Path) and not place.exists():
+        raise NoJournalError(f"there is no journal {place}; give the plant's folder with --run-dir")
+    return open_journal(place)
 
 
 def _plant_file(run_dir: Path | None) -> Path:

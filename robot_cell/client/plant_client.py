@@ -192,6 +192,10 @@ class PlantClient:
         """Give a cell a PackML command."""
         return self._give(f"/{cell}/command", command, asked_by)
 
+    def change_mode(self, cell: str, mode: str, asked_by: str) -> CommandResult:
+        """Have a cell go over to another mode: production, maintenance or manual."""
+        return self._give(f"/{cell}/mode", mode, asked_by)
+
     def resolve(self, cell: str, step_id: int, word: str, asked_by: str) -> CommandResult:
         """Say what became of an uncertain step that a cell waits with: done, redo or abort."""
         return self._give(f"/{cell}/resolve_step", f"{step_id} {word}", asked_by)

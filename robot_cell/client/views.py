@@ -114,6 +114,7 @@ class CellStateView:
     progress: float
     message: str
     at_ns: int
+    mode: str = "production"
 
 
 def submit_result(answer: Any) -> SubmitResult:
@@ -191,6 +192,7 @@ def cell_state_view(message: Any) -> CellStateView:
         progress=message.progress,
         message=message.message,
         at_ns=message.stamp.sec * 1_000_000_000 + message.stamp.nanosec,
+        mode=message.mode_name,
     )
 
 

@@ -1,7 +1,12 @@
 """The motion epoch of a cell: one number that all of its processes read, and that only grows.
 
-Every stop, every fault and every start of the cell's controller begins a new one; what was asked in
-an older epoch is void. The page is a file of the run directory, so the number outlives its writer.
+Every stop, every fault, every change of mode and every start of the cell's controller begins a
+new one; what was asked in an older epoch is void. The page is a file of the run directory, so the
+number outlives its writer.
+
+A goal for an arm carries the epoch in which it was permitted. `FollowJointTrajectory` has no field
+for it, and a trajectory in joint space no use for `header.frame_id`: it is written there. A
+vendor's controller passes over it, and is fenced by the cancelled goal alone.
 """
 
 from __future__ import annotations
@@ -13,6 +18,20 @@ from pathlib import Path
 from typing import Final
 
 _WORD: Final = struct.Struct("<Q")
+_PREFIX: Final = "epoch:"
+
+
+def written(epoch: int) -> str:
+    """An epoch as the `frame_id` of a goal."""
+    return f"{_PREFIX}{epoch}"
+
+
+def read(frame_id: str) -> int | None:
+    """The epoch that a goal carries; None if it carries none, as the goals of other clients."""
+    number = frame_id.removeprefix(_PREFIX)
+    if number == frame_id or not (number.isascii() and number.isdecimal()):
+        return None
+    return int(number)
 
 
 class EpochPage:

@@ -2,14 +2,16 @@
 
 The executor knows no ROS and no device: it is given ports. What a step did is never guessed: the
 arm's outcome comes from measured joints, a fixture's from the device that was asked. Where an
-answer does not come, and after a restart, the device is asked again (`asking`); what it cannot say
-is uncertain and waits for a person, with the cell held.
+answer does not come, and after a restart, the device is asked again (`asking`). What it cannot say,
+and what it says against the program (a gripper that closed on nothing), is uncertain and waits for
+a person, with the cell held.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -17,9 +19,20 @@ import numpy as np
 from drivers.clock import PlantClock
 from robot_cell import failpoints
 from robot_cell.errors import RobotCellError
-from robot_cell.execution.asking import AT_START_RAD, Ended, Recovery, assumed, from_positions
-from robot_cell.execution.control import CellControl, StoppedError
+from robot_cell.execution.asking import (
+    AT_START_RAD,
+    Ended,
+    Recovery,
+    after,
+    assumed,
+    from_positions,
+    judged,
+)
+from robot_cell.execution.control import CellControl, CommandRefusedError, StoppedError
+from robot_cell.execution.interlocks import Interlocks, Reading
+from robot_cell.execution.operation import OperationOutcome, Work, moving_s
 from robot_cell.execution.ports import (
+    Alarming,
     ArmPort,
     FixtureOutcome,
     FixturePort,
@@ -27,7 +40,7 @@ from robot_cell.execution.ports import (
     RestPlanner,
     StepRecorder,
 )
-from robot_cell.execution.verdicts import OUTCOMES, Verdict, Verdicts
+from robot_cell.execution.verdicts import STEP_ALARMS, Verdicts
 from robot_cell.model import Cell, FixtureStep, InspectStep, MoveStep, Step, WaitStep
 from robot_cell.model.packml import Command, State
 from robot_cell.programs import ProgramCycle, StepMotion
@@ -35,8 +48,6 @@ from robot_cell.programs.cycle import arguments, describe, step_duration_s
 from robot_cell.store import EndStatus, StepEnd, StepOutcome, StepRecord
 
 __all__ = ["Executor", "FixtureOutcome", "MotionOutcome", "OperationOutcome"]
-
-_OUTCOMES: dict[str, StepOutcome] = {"failed": "failed", "refused": "not_done"}
 
 SILENT_NS = 1_000_000_000
 """For how long at most nothing is said of an operation, though it will take longer. In simulation
@@ -50,48 +61,6 @@ AGAIN_AT_MOST: Final = 3
 
 
 @dataclass(frozen=True)
-class OperationOutcome:
-    """How an operation ended.
-
-    Attributes:
-        joint_error_rad: for each motion, the largest measured joint error at its end.
-        end_positions_rad: for each motion, the joint positions (n,) measured at its end.
-    """
-
-    status: EndStatus
-    message: str
-    joint_error_rad: tuple[float, ...] = ()
-    end_positions_rad: tuple[tuple[float, ...], ...] = ()
-
-
-def _moving_s(cycle: ProgramCycle, steps: int) -> list[float]:
-    """For each step, how long the arm still has to move from its beginning on."""
-    left_s = [0.0] * (steps + 1)
-    for index in reversed(range(steps)):
-        motion = cycle.motions.get(index)
-        left_s[index] = left_s[index + 1] + (motion.duration_s if motion is not None else 0.0)
-    return left_s
-
-
-@dataclass
-class _Work:
-    """The operation in work: what it is, and what has been measured so far.
-
-    Attributes:
-        holding: whether the gripper should hold a part.
-        doubted: whether the arm may stand elsewhere than where the next motion begins.
-    """
-
-    operation_id: str
-    product: str
-    cycle: ProgramCycle
-    errors: list[float] = field(default_factory=list)
-    positions: list[tuple[float, ...]] = field(default_factory=list)
-    holding: bool = False
-    doubted: bool = False
-
-
-@dataclass(frozen=True)
 class Executor:
     """A cell's ports, and what an operation needs besides them."""
 
@@ -102,6 +71,8 @@ class Executor:
     clock: PlantClock
     control: CellControl
     rest: RestPlanner
+    alarms: Alarming
+    interlocks: Interlocks
     verdicts: Verdicts = field(default_factory=Verdicts)
     recovery: Recovery = "ask"
 
@@ -118,9 +89,22 @@ class Executor:
         `begun` are the steps that the journal has of this attempt, oldest first: the operation goes
         on behind them, and of the last one its device is asked if nobody knows how it ended.
         """
+        try:
+            return self._run(operation_id, product, cycle, on_step, begun)
+        finally:
+            self.interlocks.leave()
+
+    def _run(
+        self,
+        operation_id: str,
+        product: str,
+        cycle: ProgramCycle,
+        on_step: Callable[[int, str], None],
+        begun: Sequence[StepRecord],
+    ) -> OperationOutcome:
         steps = self.cell.programs[cycle.program].steps
-        work = _Work(operation_id, product, cycle)
-        moving_s = _moving_s(cycle, len(steps))
+        work = Work(operation_id, product, cycle)
+        left_s = moving_s(cycle, len(steps))
         index, again = 0, 0
         open_step: StepRecord | None = None
         if begun:
@@ -131,7 +115,7 @@ class Executor:
         while index < len(steps):
             step, label = steps[index], describe(steps[index], product)
             on_step(index, label)
-            silent_ns = min(int(moving_s[index] * 1e9), SILENT_NS)
+            silent_ns = min(int(left_s[index] * 1e9), SILENT_NS)
             self.clock.silent_until(self.clock.now_ns() + silent_ns)
             if open_step is not None:
                 step_id, known = open_step.step_id, open_step
@@ -144,7 +128,7 @@ class Executor:
                     end = Ended("uncertain", f"begun {again + 1} times: {end.message}")
                 if end.outcome == "uncertain":
                     waits = True
-                    end = self._ask_person(step_id, label, end)
+                    end = self._ask_person(step, step_id, label, end)
             except StoppedError as error:
                 if waits:  # nobody has said what became of it, and the journal says so
                     status, message = "uncertain", f"step {index + 1} ({label}): {error}"
@@ -161,6 +145,7 @@ class Executor:
             else:
                 status = "failed"
                 message = f"step {index + 1} ({label}): {end.message}"
+                self._tell_failure(step, end)
                 break
         if ended is not None:
             self.recorder.step_outcome(
@@ -170,7 +155,7 @@ class Executor:
 
     # -- one step -------------------------------------------------------------------------------
 
-    def _intend(self, work: _Work, index: int, label: str, after: StepEnd | None) -> int:
+    def _intend(self, work: Work, index: int, label: str, after: StepEnd | None) -> int:
         step_id = self.recorder.step_intent(
             work.operation_id, index, label, self.clock.now_ns(), after
         )
@@ -178,7 +163,7 @@ class Executor:
         return step_id
 
     def _one(
-        self, work: _Work, step: Step, step_id: int, index: int, known: StepRecord | None
+        self, work: Work, step: Step, step_id: int, index: int, known: StepRecord | None
     ) -> Ended:
         """Do a step, or ask what became of one that had been begun.
 
@@ -186,32 +171,51 @@ class Executor:
             StoppedError: the cell was stopped before it was commanded.
         """
         if known is not None and known.outcome == "failed":
-            return Ended("failed", known.message)
+            return Ended("failed", known.message, alarm="")
         if known is not None:
             end = self._ask(work, step, step_id, index, known.intent_ns)
         else:
-            self.control.checkpoint(self.clock.wait_for, self.clock.busy)
+            work.epoch = self._permission(work, index)
             end = self._perform(work, step, step_id, index)
+            self.interlocks.leave()
             if end.lost:
                 end = self._ask(work, step, step_id, index, self.clock.now_ns(), end.message)
         self._note_grip(work, step, end.outcome)
         return end
 
-    def _perform(self, work: _Work, step: Step, step_id: int, index: int) -> Ended:
+    def _permission(self, work: Work, index: int) -> int:
+        """Wait until the cell and its interlocks let a step begin; the epoch in which they do.
+
+        Raises:
+            StoppedError: the cell was stopped instead.
+        """
+        steps = self.cell.programs[work.cycle.program].steps
+        guards = self.interlocks.guards(steps, work.cycle, index)
+        while True:
+            epoch = self.control.checkpoint(self.clock.wait_for, self.clock.busy)
+            broken = self.interlocks.enter(guards)
+            if broken is None:
+                return epoch
+            self.alarms.raise_("interlock_broken", broken.name, str(broken))
+            with contextlib.suppress(CommandRefusedError):  # it has been stopped, or is held
+                self.control.command(Command.HOLD, str(broken))
+
+    def _perform(self, work: Work, step: Step, step_id: int, index: int) -> Ended:
         if isinstance(step, MoveStep):
             return self._move(work, index)
         if isinstance(step, WaitStep):
             return self._wait(self.clock.now_ns() + int(step.wait_s * 1e9))
         if isinstance(step, InspectStep):
-            return self._fixture(step.inspect, step_id, "read", (), step.expect, 1.0)
+            return self._fixture(work, step.inspect, step_id, "read", (), step.expect, 1.0)
         if work.holding and self._lets_go(step):
-            held = self._fixture(step.fixture, step_id, "read", (), {"part": "present"}, 1.0)
+            held = self._fixture(work, step.fixture, step_id, "read", (), {"part": "present"}, 1.0)
+            if held.alarm == "part_unexpected":
+                return replace(held, message=f"the part was dropped on the way: {held.message}")
             if held.outcome != "done":
-                why = f"the part was dropped on the way: {held.message}"
-                return held if held.lost else Ended(held.outcome, why)
-        args = arguments(step, work.product)
+                return held
+        args, timeout_s = arguments(step, work.product), self._timeout_s(step)
         return self._fixture(
-            step.fixture, step_id, step.command, args, step.expect, self._timeout_s(step)
+            work, step.fixture, step_id, step.command, args, step.expect, timeout_s
         )
 
     def _wait(self, until_ns: int) -> Ended:
@@ -219,7 +223,7 @@ class Executor:
             return Ended("done")
         return Ended("failed", f"the cell is {self.control.state.label}")
 
-    def _move(self, work: _Work, index: int) -> Ended:
+    def _move(self, work: Work, index: int) -> Ended:
         motion = work.cycle.motions.get(index)
         if motion is None:
             return Ended("done")
@@ -228,16 +232,17 @@ class Executor:
             if isinstance(found, Ended):
                 return found
             motion, work.doubted = found, False
-        ended = self.arm.follow(motion)
+        ended = self.arm.follow(motion, work.epoch)
         if ended.positions_rad:
             work.errors.append(max(abs(error) for error in ended.error_rad))
             work.positions.append(ended.positions_rad)
         if ended.ok:
             return Ended("done")
-        return Ended("uncertain" if ended.lost else "failed", ended.message, lost=ended.lost)
+        outcome: StepOutcome = "uncertain" if ended.lost else "failed"
+        return Ended(outcome, ended.message, lost=ended.lost, alarm="arm_fault")
 
     def _from_where_it_stands(
-        self, work: _Work, index: int, motion: StepMotion
+        self, work: Work, index: int, motion: StepMotion
     ) -> StepMotion | Ended:
         """The motion, or what is left of it; planned anew unless the arm stands at its start."""
         measured = self.arm.standing()
@@ -252,6 +257,7 @@ class Executor:
 
     def _fixture(
         self,
+        work: Work,
         device: str,
         step_id: int,
         command: str,
@@ -259,8 +265,14 @@ class Executor:
         expect: Mapping[str, str],
         timeout_s: float,
     ) -> Ended:
-        outcome = self.fixtures.command(device, step_id, command, args, timeout_s)
-        return _judged(device, outcome, expect)
+        outcome = self.fixtures.command(device, step_id, command, args, timeout_s, work.epoch)
+        return self._judged(device, outcome, expect)
+
+    def _judged(self, device: str, outcome: FixtureOutcome, expect: Mapping[str, str]) -> Ended:
+        """What a fixture's answer means for the step; interlocks hear what it read."""
+        if outcome.reading:
+            self.interlocks.note(device, Reading(outcome.reading, outcome.values))
+        return judged(device, outcome, expect)
 
     def _timeout_s(self, step: FixtureStep) -> float:
         return 1.0 + TIMEOUT_FACTOR * step_duration_s(self.cell, step)
@@ -268,7 +280,7 @@ class Executor:
     # -- what became of a step ------------------------------------------------------------------
 
     def _ask(
-        self, work: _Work, step: Step, step_id: int, index: int, intent_ns: int, why: str = ""
+        self, work: Work, step: Step, step_id: int, index: int, intent_ns: int, why: str = ""
     ) -> Ended:
         """Ask the step's device what became of it; `why` nobody knows."""
         work.doubted = True
@@ -295,10 +307,10 @@ class Executor:
         outcome = self.fixtures.outcome(step.fixture, step_id, self._timeout_s(step))
         if outcome.status == "not_done":
             return Ended("not_done", outcome.message, again=True)
-        return _judged(step.fixture, outcome, step.expect)
+        return self._judged(step.fixture, outcome, step.expect)
 
     def _take_up(
-        self, work: _Work, steps: Sequence[Step], begun: Sequence[StepRecord]
+        self, work: Work, steps: Sequence[Step], begun: Sequence[StepRecord]
     ) -> tuple[int, StepRecord | None]:
         """Where to go on behind the steps that the journal has; the last of them if it is open."""
         work.doubted = True
@@ -311,7 +323,7 @@ class Executor:
             return last.step_index, None
         return last.step_index, last
 
-    def _ask_person(self, step_id: int, label: str, end: Ended) -> Ended:
+    def _ask_person(self, step: Step, step_id: int, label: str, end: Ended) -> Ended:
         """Hold the cell until a person has said what became of a step.
 
         Raises:
@@ -323,6 +335,9 @@ class Executor:
             f"step {step_id} ({label}) is uncertain: {end.message}; look, then say "
             f"`robot-cell resolve {step_id} done|redo|abort`"
         )
+        if end.alarm != "step_uncertain":
+            self.alarms.raise_(end.alarm, _subject(step), f"{label}: {end.message}")
+        self.alarms.raise_("step_uncertain", str(step_id), why)
         try:
             while (verdict := self.verdicts.take(step_id)) is None:
                 if self.control.state is State.EXECUTE:
@@ -330,14 +345,20 @@ class Executor:
                 self.control.checkpoint(self.clock.wait_for, self.clock.busy)
         finally:
             self.verdicts.withdraw()
-        return _after(verdict)
+        self.alarms.over(STEP_ALARMS)
+        return after(verdict)
+
+    def _tell_failure(self, step: Step, end: Ended) -> None:
+        """A step has failed: an alarm, unless a person has stopped it or said so."""
+        if end.alarm and not self.control.ending():
+            self.alarms.raise_(end.alarm, _subject(step), end.message)
 
     # -- what the gripper holds -----------------------------------------------------------------
 
     def _lets_go(self, step: FixtureStep) -> bool:
         return step.fixture == self.cell.arm.tool.gripper and step.command == "open"
 
-    def _note_grip(self, work: _Work, step: Step, outcome: StepOutcome | None) -> None:
+    def _note_grip(self, work: Work, step: Step, outcome: StepOutcome | None) -> None:
         if not isinstance(step, FixtureStep) or outcome != "done":
             return
         if step.fixture != self.cell.arm.tool.gripper:
@@ -348,17 +369,8 @@ class Executor:
             work.holding = False
 
 
-def _judged(device: str, outcome: FixtureOutcome, expect: Mapping[str, str]) -> Ended:
-    """What a fixture's outcome and its readings mean for the step."""
-    if outcome.status != "done":
-        known = _OUTCOMES.get(outcome.status)
-        return Ended(known or "uncertain", outcome.message, lost=known is None)
-    for key, expected in expect.items():
-        found = outcome.values.get(key, "no such reading")
-        if found != expected:
-            return Ended("failed", f"{device} reads {key} = {found}, expected {expected}")
-    return Ended("done")
-
-
-def _after(verdict: Verdict) -> Ended:
-    return Ended(OUTCOMES[verdict.word], verdict.message, again=verdict.word == "redo")
+def _subject(step: Step) -> str:
+    """The device that a step is for."""
+    if isinstance(step, FixtureStep):
+        return step.fixture
+    return step.inspect if isinstance(step, InspectStep) else "arm"

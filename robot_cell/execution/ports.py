@@ -6,7 +6,7 @@ or where an answer did not come.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -34,18 +34,27 @@ class FixtureOutcome:
 
     `status` is `done`, `failed`, `refused`, `not_done` where the device says that it never began
     the step, or `uncertain` where it could not be asked.
+
+    Attributes:
+        reading: sequence of `values` among all readings of the device; 0 if there are none.
+        unanswered: it is the device's node that did not answer, not the device.
     """
 
     status: str
     message: str
     values: Mapping[str, str] = field(default_factory=dict)
+    reading: int = 0
+    unanswered: bool = False
 
 
 class ArmPort(Protocol):
     """The cell's arm."""
 
-    def follow(self, motion: StepMotion) -> MotionOutcome:
-        """Follow a trajectory to its end; returns when the arm stands or has failed."""
+    def follow(self, motion: StepMotion, epoch: int) -> MotionOutcome:
+        """Follow a trajectory to its end; returns when the arm stands or has failed.
+
+        `epoch` is the motion epoch in which that was permitted: in a later one it is void.
+        """
 
     def standing(self) -> tuple[float, ...] | None:
         """Measured joint positions (n,) in rad once the arm stands; None if it cannot be asked."""
@@ -55,9 +64,15 @@ class FixturePort(Protocol):
     """The cell's fixtures."""
 
     def command(
-        self, device: str, step_id: int, command: str, args: Sequence[str], timeout_s: float
+        self,
+        device: str,
+        step_id: int,
+        command: str,
+        args: Sequence[str],
+        timeout_s: float,
+        epoch: int,
     ) -> FixtureOutcome:
-        """Give a command (or `read`) and wait for its outcome."""
+        """Give a command (or `read`) and wait for its outcome; void in an epoch after `epoch`."""
 
     def outcome(self, device: str, step_id: int, timeout_s: float) -> FixtureOutcome:
         """Ask the device what became of a step; waits for one that still runs."""
@@ -80,6 +95,16 @@ class StepRecorder(Protocol):
         self, step_id: int, outcome: StepOutcome, at_ns: int, message: str = ""
     ) -> None:
         """Record how it ended."""
+
+
+class Alarming(Protocol):
+    """Who is told of what is wrong; neither call waits."""
+
+    def raise_(self, kind: str, subject: str, text: str) -> None:
+        """Something is wrong (`robot_cell.model.alarm.ALARM_KINDS`)."""
+
+    def over(self, kinds: Collection[str], subject: str | None = None) -> None:
+        """It is not, or no longer."""
 
 
 class RestPlanner(Protocol):

@@ -45,6 +45,7 @@ class GoalCode(IntEnum):
     NOT_FINITE = -16
     DEVICE = -20
     STOPPED = -21
+    VOID = -22
 
 
 @dataclass(frozen=True)

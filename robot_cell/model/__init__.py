@@ -2,6 +2,7 @@
 
 from robot_cell.model.calendar import Calendar, Maintenance, Shift, unavailable
 from robot_cell.model.geometry import Box, CartesianPose, Frame, JointPose, Pose
+from robot_cell.model.interlock import Interlock
 from robot_cell.model.job_order import JobOrder, operation_id
 from robot_cell.model.planned import PlannedOperation
 from robot_cell.model.plant import (
@@ -29,6 +30,7 @@ __all__ = [
     "FixtureStep",
     "Frame",
     "InspectStep",
+    "Interlock",
     "JobOrder",
     "JointPose",
     "Maintenance",

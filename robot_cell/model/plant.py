@@ -19,6 +19,7 @@ from robot_cell.model.base import (
 )
 from robot_cell.model.calendar import Calendar
 from robot_cell.model.geometry import Box, CartesianPose, Frame, JointPose, Pose
+from robot_cell.model.interlock import Interlock
 from robot_cell.model.program import FixtureStep, InspectStep, MoveStep, Program
 
 
@@ -109,6 +110,7 @@ class Cell(Word):
     obstacles: tuple[Box, ...] = ()
     poses: dict[Name, Pose]
     programs: dict[Name, Program]
+    interlocks: dict[Name, Interlock] = Field(default_factory=dict)
     calendar: Calendar = Calendar()
 
     @model_validator(mode="after")
@@ -149,6 +151,15 @@ class Cell(Word):
         for name, pose in self.poses.items():
             if isinstance(pose, CartesianPose):
                 check("frame", pose.frame, self.frames, "poses", name, "frame")
+        for name, interlock in self.interlocks.items():
+            at = ("interlocks", name)
+            for index, frame in enumerate(interlock.arm_at):
+                check("frame", frame, self.frames, *at, "arm_at", index)
+            for fixture_name in interlock.commands:
+                check("fixture", fixture_name, self.fixtures, *at, "commands", fixture_name)
+            for index, condition in enumerate(interlock.only_if):
+                for device in condition:
+                    check("fixture", device, self.fixtures, *at, "only_if", index, device)
         for name, program in self.programs.items():
             for index, step in enumerate(program.steps):
                 here = ("programs", name, "steps", index)

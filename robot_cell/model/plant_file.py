@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from robot_cell.model.base import BrokenReference
 from robot_cell.model.plant import Cell, Fixture, Plant, broken_programs
 from robot_cell.model.program import FixtureStep, InspectStep
 from robot_cell.model.register_map import RegisterMap, load_register_map
-from robot_cell.model.yaml_file import PlantFileError, PlantFileProblem, YamlFile
+from robot_cell.model.yaml_file import Location, PlantFileError, PlantFileProblem, YamlFile
 
 __all__ = ["PlantFileError", "PlantFileProblem", "load_plant"]
 
@@ -103,7 +104,7 @@ def _with_registers(plant: Plant, file: YamlFile) -> Plant:
 def _check_programs(
     cell: Cell, name: str, device: str, registers: RegisterMap, file: YamlFile
 ) -> None:
-    """See that a cell's programs ask a device only for what its register map has."""
+    """See that a cell's programs and interlocks ask of a device what its register map has."""
     for program, content in cell.programs.items():
         for index, step in enumerate(content.steps):
             here = ("cells", name, "programs", program, "steps", index)
@@ -118,15 +119,25 @@ def _check_programs(
                     file.report((*here, "args"), list(step.args), f"its arguments: {named}")
             elif not (isinstance(step, InspectStep) and step.inspect == device):
                 continue
-            for reading, text in step.expect.items():
-                said = registers.sayings(reading)
-                if reading not in registers.readings:
-                    known = ", ".join(registers.readings)
-                    expected = f"a reading of {registers.device}: {known}"
-                    file.report((*here, "expect", reading), reading, expected)
-                elif said is not None and text not in said:
-                    expected = f"what {reading} can say: {', '.join(said)}"
-                    file.report((*here, "expect", reading), text, expected)
+            _check_readings((*here, "expect"), step.expect, registers, file)
+    for interlock, wanted in cell.interlocks.items():
+        for index, condition in enumerate(wanted.only_if):
+            at = ("cells", name, "interlocks", interlock, "only_if", index, device)
+            _check_readings(at, condition.get(device, {}), registers, file)
+
+
+def _check_readings(
+    at: Location, expect: Mapping[str, str], registers: RegisterMap, file: YamlFile
+) -> None:
+    """See that readings exist, and can say what is expected of them."""
+    for reading, text in expect.items():
+        said = registers.sayings(reading)
+        if reading not in registers.readings:
+            expected = f"a reading of {registers.device}: {', '.join(registers.readings)}"
+            file.report((*at, reading), reading, expected)
+        elif said is not None and text not in said:
+            expected = f"what {reading} can say: {', '.join(said)}"
+            file.report((*at, reading), text, expected)
 
 
 def _with_durations(fixture: Fixture, path: Path, registers: RegisterMap | None) -> Fixture:

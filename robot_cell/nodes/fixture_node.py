@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,7 +15,6 @@ from drivers.clock import FOREVER_NS
 from drivers.errors import DriverError
 from drivers.fixtures import (
     CommandInvalid,
-    FixtureDriver,
     FixtureRefused,
     Implausible,
     StepReport,
@@ -27,6 +27,7 @@ from robot_cell.execution.epoch import EpochPage
 from robot_cell.nodes.base import PlantNode, spin
 from robot_cell.nodes.deferred import DeferredActionServer
 from robot_cell.nodes.fixture_buses import make_devices, make_links
+from robot_cell.nodes.fixture_watch import FixtureWatch, SharedDevice
 
 POLL_NS: Final = 150_000_000
 """Plant time between two questions to a device that is moving; one falls on its nominal end."""
@@ -47,6 +48,7 @@ class _Ended:
     message: str
     started_ns: int
     values: Mapping[str, str]
+    reading: int = 0
 
 
 class FixtureNode(PlantNode):
@@ -55,7 +57,8 @@ class FixtureNode(PlantNode):
     def __init__(self) -> None:
         super().__init__("fixtures", in_cell=True)
         self._work: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._devices: dict[str, FixtureDriver] = {}
+        self._devices: dict[str, SharedDevice] = {}
+        self._watch: FixtureWatch | None = None
         self._links: dict[str, SerialLink] = {}
         self._closing = False
 
@@ -63,11 +66,16 @@ class FixtureNode(PlantNode):
         """Make the buses and devices, and offer the action; ports are opened when first used."""
         self._epochs = EpochPage(self.run_dir, self.cell_name)
         self._links = make_links(self.cell, self.run_dir)
-        self._devices = make_devices(self.cell, self._links)
+        on_bus = {name: threading.Lock() for name in self._links}
+        self._devices = {
+            name: SharedDevice(device, on_bus[self.cell.fixtures[name].bus])
+            for name, device in make_devices(self.cell, self._links).items()
+        }
         self._server = DeferredActionServer(
             self, FixtureCommand, "fixtures/command", begin=self._work.put, accept=self._accept
         )
         self.start_thread(self._serve, "fixtures")
+        self._watch = FixtureWatch(self, self._devices)
         self.clock.silent_until(FOREVER_NS)  # it talks to its own cell
         self.clock.wait_for()
 
@@ -75,6 +83,8 @@ class FixtureNode(PlantNode):
         """Close the ports; what a device is doing it does to its end."""
         self._closing = True
         self._work.put(None)
+        if self._watch is not None:
+            self._watch.end()
         for link in self._links.values():
             link.close()
         self._links.clear()
@@ -104,6 +114,7 @@ class FixtureNode(PlantNode):
             message=ended.message,
             keys=list(ended.values),
             values=list(ended.values.values()),
+            reading=ended.reading,
             started_ns=ended.started_ns,
             ended_ns=self.clock.now_ns(),
         )
@@ -122,7 +133,7 @@ class FixtureNode(PlantNode):
             message = f"cell {self.cell_name} has no fixture {request.device!r}; it has: {listed}"
             return _Ended("refused", message, -1, {})
         if request.command == "read":
-            return _Ended("done", "", started_ns, self._read(device, started_ns))
+            return self._done(device, started_ns, started_ns)
         deadline_ns = started_ns + int(request.timeout_s * 1e9)
         report: StepReport | _Ended
         if request.command == "outcome":
@@ -155,18 +166,18 @@ class FixtureNode(PlantNode):
                 return _Ended("uncertain", "the fixture node was stopped", started_ns, {})
             report = self._ask(device, request.step_id, deadline_ns)
         if report.state is StepState.DONE:
-            return _Ended("done", "", started_ns, self._read(device, deadline_ns))
+            return self._done(device, started_ns, deadline_ns)
         status = "failed" if report.state is StepState.FAILED else "uncertain"
         message = f"{device.name} {request.command}: {report.code} {report.message}".rstrip()
         return _Ended(status, message, started_ns, {})
 
-    def _nominal_s(self, device: FixtureDriver, command: str) -> float:
+    def _nominal_s(self, device: SharedDevice, command: str) -> float:
         if command == "outcome":
             return 0.0  # it may be over at any time
         given = self.cell.fixtures[device.name].durations_s.get(command)
         return device.commands[command].duration_s if given is None else given
 
-    def _begin(self, device: FixtureDriver, request: Any, deadline_ns: int) -> StepReport | _Ended:
+    def _begin(self, device: SharedDevice, request: Any, deadline_ns: int) -> StepReport | _Ended:
         """Send the command once; after a fault on the line, ask what became of it."""
         try:
             return device.begin(request.step_id, request.command, tuple(request.args))
@@ -182,7 +193,7 @@ class FixtureNode(PlantNode):
         # The device has never begun it, so sending it again cannot do it twice.
         return device.begin(request.step_id, request.command, tuple(request.args))
 
-    def _ask(self, device: FixtureDriver, step_id: int, deadline_ns: int) -> StepReport:
+    def _ask(self, device: SharedDevice, step_id: int, deadline_ns: int) -> StepReport:
         while True:
             try:
                 return device.outcome(step_id)
@@ -193,11 +204,16 @@ class FixtureNode(PlantNode):
                     raise
                 self.clock.sleep_until(self.clock.now_ns() + RETRY_NS, lambda: self._closing)
 
-    def _read(self, device: FixtureDriver, deadline_ns: int) -> Mapping[str, str]:
+    def _done(self, device: SharedDevice, started_ns: int, deadline_ns: int) -> _Ended:
+        """It is done: with what the device reads now."""
+        reading, values = self._read(device, deadline_ns)
+        return _Ended("done", "", started_ns, values, reading)
+
+    def _read(self, device: SharedDevice, deadline_ns: int) -> tuple[int, Mapping[str, str]]:
         implausible = 0
         while True:
             try:
-                return device.read()
+                return device.read_in_order()
             except DriverError as error:
                 implausible += isinstance(error, Implausible)
                 if implausible == IMPLAUSIBLE_READINGS:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from robot_cell.errors import RobotCellError
+from robot_cell.nodes.alarm_writer import AlarmWriter
 from robot_cell.nodes.base import PlantNode
 from robot_cell.nodes.leases import Task
 from robot_cell.orders.board import Board
@@ -34,6 +35,7 @@ class PlanKeeper:
         post: hands a task to the deciding thread.
         lost: which cells have no controller now.
         publish: tells everybody of the plan.
+        alarms: is told where there is none.
     """
 
     def __init__(
@@ -46,10 +48,12 @@ class PlanKeeper:
         post: Callable[[Task], None],
         lost: Callable[[], tuple[str, ...]],
         publish: Task,
+        alarms: AlarmWriter,
     ) -> None:
         self._node, self._journal, self._journal_path = node, journal, journal_path
         self._board, self._planning = board, planning
         self._post, self._lost, self._publish = post, lost, publish
+        self._alarms = alarms
         self._draft: Plan | None = None
         self.improve_at_ns: int | None = None
         self.plan = Plan.empty()
@@ -81,7 +85,12 @@ class PlanKeeper:
     def replan(self) -> None:
         """Plan everything that is not begun, check it, store it, publish it."""
         began_s = time.monotonic()
-        self._adopt(self._planning.plan(self._moment()), began_s)
+        try:
+            plan = self._planning.plan(self._moment())
+        except RobotCellError as error:
+            self._alarms.raise_("no_plan", "", f"no plan: {error}")
+            raise
+        self._adopt(plan, began_s)
 
     def repair(self, because: str) -> None:
         """Change the plan after something has happened; a better one is looked for later."""
@@ -90,6 +99,7 @@ class PlanKeeper:
             plan = self._planning.repair(self._moment())
         except RobotCellError as error:
             self._node.get_logger().error(f"no plan after {because}: {error}")
+            self._alarms.raise_("no_plan", "", f"no plan after {because}: {error}")
             return
         self._adopt(plan, began_s)
         self._note("plan repaired", before, plan, because, began_s)
@@ -166,6 +176,7 @@ class PlanKeeper:
             f"schedule {self.revision} by {plan.engine}: {len(plan.rows)} operations, "
             f"to {plan.makespan_ns * 1e-9:.1f} s, made in {time.monotonic() - began_s:.2f} s"
         )
+        self._alarms.over(("no_plan",))
         self._board.refresh()
         self._publish()
 

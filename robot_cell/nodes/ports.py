@@ -17,6 +17,7 @@ from trajectory_msgs.msg import JointTrajectoryPoint
 
 from drivers.clock import PlantClock
 from robot_cell import failpoints
+from robot_cell.execution.epoch import written
 from robot_cell.execution.ports import FixtureOutcome, MotionOutcome
 from robot_cell.execution.trajectory_goal import GoalCode
 from robot_cell.nodes.goal_call import GoalCall
@@ -33,6 +34,8 @@ _LOST: Final = (int(GoalCode.START_DIFFERS),)
 
 _QUESTIONS: Final = ("read", "outcome")
 _POLL_S: Final = 0.05
+_ANY_EPOCH: Final = 0
+"""Of a question, which moves nothing, no epoch is asked."""
 
 TAKEN_S: Final = 5.0
 """How long a node may take to say whether it takes a goal, wall time."""
@@ -89,9 +92,10 @@ class ActionArm:
         finally:
             self._clock.busy()
 
-    def follow(self, motion: StepMotion) -> MotionOutcome:
+    def follow(self, motion: StepMotion, epoch: int) -> MotionOutcome:
         """Follow a trajectory to its end; returns when the arm stands or has failed."""
         goal = self._goal(motion)
+        goal.trajectory.header.frame_id = written(epoch)
         measured: dict[str, tuple[float, ...]] = {}
         arrived = threading.Event()
         heard = [0]
@@ -188,10 +192,9 @@ class ActionArm:
 class ActionFixtures:
     """The cell's fixtures behind one FixtureCommand server."""
 
-    def __init__(self, node: Node, clock: PlantClock, cell: str, epoch: Callable[[], int]) -> None:
+    def __init__(self, node: Node, clock: PlantClock, cell: str) -> None:
         self._clock = clock
         self._peer = f"{cell}/fixtures"
-        self._epoch = epoch
         self._node = node
         self._client = ActionClient(node, FixtureCommand, "fixtures/command")
         self._link = ProvenLink(node, self._client, FixtureCommand.Goal(command="read"))
@@ -202,18 +205,25 @@ class ActionFixtures:
         return self._link.ready
 
     def command(
-        self, device: str, step_id: int, command: str, args: Sequence[str], timeout_s: float
+        self,
+        device: str,
+        step_id: int,
+        command: str,
+        args: Sequence[str],
+        timeout_s: float,
+        epoch: int,
     ) -> FixtureOutcome:
         """Give a command (or `read`) and wait for its outcome."""
-        return self._give(device, step_id, command, args, timeout_s)
+        return self._give(device, step_id, command, args, timeout_s, epoch)
 
     def outcome(self, device: str, step_id: int, timeout_s: float) -> FixtureOutcome:
         """Ask the device what became of a step; waits for one that still runs."""
         until_s = time.monotonic() + ASKED_FOR_S
-        told = FixtureOutcome("uncertain", f"fixture {device}: its node does not answer")
+        silent = f"fixture {device}: its node does not answer"
+        told = FixtureOutcome("uncertain", silent, unanswered=True)
         while time.monotonic() < until_s:
             if self._reached(until_s):
-                told = self._give(device, step_id, "outcome", (), timeout_s)
+                told = self._give(device, step_id, "outcome", (), timeout_s, _ANY_EPOCH)
             if told.status != "uncertain":
                 break
         return told
@@ -229,7 +239,13 @@ class ActionFixtures:
             self._clock.busy()
 
     def _give(
-        self, device: str, step_id: int, command: str, args: Sequence[str], timeout_s: float
+        self,
+        device: str,
+        step_id: int,
+        command: str,
+        args: Sequence[str],
+        timeout_s: float,
+        epoch: int,
     ) -> FixtureOutcome:
         goal = FixtureCommand.Goal(
             device=device,
@@ -237,7 +253,7 @@ class ActionFixtures:
             command=command,
             args=list(args),
             timeout_s=timeout_s,
-            epoch=self._epoch(),
+            epoch=epoch,
         )
         signals = self._clock.seq(self._peer)
         what = f"fixture {device}"
@@ -252,7 +268,7 @@ class ActionFixtures:
             await_peer(self._clock, call.ended, self._peer, signals, deadline_ns, what)
         except NoAnswerError as error:
             self._link.doubt()
-            return FixtureOutcome("uncertain", str(error))
+            return FixtureOutcome("uncertain", str(error), unanswered=True)
         result = call.result
         values = dict(zip(result.keys, result.values, strict=True))
-        return FixtureOutcome(result.status, result.message, values)
+        return FixtureOutcome(result.status, result.message, values, result.reading)

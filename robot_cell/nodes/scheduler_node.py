@@ -16,9 +16,10 @@ from robot_cell_interfaces.srv import CancelJob, CellCommand, GetJobs, GetSchedu
 
 from robot_cell import failpoints
 from robot_cell.errors import RobotCellError
-from robot_cell.execution.presence import Presence
-from robot_cell.model.packml import State
+from robot_cell.execution.presence import CONTROLLER, Presence
+from robot_cell.model.packml import Mode, State
 from robot_cell.nodes import messages
+from robot_cell.nodes.alarm_writer import AlarmWriter
 from robot_cell.nodes.base import LATCHED, PlantNode, spin
 from robot_cell.nodes.leases import Leases, Task
 from robot_cell.nodes.plan_keeper import PlanKeeper
@@ -40,6 +41,12 @@ _AGAIN_NS: Final = 1_000_000_000
 _LOOK_EVERY_S: Final = 0.2
 """How often it is looked whether the cells' controllers live, wall time."""
 
+_SHELVING_EVERY: Final = 10
+"""Every so many looks it is looked whether alarms have been shelved for long enough."""
+
+PLANT: Final = "plant"
+"""Source of alarms that are about no cell."""
+
 
 class SchedulerNode(PlantNode):
     """Orders in, leases out. All decisions are made in one thread, one after the other."""
@@ -52,6 +59,8 @@ class SchedulerNode(PlantNode):
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._batches = 0
         self._planning: PlanningProcess | None = None
+        self._alarms: AlarmWriter | None = None
+        self._stuck = False
         self._closing = False
         self._ending = threading.Event()
 
@@ -67,6 +76,7 @@ class SchedulerNode(PlantNode):
         self._journal = open_journal(self._journal_path)
         self._board = Board(self.plant, self._journal)
         self._presence = Presence(self.run_dir, self.plant.cells)
+        self._alarms = AlarmWriter(self, self._journal, PLANT)
         self._schedules = self.create_publisher(Schedule, "/schedule", LATCHED)
         self._leases = Leases(self, self._journal, self._board, self._tasks.put, self._publish)
         self._keeper = PlanKeeper(
@@ -78,12 +88,13 @@ class SchedulerNode(PlantNode):
             self._tasks.put,
             self._leases.lost,
             self._publish,
+            self._alarms,
         )
         for name in self.plant.cells:
             self.create_subscription(
                 CellState,
                 f"/{name}/state",
-                lambda message, cell=name: self._heard(cell, State(message.state)),
+                lambda message, cell=name: self._heard(cell, _for_leases(message)),
                 LATCHED,
             )
         self._intake = Node(
@@ -104,6 +115,8 @@ class SchedulerNode(PlantNode):
         """End the decisions and the planning process."""
         self._closing = True
         self._ending.set()
+        if self._alarms is not None:
+            self._alarms.end()
         self._tasks.put(None)
         if self._planning is not None:
             self._planning.close()
@@ -147,14 +160,26 @@ class SchedulerNode(PlantNode):
             try:
                 self._leases.act_on_endings()
                 wake_ns = self._dispatch()
+                self._tell_dispatching("")
             except (RobotCellError, NoAnswerError) as error:
                 # What runs goes on; a journal that takes nothing may take it again later.
                 self.get_logger().error(f"cannot dispatch: {error}")
+                self._tell_dispatching(str(error))
                 wake_ns = self.clock.now_ns() + _AGAIN_NS
             self._keeper.improve_if_due()
             for due_ns in (self._leases.next_ending_ns(), self._keeper.improve_at_ns):
                 if due_ns is not None:
                     wake_ns = due_ns if wake_ns is None else min(wake_ns, due_ns)
+
+    def _tell_dispatching(self, error: str) -> None:
+        """Say at each change whether work can be given to cells."""
+        if bool(error) is self._stuck or self._alarms is None:
+            return
+        self._stuck = bool(error)
+        if error:
+            self._alarms.raise_("dispatch_failed", "", f"cannot dispatch: {error}")
+        else:
+            self._alarms.over(("dispatch_failed",))
 
     def _let_time_pass(self, wake_ns: int | None) -> None:
         if bool(self.get_parameter("hold_until_batch").value) and not self._batches:
@@ -242,8 +267,11 @@ class SchedulerNode(PlantNode):
 
     def _look_after_cells(self) -> None:
         """See that the cells' controllers live."""
-        presence = self._presence
+        presence, looks = self._presence, 0
         while not self._ending.wait(_LOOK_EVERY_S):
+            looks += 1
+            if looks % _SHELVING_EVERY == 0 and self._alarms is not None:
+                self._alarms.end_shelving()
             for cell, change in presence.look():
                 act = self._lose if change == "lost" else self._restarting
                 self._tasks.put(self._guarded(act, cell))
@@ -268,7 +296,10 @@ class SchedulerNode(PlantNode):
             settled.append(settle(self._journal, self.plant, had.operation_id, cell, now_ns))
         data = {"cell": cell, "interrupted": [asdict(one) for one in settled]}
         self._journal.event("scheduler", "cell lost", now_ns, data)
-        self.get_logger().error(f"{cell} is lost: " + "; ".join(one.message for one in settled))
+        told = "; ".join(one.message for one in settled) or "it had no work"
+        self.get_logger().error(f"{cell} is lost: {told}")
+        if self._alarms is not None:
+            self._alarms.raise_("cell_lost", "", f"{cell} is lost: {told}", cell)
         self._board.refresh()
         if self._batches:
             self._keeper.repair(f"{cell} was lost")
@@ -278,7 +309,10 @@ class SchedulerNode(PlantNode):
         """A cell's controller has ended and is started again: it goes on from the journal."""
         self._leases.silence(cell)
         self._journal.event("scheduler", "controller ended", self.clock.now_ns(), {"cell": cell})
-        self.get_logger().warning(f"{cell}: its controller has ended and is awaited")
+        text = "its controller has ended and is awaited"
+        self.get_logger().warning(f"{cell}: {text}")
+        if self._alarms is not None:
+            self._alarms.raise_("process_ended", CONTROLLER, text, cell)
 
     def _look_up(self, cell: str) -> None:
         """See in the journal whether what a silent cell runs is over."""
@@ -292,6 +326,8 @@ class SchedulerNode(PlantNode):
         self._leases.regain(cell)
         self._journal.event("scheduler", "cell back", self.clock.now_ns(), {"cell": cell})
         self.get_logger().info(f"{cell} is back")
+        if self._alarms is not None:
+            self._alarms.over(("cell_lost",), None, cell)
         if self._batches:
             self._keeper.repair(f"{cell} is back")
         self.clock.signal()
@@ -361,6 +397,13 @@ class SchedulerNode(PlantNode):
         )
         response.cells = sorted(self.plant.cells)
         return response
+
+
+def _for_leases(message: Any) -> State:
+    """The state of a cell as far as leases go: outside production it takes none, as if stopped."""
+    state = State(message.state)
+    idle_for_others = state is State.IDLE and message.mode != Mode.PRODUCTION
+    return State.STOPPED if idle_for_others else state
 
 
 def main() -> None:

@@ -161,6 +161,7 @@ _NAMED_BY: Final = {
     "steps": "step_id",
     "schedules": "revision",
     "commands": "command_id",
+    "alarms": "alarm_id",
 }
 
 

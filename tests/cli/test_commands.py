@@ -25,6 +25,8 @@ COMMANDS = (
     "doctor",
     "bench",
     "journal",
+    "alarms",
+    "mode",
     "warm-up",
 )
 

@@ -4,7 +4,7 @@ The ports here are scripted; the same executor runs on real ones in tests/plant.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 
@@ -13,10 +13,11 @@ import pytest
 
 from drivers.clock import WallClock
 from robot_cell.execution.asking import Recovery
-from robot_cell.execution.control import CellControl
+from robot_cell.execution.control import CellControl, CommandRefusedError
 from robot_cell.execution.executor import Executor, FixtureOutcome, MotionOutcome
+from robot_cell.execution.interlocks import Interlocks, Reading
 from robot_cell.execution.verdicts import Verdict, VerdictRefusedError, Verdicts, read_word
-from robot_cell.model import Cell
+from robot_cell.model import Cell, Interlock
 from robot_cell.model.packml import Command, State
 from robot_cell.programs import ProgramCycle, StepMotion
 from robot_cell.store import StepEnd, StepRecord
@@ -73,6 +74,9 @@ class Story:
         self.rests: list[int] = []
         self.motion = MotionOutcome(True, "", (0.0004, -0.001), (0.1, 0.2))
         self.on_move = lambda: None
+        self.on_command: Callable[[str], None] = lambda command: None
+        self.alarms: list[tuple[str, str]] = []
+        self.epochs: list[int] = []
         self._ids = 0
 
     def step_intent(
@@ -87,8 +91,15 @@ class Story:
     def step_outcome(self, step_id: int, outcome: str, at_ns: int, message: str = "") -> None:
         self.lines.append(f"outcome {step_id} {outcome}")
 
-    def follow(self, motion: StepMotion) -> MotionOutcome:
+    def raise_(self, kind: str, subject: str, text: str) -> None:
+        self.alarms.append((kind, subject))
+
+    def over(self, kinds: Sequence[str], subject: str | None = None) -> None:
+        self.alarms = [one for one in self.alarms if one[0] not in kinds]
+
+    def follow(self, motion: StepMotion, epoch: int) -> MotionOutcome:
         self.lines.append("move")
+        self.epochs.append(epoch)
         self.on_move()
         return self.motion
 
@@ -105,9 +116,17 @@ class Story:
         return self.asked.get(step_id, FixtureOutcome("uncertain", "silent"))
 
     def command(
-        self, device: str, step_id: int, command: str, args: Sequence[str], timeout_s: float
+        self,
+        device: str,
+        step_id: int,
+        command: str,
+        args: Sequence[str],
+        timeout_s: float,
+        epoch: int,
     ) -> FixtureOutcome:
         self.lines.append(" ".join((device, command, *args)))
+        self.epochs.append(epoch)
+        self.on_command(f"{device} {command}")
         status = self.fails.get(f"{device} {command}", "done")
         return FixtureOutcome(status, "as scripted", self.values[device])
 
@@ -118,10 +137,12 @@ def run(
     begun: Sequence[StepRecord] = (),
     verdicts: Verdicts | None = None,
     recovery: Recovery = "ask",
+    interlocks: Interlocks | None = None,
 ):
     control = control or CellControl("cell_x", lambda _: None, State.EXECUTE)
+    interlocks = interlocks or Interlocks(CELL)
     executor = Executor(
-        CELL, story, story, story, WallClock(), control, story.rest,
+        interlocks._cell, story, story, story, WallClock(), control, story.rest, story, interlocks,
         verdicts or Verdicts(), recovery,
     )  # fmt: skip
     return executor.run("WO-1/1/carry", "housing", CYCLE, lambda index, label: None, begun)
@@ -155,24 +176,115 @@ def test_what_was_measured_is_reported_per_motion() -> None:
     assert outcome.end_positions_rad == ((0.1, 0.2), (0.1, 0.2))
 
 
-def test_a_part_that_is_gone_after_a_move_was_dropped() -> None:
-    story = Story()
+def test_a_part_that_is_gone_after_a_move_was_dropped_and_a_person_decides() -> None:
+    story, verdicts = Story(), Verdicts()
+    control = CellControl("cell_x", lambda _: None, State.EXECUTE)
     moves = iter([lambda: None, lambda: story.values["gripper"].update(part="absent")])
     story.on_move = lambda: next(moves)()
-    outcome = run(story)
-    assert outcome.status == "failed"
-    assert "dropped" in outcome.message
-    assert story.lines[-1] == "outcome 5 failed"
+    ended = in_background(story, control, verdicts)
+    assert "dropped" in control.message
+    assert story.lines[-1] == "outcome 5 uncertain"
     assert "gripper open" not in story.lines
+    assert story.alarms == [("part_unexpected", "gripper"), ("step_uncertain", "5")]
+    verdicts.give(Verdict(5, "abort", "Ann"))
+    control.command(Command.UNHOLD)
+    assert ended.result(10.0).status == "failed"
+    assert story.alarms == []  # the cell that aborts now is the alarm
 
 
-def test_a_reading_that_was_not_expected_fails_and_is_said() -> None:
-    story = Story()
+@pytest.mark.parametrize(
+    ("word", "part", "closes", "status"),
+    [
+        ("redo", "present", 2, "complete"),
+        ("done", "present", 1, "complete"),
+        ("abort", "absent", 1, "failed"),
+    ],
+)
+def test_a_gripper_that_closed_on_nothing_holds_the_cell(word, part, closes, status) -> None:
+    story, verdicts = Story(), Verdicts()
+    control = CellControl("cell_x", lambda _: None, State.EXECUTE)
     story.values["gripper"] = {"part": "absent"}
-    outcome = run(story)
-    assert outcome.status == "failed"
-    assert "gripper reads part = absent, expected present" in outcome.message
-    assert "move" not in story.lines[9:]
+    ended = in_background(story, control, verdicts)
+    assert "gripper reads part = absent, expected present" in control.message
+    assert "robot-cell resolve 3 done|redo|abort" in control.message
+    assert story.alarms == [("part_unexpected", "gripper"), ("step_uncertain", "3")]
+    assert "move" not in story.lines[8:]
+    story.values["gripper"] = {"part": part}
+    verdicts.give(Verdict(3, word, "Ann"))
+    control.command(Command.UNHOLD)
+    assert ended.result(10.0).status == status
+    assert story.lines.count("gripper close") == closes
+    assert story.alarms == []
+
+
+def test_a_gripper_that_closed_on_nothing_is_still_empty_after_a_restart() -> None:
+    story, verdicts = Story(), Verdicts()
+    control = CellControl("cell_x", lambda _: None, State.EXECUTE)
+    story.asked[3] = FixtureOutcome("done", "", {"part": "absent"})
+    ended = in_background(story, control, verdicts, steps("done", "done", "uncertain"))
+    assert "gripper reads part = absent" in control.message
+    control.command(Command.STOP, "test")
+    assert ended.result(10.0).status == "uncertain"
+
+
+@pytest.mark.parametrize("device_says", ["failed", "refused"])
+def test_a_device_that_does_not_do_it_is_an_alarm(device_says: str) -> None:
+    story = Story()
+    story.fails = {"gripper close": device_says}
+    run(story)
+    assert story.alarms == [("device_fault", "gripper")]
+
+
+def test_what_a_stop_ends_is_no_alarm() -> None:
+    story = Story()
+    control = CellControl("cell_x", lambda _: None, State.EXECUTE)
+    story.motion = MotionOutcome(False, "stopped on the path")
+    story.on_move = lambda: control.command(Command.STOP, "operator")
+    assert run(story, control).status == "failed"
+    assert story.alarms == []
+
+
+def test_a_step_is_commanded_in_the_epoch_in_which_it_was_permitted() -> None:
+    story = Story()
+    run(story, CellControl("cell_x", lambda _: None, State.EXECUTE, epoch=7))
+    assert set(story.epochs) == {7}
+
+
+# -- interlocks ------------------------------------------------------------------------------------
+
+GUARDED = CELL.model_copy(
+    update={
+        "interlocks": {
+            "fed": Interlock.model_validate(
+                {"arm_at": ["table"], "only_if": [{"infeed": {"state": "idle"}}]}
+            )
+        }
+    }
+)
+
+
+def test_a_guarded_step_waits_held_until_its_interlock_holds_and_a_person_unholds() -> None:
+    story, interlocks = Story(), Interlocks(GUARDED)
+    control = CellControl(
+        "cell_x",
+        lambda _: None,
+        State.EXECUTE,
+        forbids=lambda c: str(interlocks.broken() or "") if c is Command.UNHOLD else "",
+    )
+    interlocks.note("infeed", Reading(1, {"state": "moving"}))
+    interlocks.watched()
+    ended = in_background(story, control, Verdicts(), interlocks=interlocks)
+    assert control.message == (
+        "interlock fed is broken: infeed reads state = moving; it has to be infeed state = idle"
+    )
+    assert story.alarms == [("interlock_broken", "fed")]
+    assert story.lines[-1] == "intent 1 lin to pick"  # nothing has moved
+    with pytest.raises(CommandRefusedError, match="Unhold: interlock fed is broken"):
+        control.command(Command.UNHOLD)
+    interlocks.note("infeed", Reading(2, {"state": "idle"}))
+    control.command(Command.UNHOLD)
+    assert ended.result(10.0).status == "complete"
+    assert interlocks.broken() is None
 
 
 @pytest.mark.parametrize(
@@ -194,6 +306,23 @@ def test_a_motion_that_fails_ends_the_operation() -> None:
     outcome = run(story)
     assert outcome.status == "failed"
     assert "elbow is off" in outcome.message
+
+
+def test_a_stop_in_mid_clamp_keeps_what_the_clamp_did_and_nothing_more_is_commanded() -> None:
+    story = Story()
+    control = CellControl("cell_x", lambda _: None, State.EXECUTE)
+
+    def stop(command: str) -> None:
+        if command == "gripper close":
+            control.command(Command.STOP, "operator")
+
+    story.on_command = stop
+    outcome = run(story, control)
+    assert outcome.status == "failed"
+    assert story.lines[-4:] == [
+        "gripper close", "outcome 3 done", "intent 3 ptp to home", "outcome 4 not_done",
+    ]  # fmt: skip
+    assert story.alarms == []
 
 
 def test_a_stop_ends_before_the_next_step() -> None:
@@ -293,9 +422,15 @@ def test_a_wrong_recovery_asks_nobody(recovery: Recovery) -> None:
     assert ("gripper close" in story.lines) is (recovery == "resend")
 
 
-def in_background(story: Story, control: CellControl, verdicts: Verdicts) -> Future:
+def in_background(
+    story: Story,
+    control: CellControl,
+    verdicts: Verdicts,
+    begun: Sequence[StepRecord] = (),
+    interlocks: Interlocks | None = None,
+) -> Future:
     pool = ThreadPoolExecutor(1)
-    ended = pool.submit(run, story, control, verdicts=verdicts)
+    ended = pool.submit(run, story, control, begun, verdicts, interlocks=interlocks)
     until_s = time.monotonic() + 10.0
     while control.state is not State.HELD and not ended.done():
         assert time.monotonic() < until_s

@@ -45,6 +45,48 @@ def test_the_example(plant: Plant) -> None:
 
 
 BROKEN = [
+    (
+        "arm_at: [nest]",
+        "arm_at: [nset]",
+        "cells.cell_a.interlocks.table_stands.arm_at.0",
+        "a frame of the cell: cell, infeed",
+        "[nset]",
+    ),
+    (
+        "- {table: {state: ready}}",
+        "- {tabel: {state: ready}}",
+        "cells.cell_a.interlocks.table_stands.only_if.0.tabel",
+        "a fixture of the cell: gripper, infeed",
+        "tabel",
+    ),
+    (
+        "commands: {table: [index]}",
+        "commands: {tabel: [index]}",
+        "cells.cell_a.interlocks.clamped_to_turn.commands.tabel",
+        "a fixture of the cell",
+        "tabel",
+    ),
+    (
+        "        arm_at: [nest]\n",
+        "",
+        "cells.cell_a.interlocks.table_stands",
+        "arm_at, commands or both",
+        "table_stands:",
+    ),
+    (
+        "- {table: {state: ready}}",
+        "- {table: {}}",
+        "cells.cell_a.interlocks.table_stands.only_if.0.table",
+        "at least 1 item",
+        "{table: {}}",
+    ),
+    (
+        "arm_at: [nest]",
+        "arm_in: [nest]",
+        "cells.cell_a.interlocks.table_stands.arm_in",
+        "this name is unknown",
+        "arm_in",
+    ),
     # old, new, path, expected, text on the line that is to be named
     ("mass_kg: 0.30", "mass_kg: -1", "products.housing_s.part.mass_kg", "greater than 0", "-1"),
     ("mass_kg: 0.30", "mass_kg: .nan", "products.housing_s.part.mass_kg", "finite", ".nan"),

@@ -21,7 +21,7 @@ from trajectory_msgs.msg import JointTrajectoryPoint
 
 from robot_cell.bringup.session import PlantSession
 from robot_cell.client import PlantClient
-from robot_cell.execution.epoch import EpochPage
+from robot_cell.execution.epoch import EpochPage, written
 from robot_cell.execution.trajectory_goal import GoalCode
 from tests.plant.conftest import PLANT_FILE, domain
 
@@ -78,8 +78,9 @@ class Arm:
             before = now
         raise AssertionError("the arm never stands")
 
-    def send(self, names: list[str], points: list[JointTrajectoryPoint]) -> Any:
+    def send(self, names: list[str], points: list[JointTrajectoryPoint], frame: str = "") -> Any:
         goal = FollowJointTrajectory.Goal()
+        goal.trajectory.header.frame_id = frame
         goal.trajectory.joint_names = names
         goal.trajectory.points = points
         handle = self.wait(self.client.send_goal_async(goal))
@@ -186,6 +187,20 @@ def test_what_an_older_epoch_asked_is_void(arm: Arm) -> None:
     result = arm.wait(handle.get_result_async()).result
     assert result.error_code == GoalCode.STOPPED
     assert arm.positions()[0] < goal[0] - 0.1
+    # A goal that was on its way when the epoch ended moves nothing; that of a foreigner has none.
+    standing = arm.positions()
+    near = standing + np.array([-0.05, 0.0, 0.0, 0.0, 0.0, 0.0])
+    for frame, code in (
+        (written(old), GoalCode.VOID),
+        (written(old + 1), GoalCode.SUCCESSFUL),
+        ("base_link", GoalCode.SUCCESSFUL),
+    ):
+        there = [point(0.0, arm.positions()), point(2.0, near)]
+        result = arm.wait(arm.send(JOINTS, there, frame).get_result_async()).result
+        assert result.error_code == code, result.error_string
+        if code is GoalCode.VOID:
+            assert f"epoch {old}" in result.error_string
+            assert arm.positions() == pytest.approx(standing, abs=1e-4)
     client = ActionClient(arm.node, FixtureCommand, "/cell_a/fixtures/command")
     assert client.wait_for_server(ANSWER_S)
     for epoch, status in ((old, "refused"), (old + 1, "done")):

@@ -1,9 +1,14 @@
-"""A cell that is held or stopped in mid-move: it stands, says so, and goes on, or home."""
+"""A cell that is held or stopped in mid-move or in mid-clamp, or whose interlock breaks.
+
+It stands, says so, and goes on, or home. The example has no hand-over between two arms: parts are
+brought from cell to cell by hand.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +18,10 @@ from std_srvs.srv import SetBool
 from robot_cell.bringup.session import PlantSession
 from robot_cell.client import PlantClient
 from robot_cell.model import JointPose, Plant
+from robot_cell.model.alarm import AlarmState
 from robot_cell.model.plant_file import load_plant
 from robot_cell.orders import read_batch
+from robot_cell.store import AlarmRecord, open_journal
 from tests.plant.conftest import PLANT_FILE, SMALL_BATCH, Listener, Watch, domain
 
 __all__ = ["domain"]
@@ -27,7 +34,7 @@ READY_S = 90.0
 @pytest.fixture(scope="module")
 def running(
     domain: int, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[PlantClient, Plant]]:
+) -> Iterator[tuple[PlantClient, Plant, Path]]:
     """A plant that has just begun the small batch, at real speed."""
     del domain
     plant = load_plant(PLANT_FILE)
@@ -39,10 +46,10 @@ def running(
         "start": "2026-11-23T06:00:00+01:00",
         "hold_until_batch": "true",
     }
-    with PlantSession(plant.cells, arguments), PlantClient.connect(READY_S) as client:
+    with PlantSession(plant.cells, arguments) as session, PlantClient.connect(READY_S) as client:
         client.wait_ready(READY_S, cells=plant.cells)
         assert client.submit(read_batch(file, plant).orders, "orders.csv", "csv", "test").accepted
-        yield client, plant
+        yield client, plant, session.run_dir / "journal.db"
 
 
 def until(client: PlantClient, condition: Callable[[], bool], deadline_s: float = 60.0) -> None:
@@ -97,7 +104,7 @@ class Heard:
 
 
 @pytest.fixture
-def heard(running: tuple[PlantClient, Plant]) -> Iterator[Heard]:
+def heard(running: tuple[PlantClient, Plant, Path]) -> Iterator[Heard]:
     """Listens from here on: to nothing that was measured before."""
     found = Heard(running[0])
     yield found
@@ -122,7 +129,7 @@ def held_in_mid_move(client: PlantClient, heard: Heard) -> int:
 
 
 def test_hold_stops_the_arm_in_mid_move_and_unhold_goes_on(
-    running: tuple[PlantClient, Plant], heard: Heard
+    running: tuple[PlantClient, Plant, Path], heard: Heard
 ) -> None:
     client = running[0]
     step = held_in_mid_move(client, heard)
@@ -150,8 +157,62 @@ def test_hold_stops_the_arm_in_mid_move_and_unhold_goes_on(
     assert client.hold("cell_b", "test", on=False).success
 
 
-def test_stop_and_reset(running: tuple[PlantClient, Plant], heard: Heard) -> None:
-    client, plant = running
+def alarms(journal_file: Path) -> list[AlarmRecord]:
+    with open_journal(journal_file) as journal:
+        return journal.alarms.standing()
+
+
+def test_hold_in_mid_clamp_lets_it_close_and_then_holds(
+    running: tuple[PlantClient, Plant, Path], heard: Heard
+) -> None:
+    client, _, journal = running
+
+    def doing() -> str:
+        return client.cell_states()["cell_a"].message
+
+    assert client.fault("cell_a", "nest_clamp", "slow", amount=5).success
+    until(client, lambda: doing() == "nest_clamp: close")
+    assert client.hold("cell_a", "test", on=True).success
+    heard.until("Holding")  # a clamp that closes is not stopped half-way
+    heard.until("Held")
+    assert np.max(np.ptp(heard.measured(10)[0], axis=0)) < 1e-3
+    assert client.fault("cell_a", "nest_clamp", "ok").success
+    assert client.hold("cell_a", "test", on=False).success
+    heard.until("Execute")
+    assert alarms(journal) == []
+
+
+def test_an_interlock_that_breaks_in_mid_move_holds_until_it_is_restored(
+    running: tuple[PlantClient, Plant, Path], heard: Heard
+) -> None:
+    client, _, journal = running
+
+    def state() -> Any:
+        return client.cell_states()["cell_a"]
+
+    until(client, lambda: state().message.startswith("lin to edge"))
+    step = state().step
+    assert client.fault("cell_a", "table", "off").success
+    heard.until("Held")
+    assert state().message.startswith("interlock table_stands is broken: table does not say")
+    assert np.max(np.ptp(heard.measured(10)[0], axis=0)) < 1e-3
+    assert state().step - step <= 1
+    until(client, lambda: len(alarms(journal)) == 1)
+    [alarm] = alarms(journal)
+    assert (alarm.kind, alarm.subject) == ("interlock_broken", "table_stands")
+    refused = client.hold("cell_a", "test", on=False)
+    assert not refused.success
+    assert "interlock table_stands is broken" in refused.message
+    assert client.fault("cell_a", "table", "ok").success
+    until(client, lambda: client.hold("cell_a", "test", on=False).success)
+    heard.until("Execute")
+    until(client, lambda: [a.state for a in alarms(journal)] == [AlarmState.RETURNED])
+
+
+def test_stop_modes_and_reset(
+    running: tuple[PlantClient, Plant, Path], heard: Heard, tmp_path: Path
+) -> None:
+    client, plant, _ = running
     heard.until_it_moves()
     refused = client.command("cell_a", "reset", "test")
     assert not refused.success
@@ -171,7 +232,24 @@ def test_stop_and_reset(running: tuple[PlantClient, Plant], heard: Heard) -> Non
         ),
     )
 
+    # In manual mode nothing moves by itself; in maintenance it goes home, and takes no work.
+    assert client.change_mode("cell_a", "manual", "test").success
+    refused = client.command("cell_a", "reset", "test")
+    assert "in manual mode and does not obey Reset" in refused.message
+    assert client.change_mode("cell_a", "maintenance", "test").success
     assert client.command("cell_a", "reset", "test").success
-    until(client, lambda: client.cell_states()["cell_a"].state != "Stopped")
-    until(client, lambda: client.cell_states()["cell_a"].state != "Resetting")
-    assert client.cell_states()["cell_a"].state in ("Idle", "Starting", "Execute")
+    heard.until("Idle")
+    assert np.max(np.abs(heard.measured(1)[0] - np.radians(home.joints_deg))) < 0.02
+    assert client.cell_states()["cell_a"].mode == "maintenance"
+    assert not client.command("cell_a", "start", "test").success  # for leases to ask
+    file = tmp_path / "more.csv"
+    file.write_text(SMALL_BATCH.replace("T-", "M-"))
+    assert client.submit(read_batch(file, plant).orders, "more.csv", "csv", "test").accepted
+    only_there = [o for o in client.schedule().operations if o.operation == "deburr"]
+    assert {o.cell for o in only_there} == {"cell_a"}
+    assert {o.status for o in only_there if o.order_id == "M-1"} == {"planned"}
+    assert client.cell_states()["cell_a"].state == "Idle"
+    assert client.change_mode("cell_a", "production", "test").success
+    until(client, lambda: client.cell_states()["cell_a"].state != "Idle")
+    until(client, lambda: client.cell_states()["cell_a"].state == "Execute")
+    assert not client.change_mode("cell_a", "manual", "test").success

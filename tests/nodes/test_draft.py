@@ -55,6 +55,16 @@ class Planning:
         return found
 
 
+class NoAlarms:
+    """Nothing here is one."""
+
+    def raise_(self, *told: str) -> None:
+        raise AssertionError(told)
+
+    def over(self, *told: Any) -> None:
+        pass
+
+
 class Keeping:
     """The keeper behind its door, with the queue of the deciding thread."""
 
@@ -67,8 +77,9 @@ class Keeping:
         board = Board(node.plant, journal)
         board.refresh()
         self.keeper = PlanKeeper(
-            node, journal, path, board, Planning(journal), self.tasks.put, tuple, lambda: None
-        )
+            node, journal, path, board, Planning(journal), self.tasks.put, tuple, lambda: None,
+            NoAlarms(),
+        )  # fmt: skip
         self.answers = 0
 
         def decide(request: Any, response: Any) -> Any:

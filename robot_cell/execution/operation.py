@@ -1,0 +1,52 @@
+"""An operation in work: what it is, what has been measured of it, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from robot_cell.programs import ProgramCycle
+from robot_cell.store import EndStatus
+
+
+@dataclass(frozen=True)
+class OperationOutcome:
+    """How an operation ended.
+
+    Attributes:
+        joint_error_rad: for each motion, the largest measured joint error at its end.
+        end_positions_rad: for each motion, the joint positions (n,) measured at its end.
+    """
+
+    status: EndStatus
+    message: str
+    joint_error_rad: tuple[float, ...] = ()
+    end_positions_rad: tuple[tuple[float, ...], ...] = ()
+
+
+def moving_s(cycle: ProgramCycle, steps: int) -> list[float]:
+    """For each step, how long the arm still has to move from its beginning on."""
+    left_s = [0.0] * (steps + 1)
+    for index in reversed(range(steps)):
+        motion = cycle.motions.get(index)
+        left_s[index] = left_s[index + 1] + (motion.duration_s if motion is not None else 0.0)
+    return left_s
+
+
+@dataclass
+class Work:
+    """The operation in work: what it is, and what has been measured so far.
+
+    Attributes:
+        holding: whether the gripper should hold a part.
+        doubted: whether the arm may stand elsewhere than where the next motion begins.
+        epoch: motion epoch in which the step in work was permitted.
+    """
+
+    operation_id: str
+    product: str
+    cycle: ProgramCycle
+    errors: list[float] = field(default_factory=list)
+    positions: list[tuple[float, ...]] = field(default_factory=list)
+    holding: bool = False
+    doubted: bool = False
+    epoch: int = 0
