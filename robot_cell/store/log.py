@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, func, insert, select, text
 
 from robot_cell.store import derive
 from robot_cell.store.errors import JournalCorrupt
+from robot_cell.store.prepared import Prepared
 from robot_cell.store.records import EventRecord
 from robot_cell.store.tables import events
 
@@ -23,10 +24,10 @@ GENESIS: Final = bytes(32)
 NOTE: Final = "note"
 _TOLD: Final = frozenset({NOTE, "order_cancelled", "operation_put_back", "operation_resolved"})
 _PAGE: Final = 1000
-_LAST: Final = (
+_LAST: Final = Prepared(
     select(events.c.event_id, events.c.digest).order_by(events.c.event_id.desc()).limit(1)
 )
-_APPEND: Final = insert(events)
+_APPEND: Final = Prepared(insert(events), [column.name for column in events.columns])
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Transaction:
             digest = digest_of(digest, **row)
             rows.append({**row, "told": entry.kind in _TOLD, "digest": digest})
             records.append(EventRecord(**{**row, "data": json.loads(data)}, digest=digest))
-        self.connection.execute(_APPEND, rows)
+        _APPEND.run(self.connection, rows)
         self._tail = last_id, digest
         derive.apply(self.connection, records)
         return last_id
@@ -81,8 +82,8 @@ class Transaction:
 
 def end_of_log(connection: Connection) -> tuple[int, bytes]:
     """Id and digest of the last event."""
-    row = connection.execute(_LAST).one_or_none()
-    return (0, GENESIS) if row is None else (int(row.event_id), bytes(row.digest))
+    row = _LAST.row(connection, {})
+    return (0, GENESIS) if row is None else (int(row[0]), bytes(row[1]))
 
 
 def digest_of(
