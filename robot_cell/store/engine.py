@@ -86,6 +86,7 @@ def _open_sqlite(url: URL, busy_timeout_s: float) -> Engine:
         cursor = connection.cursor()
         _use_wal(cursor, busy_timeout_s)
         cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute("PRAGMA wal_autocheckpoint=0")  # `LogSync.carry_over` does it
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
         if new and url.database is not None:

@@ -21,6 +21,9 @@ from robot_cell.store.log_sync import LogSync
 MAX_GROUP: Final = 256
 """No more than this in one transaction, so that nobody waits long for the others' work."""
 
+CARRY_OVER_EVENTS: Final = 256
+"""After so many events SQLite's log is carried over into the database: some 5 MB of it."""
+
 _T = TypeVar("_T")
 
 
@@ -79,12 +82,15 @@ class GroupCommit:
             for change in group:
                 change.done, change.error = True, error
             return
+        carry_over = transaction.passed(CARRY_OVER_EVENTS)
         failed: BaseException | None = None
         try:
             failpoints.reach("journal.committed")
             # Also if nothing was written: what was read may be another's, who is still waiting.
             if self._log is not None:
                 self._log.wait()
+                if carry_over:
+                    self._log.carry_over(self._engine)
         except BaseException as error:
             failed = error
         for change, result in zip(group, results, strict=True):

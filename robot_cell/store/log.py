@@ -47,14 +47,22 @@ class Transaction:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._tail: tuple[int, bytes] | None = None
+        self._began: int | None = None
 
     def record(self, kind: str, at_ns: int, who: str, data: Any, what: str = "") -> int:
         """Append an event, and change the tables by what it says; returns its id."""
         return self.record_all([Entry(kind, at_ns, who, data, what)])
 
+    def passed(self, every: int) -> bool:
+        """Whether its events went past a multiple of a number: once for all processes."""
+        if self._tail is None or self._began is None:
+            return False
+        return self._tail[0] // every > self._began // every
+
     def record_all(self, entries: Sequence[Entry]) -> int:
         """Append several events, and change the tables; returns the id of the last one."""
         last_id, digest = self._tail or end_of_log(self.connection)
+        self._began = last_id if self._began is None else self._began
         monotonic_ns, wall_us = time.monotonic_ns(), time.time_ns() // 1000
         records: list[EventRecord] = []
         rows: list[dict[str, Any]] = []

@@ -11,16 +11,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import threading
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from robot_cell.store.errors import JournalUnavailable
 
 ROOM_BYTES: Final = 8 << 20
-"""What the log is given at once: twice what it has when its content goes into the database."""
+"""What the log is given at once: more than it has when its content goes into the database."""
+
+_READERS_MS: Final = 50
+"""How long carrying over waits for who reads what is in the log, while nobody can write."""
 
 
 def log_of(engine: Engine) -> LogSync | None:
@@ -72,6 +77,26 @@ class LogSync:
             except OSError as error:
                 self._failed = True
                 raise self._unavailable(str(error)) from error
+
+    def carry_over(self, engine: Engine) -> None:
+        """Carry the log over into the database, so that it is begun anew and does not grow.
+
+        SQLite would try it at each commit as soon as the log is long, and with several processes at
+        work never come to an end, because meanwhile the next one has committed. So it is done
+        seldom, and everybody waits for it once. A reader may be in the way; then it is done in
+        part, and again next time.
+        """
+        with (
+            contextlib.suppress(sqlite3.Error, SQLAlchemyError),
+            contextlib.closing(engine.raw_connection()) as pooled,
+        ):
+            connection: Any = pooled.driver_connection
+            ((before,),) = connection.execute("PRAGMA busy_timeout").fetchall()
+            connection.execute(f"PRAGMA busy_timeout={_READERS_MS}")
+            try:
+                connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+            finally:
+                connection.execute(f"PRAGMA busy_timeout={before}")
 
     def close(self) -> None:
         """Give the file back."""

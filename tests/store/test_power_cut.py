@@ -22,6 +22,10 @@ from tests.store.test_faults import orders
 from tests.store.test_whole import plant_of_the_example
 
 place, wrong, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+import robot_cell.store.group_commit as group_commit
+import robot_cell.store.log_sync as log_sync
+group_commit.CARRY_OVER_EVENTS = 32
+log_sync.ROOM_BYTES = 1 << 18
 if wrong == "not waited":
     from robot_cell.store.log_sync import LogSync
     LogSync.wait = lambda self: None
@@ -108,6 +112,6 @@ def test_what_was_acknowledged_outlasts_a_power_cut(
 def test_a_journal_that_acknowledges_too_early_is_found_out(
     wrong: str, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
-    words = [str(tmp_path / "j.db"), wrong, "25"]
+    words = [str(tmp_path / "j.db"), wrong, "10"]
     calls = trace(_WORK, words, pytestconfig.rootpath, tmp_path / "notes")
     assert lost(calls, tmp_path, 1) != []
