@@ -54,15 +54,18 @@ def test_the_arm_stands_when_its_controller_is_killed_in_mid_move(
             time.sleep(0.1)  # into the motion
             killed_ns = time.monotonic_ns()
             assert plant.kill(f"{CELL}.{victim}")
-            time.sleep(1.5)
-            ends = [
-                line["monotonic_ns"]
-                for line in read_log(plant.log)
-                if line["device"] == "arm" and line["cell"] == CELL
-            ]
-            after = [at for at in ends if at > killed_ns]
-            assert after, "the arm did not move when it was killed"
-            took_s[victim] = (after[0] - killed_ns) * 1e-9
+
+            def after(killed_ns: int = killed_ns) -> list[int]:
+                return [
+                    line["monotonic_ns"]
+                    for line in read_log(plant.log)
+                    if line["device"] == "arm"
+                    and line["cell"] == CELL
+                    and line["monotonic_ns"] > killed_ns
+                ]
+
+            plant.until(lambda: after() != [], 10.0, "the arm did not move when it was killed")
+            took_s[victim] = (after()[0] - killed_ns) * 1e-9
             assert took_s[victim] < BUSY_BOUND_S
             if victim == "cell":
                 plant.until(lambda: at_step(plant, AFTER_IT), 30.0, "it does not go on")

@@ -27,6 +27,8 @@ from robot_cell.store import (
     JournalUnavailable,
     OrderConflict,
     UnknownStep,
+    group_commit,
+    log_sync,
     open_journal,
 )
 from robot_cell.store.log import Transaction
@@ -318,6 +320,22 @@ def test_a_process_that_is_killed_in_the_middle_leaves_all_or_nothing(
         assert stored == 0, "the process was to be killed before it committed"
         assert journal.operations() == []
         assert len(journal.accept_batch(orders(count), "f", "me", plant).new_ids) == count
+
+
+@pytest.mark.parametrize(("every", "grows"), [(16, False), (10**9, True)])
+def test_the_log_is_begun_anew_although_several_write(
+    every: int, grows: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = 1 << 19
+    monkeypatch.setattr(group_commit, "CARRY_OVER_EVENTS", every)
+    monkeypatch.setattr(log_sync, "ROOM_BYTES", room)
+    path = tmp_path / "j.db"
+    with open_journal(path) as journal, open_journal(path) as other:
+        for number in range(100):
+            journal.event("me", "x" * 200, number)
+            other.event("you", "y" * 200, number)
+        assert (path.with_name("j.db-wal").stat().st_size > room) == grows
+        assert len(journal.events()) == 200
 
 
 _KILLED = """
