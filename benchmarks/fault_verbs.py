@@ -87,7 +87,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--verbs", nargs="+", choices=VERBS, default=VERBS)
     options = parser.parse_args()
-    rows = []
+    rows: list[dict[str, Any]] = []
     for verb in options.verbs:
         for ends in (f",ok@{FROM_S + FOR_S:g}s", ""):
             with tempfile.TemporaryDirectory(prefix="robot_cell_") as folder:
@@ -96,10 +96,20 @@ def main() -> int:
             what = "complete" if row.get("complete") else "; ".join(row["said"])[:160]
             well = "ends well" if row["ends_well"] else "ENDS BADLY"
             print(f"{row['fault']:40} {row['wall_s']:6.1f} s  {well}: {what}", flush=True)
-    RESULT.parent.mkdir(exist_ok=True)
-    note = {"machine": f"{platform.machine()}, {os.cpu_count()} cores", "runs": rows}
-    RESULT.write_text(json.dumps(note, indent=1, ensure_ascii=False) + "\n")
+            keep(rows)
     return 0 if all(row["ends_well"] for row in rows) else 1
+
+
+def keep(rows: list[dict[str, Any]]) -> None:
+    """Write down what has been found so far; a run that somebody ends is not for nothing."""
+    RESULT.parent.mkdir(exist_ok=True)
+    note = {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "load_average": [round(load, 1) for load in os.getloadavg()],
+        "runs_planned": 2 * len(VERBS),
+        "runs": rows,
+    }
+    RESULT.write_text(json.dumps(note, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -46,6 +46,8 @@ FAILPOINTS: Final[Mapping[str, str]] = {
     "fixtures.command-taken": "the fixtures' node has a command; the device does not",
     "fixtures.command-sent": "the device has begun; its outcome is not known",
     "fixtures.command-ended": "the outcome is known to the fixtures' node alone",
+    "journal.changed": "a process holds the journal's write lock and has not committed",
+    "journal.committed": "a change is visible to all; its disk is not waited for, nobody was told",
 }
 """Every failpoint: PROCESS.PLACE, and what is durable there and what is not."""
 

@@ -34,8 +34,8 @@ _VERSION_AT: Final = _NAME_BYTES
 _BODY_AT: Final = _VERSION_AT + _VERSION.size
 _STATE_AT: Final = _BODY_AT + _BODY.size
 _PAGE_BYTES: Final = _HEADER_BYTES + _SLOTS * _SLOT_BYTES
-_READ_TRIES: Final = 50
-_READ_PAUSE_S: Final = 0.0002
+_READ_TRIES: Final = 10
+_READ_PAUSE_S: Final = 0.0001
 
 DEFAULT_DEADLINE_S: Final = 5.0
 """How long a process may be silent unless it says otherwise; planning and imports fit in."""
@@ -85,6 +85,7 @@ class HeartbeatPage:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._whole: dict[int, Beat] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -143,11 +144,17 @@ class HeartbeatPage:
         _VERSION.pack_into(self._map, at + _VERSION_AT, version + 1)
 
     def read(self) -> dict[str, Beat]:
-        """The last beat of every process, by name; one that died while it wrote is left out."""
-        beats = (self._read(index) for index in range(self._used()))
-        return {beat.name: beat for beat in beats if beat is not None}
+        """The last beat of every process, by name.
 
-    def _read(self, index: int) -> Beat | None:
+        Of one that stopped or died while it wrote, the last one that was whole: it is silent, and
+        whoever watches over it must see that.
+        """
+        for index in range(self._used()):
+            self._read(index)
+        beats = self._whole.values()
+        return {beat.name: beat for beat in beats if beat.pid}
+
+    def _read(self, index: int) -> None:
         at = self._at(index)
         for _ in range(_READ_TRIES):
             version = _VERSION.unpack_from(self._map, at + _VERSION_AT)[0]
@@ -157,11 +164,11 @@ class HeartbeatPage:
                 break
             time.sleep(_READ_PAUSE_S)  # the writer was interrupted in the middle
         else:
-            return None
-        if pid == 0:
-            return None
+            return
         text = state.rstrip(b"\0").decode(errors="replace")
-        return Beat(self._name(index), pid, born, period * 1e-9, deadline * 1e-9, beat * 1e-9, text)
+        self._whole[index] = Beat(
+            self._name(index), pid, born, period * 1e-9, deadline * 1e-9, beat * 1e-9, text
+        )
 
     def _used(self) -> int:
         return min(int(_HEADER.unpack_from(self._map, 0)[1]), _SLOTS)

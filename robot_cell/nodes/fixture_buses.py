@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from drivers.fixtures import FixtureBus, FixtureDriver, load_fixture_driver
+from drivers.fixtures import (
+    Feeder,
+    FixtureBus,
+    FixtureDriver,
+    PresenceSensor,
+    load_fixture_driver,
+)
 from drivers.serial_link import ByteLink, SerialLink
 from robot_cell.model import Cell, Fixture
 from robot_cell.model.register_map import load_register_map
@@ -33,7 +39,19 @@ def make_devices(cell: Cell, links: Mapping[str, SerialLink]) -> dict[str, Fixtu
         fixtures = {n: fixture for n, fixture in cell.fixtures.items() if fixture.bus == name}
         make = _on_modbus if bus.protocol == "modbus_rtu" else _on_fixture_bus
         devices |= make(fixtures, links[name])
+    _join(cell, devices)
     return {name: devices[name] for name in cell.fixtures}
+
+
+def _join(cell: Cell, devices: Mapping[str, FixtureDriver]) -> None:
+    """A sensor that stands where a feeder takes parts away is found out by it if it is stuck."""
+    for name, feeder in devices.items():
+        for other, sensor in devices.items():
+            cleared = cell.fixtures[name].clears
+            if cleared is None or cell.fixtures[other].frame != cleared:
+                continue
+            if isinstance(feeder, Feeder) and isinstance(sensor, PresenceSensor):
+                feeder.watch(sensor)
 
 
 def _on_fixture_bus(fixtures: Mapping[str, Fixture], link: ByteLink) -> dict[str, FixtureDriver]:

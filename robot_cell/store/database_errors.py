@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections.abc import Iterator
 from typing import Final
 
@@ -80,21 +81,23 @@ def translated(where: str) -> Iterator[None]:
     """Turn the database's errors into the journal's; `where` names the journal."""
     try:
         yield
-    except DBAPIError as error:
+    except (DBAPIError, sqlite3.Error) as error:
         meaning = _meaning(error)
+        said = error.orig if isinstance(error, DBAPIError) else error
         if meaning is None:
-            raise JournalError(f"{where}: the database refused ({error.orig})") from error
+            raise JournalError(f"{where}: the database refused ({said})") from error
         kind, what = meaning
-        raise kind(f"{where}: {what} ({error.orig})") from error
+        raise kind(f"{where}: {what} ({said})") from error
 
 
-def _meaning(error: DBAPIError) -> _Meaning | None:
-    code = getattr(error.orig, "sqlite_errorcode", None)
+def _meaning(error: DBAPIError | sqlite3.Error) -> _Meaning | None:
+    origin = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(origin, "sqlite_errorcode", None)
     if code is not None:
         return _SQLITE.get(code & 0xFF)
-    state = getattr(error.orig, "sqlstate", None)
+    state = getattr(origin, "sqlstate", None)
     if state:
         fitting = [begin for begin in _POSTGRESQL if state.startswith(begin)]
         return _POSTGRESQL[max(fitting, key=len)] if fitting else None
     # psycopg has no SQLSTATE for a server that cannot be reached at all.
-    return _GONE if type(error.orig).__name__ == "OperationalError" else None
+    return _GONE if type(origin).__name__ == "OperationalError" else None

@@ -11,11 +11,12 @@ from functools import cache
 from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, Update, bindparam, insert, update
+from sqlalchemy import JSON, Connection, Table, bindparam, insert, update
 
 from robot_cell.model import PlannedOperation, operation_id
 from robot_cell.store.alarm_events import ALARM_CHANGES
 from robot_cell.store.errors import JournalCorrupt
+from robot_cell.store.prepared import Prepared
 from robot_cell.store.records import EventRecord
 from robot_cell.store.tables import (
     DERIVED,
@@ -209,8 +210,11 @@ def _operation_resolved(connection: Connection, event: EventRecord) -> None:
 
 
 # Statements are made once where many are executed: making one takes as long as executing it.
-_INTEND: Final = insert(steps)
-_END: Final = (
+_INTEND: Final = Prepared(
+    insert(steps),
+    ("step_id", "operation_id", "attempt", "step_index", "label", "intent_ns", "message"),
+)
+_END: Final = Prepared(
     update(steps)
     .where(steps.c.step_id == bindparam("of_step_id"))
     .values(
@@ -224,20 +228,18 @@ _END: Final = (
 
 
 def _step_intended(connection: Connection, event: EventRecord) -> None:
-    connection.execute(_INTEND, {"intent_ns": event.at_ns, "message": "", **event.data})
+    _INTEND.run(connection, [{"intent_ns": event.at_ns, "message": "", **event.data}])
 
 
 def _step_ended(connection: Connection, event: EventRecord) -> None:
     data = event.data
-    connection.execute(
-        _END,
-        {
-            "of_step_id": data["step_id"],
-            "outcome": data["outcome"],
-            "outcome_ns": event.at_ns,
-            "message": data["message"],
-        },
-    )
+    ended = {
+        "of_step_id": data["step_id"],
+        "outcome": data["outcome"],
+        "outcome_ns": event.at_ns,
+        "message": data["message"],
+    }
+    _END.run(connection, [ended])
 
 
 def _person_asked(connection: Connection, event: EventRecord) -> None:
@@ -319,15 +321,16 @@ def _only(data: dict[str, Any], *names: str) -> dict[str, Any]:
 
 def _set(connection: Connection, data: dict[str, Any], **values: Any) -> None:
     values["of_operation_id"] = data["operation_id"]
-    connection.execute(_update_of(tuple(values)[:-1]), values)
+    _update_of(tuple(values)[:-1]).run(connection, [values])
 
 
 @cache
-def _update_of(names: tuple[str, ...]) -> Update:
-    return (
+def _update_of(names: tuple[str, ...]) -> Prepared:
+    return Prepared(
         update(operations)
         .where(operations.c.operation_id == bindparam("of_operation_id"))
-        .values({name: bindparam(name) for name in names})
+        .values({name: bindparam(name) for name in names}),
+        json=[name for name in names if isinstance(operations.c[name].type, JSON)],
     )
 
 

@@ -71,7 +71,11 @@ def open_engine(where: Path | str, busy_timeout_s: float = BUSY_TIMEOUT_S) -> En
 
 
 def _open_sqlite(url: URL, busy_timeout_s: float) -> Engine:
-    """WAL mode (readers never wait) with `synchronous=FULL` (a commit is on the disk)."""
+    """WAL mode: readers never wait. A commit is on the disk once `LogSync` has waited for it.
+
+    `synchronous=NORMAL` keeps the file whole over a power cut: the log is synchronised before its
+    content goes into the database and before it is begun anew.
+    """
     engine = create_engine(url, connect_args={"timeout": busy_timeout_s})
     # A new file's name must outlast a power cut as well as what is in it.
     new = url.database is not None and not Path(url.database).exists()
@@ -81,7 +85,8 @@ def _open_sqlite(url: URL, busy_timeout_s: float) -> Engine:
         connection.isolation_level = None  # we say BEGIN ourselves
         cursor = connection.cursor()
         _use_wal(cursor, busy_timeout_s)
-        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute("PRAGMA wal_autocheckpoint=0")  # `LogSync.carry_over` does it
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
         if new and url.database is not None:

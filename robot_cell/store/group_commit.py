@@ -1,7 +1,8 @@
 """Several threads' changes in one transaction: one wait for the disk instead of one each.
 
-Whoever comes while another commits waits for its turn, and then takes along everybody who has come
-in the meantime. Nobody waits for company: a lone change is committed at once.
+Nothing is acknowledged before the disk has it. Whoever comes while another commits waits for its
+turn, and then takes along everybody who has come in the meantime. Nobody waits for company: a lone
+change is committed at once.
 """
 
 from __future__ import annotations
@@ -13,10 +14,15 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Engine
 
+from robot_cell import failpoints
 from robot_cell.store.log import Transaction
+from robot_cell.store.log_sync import LogSync
 
 MAX_GROUP: Final = 256
 """No more than this in one transaction, so that nobody waits long for the others' work."""
+
+CARRY_OVER_EVENTS: Final = 256
+"""After so many events SQLite's log is carried over into the database: some 5 MB of it."""
 
 _T = TypeVar("_T")
 
@@ -32,8 +38,10 @@ class _Change:
 class GroupCommit:
     """The one way to write: `run` returns when what it was given is durable, or was refused."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, log: LogSync | None) -> None:
+        """`log` is waited for after each commit; None for a database that does so itself."""
         self._engine = engine
+        self._log = log
         self._waiting: list[_Change] = []
         self._lock = threading.Lock()
         self._turn = threading.Lock()
@@ -61,8 +69,11 @@ class GroupCommit:
     def _commit(self, group: list[_Change]) -> None:
         try:
             with self._engine.begin() as connection:
+                if self._log is not None:
+                    self._log.make_room()
                 transaction = Transaction(connection)
                 results = [change.work(transaction) for change in group]
+                failpoints.reach("journal.changed")
         except BaseException as error:
             if len(group) > 1 and isinstance(error, Exception):
                 for change in group:  # one of them fails: which one, and for whom it matters not
@@ -70,6 +81,17 @@ class GroupCommit:
                 return
             for change in group:
                 change.done, change.error = True, error
-        else:
-            for change, result in zip(group, results, strict=True):
-                change.done, change.result = True, result
+            return
+        carry_over = transaction.passed(CARRY_OVER_EVENTS)
+        failed: BaseException | None = None
+        try:
+            failpoints.reach("journal.committed")
+            # Also if nothing was written: what was read may be another's, who is still waiting.
+            if self._log is not None:
+                self._log.wait()
+                if carry_over:
+                    self._log.carry_over(self._engine)
+        except BaseException as error:
+            failed = error
+        for change, result in zip(group, results, strict=True):
+            change.done, change.result, change.error = True, result, failed

@@ -20,6 +20,7 @@ from robot_cell.store.engine import BUSY_TIMEOUT_S, WRITES, named, open_engine
 from robot_cell.store.errors import UnknownOrder
 from robot_cell.store.group_commit import GroupCommit
 from robot_cell.store.log import Transaction
+from robot_cell.store.log_sync import log_of
 from robot_cell.store.records import (
     Accepted,
     CommandRecord,
@@ -74,7 +75,8 @@ class Journal:
     def __init__(self, engine: Engine, where: str) -> None:
         self._reader = engine
         self._writer = engine.execution_options(**WRITES)
-        self._group = GroupCommit(self._writer)
+        self._log = log_of(engine)
+        self._group = GroupCommit(self._writer, self._log)
         self.where = where
         self.alarms = Alarms(self._read, self._write)
 
@@ -92,6 +94,8 @@ class Journal:
     def close(self) -> None:
         """Give the file back."""
         self._reader.dispose()
+        if self._log is not None:
+            self._log.close()
 
     @contextlib.contextmanager
     def _read(self) -> Iterator[Connection]:
@@ -111,6 +115,8 @@ class Journal:
             with translated(self.where), self._writer.begin() as connection:
                 # Another process may have been quicker, so it is looked again.
                 schema.create_or_upgrade(connection, self.where)
+            if self._log is not None:
+                self._log.wait()
 
     def plant_start(self, proposal: datetime) -> datetime:
         """The instant of plant time 0: the first caller's proposal, for everybody and for ever."""

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, func, insert, select, text
 
 from robot_cell.store import derive
 from robot_cell.store.errors import JournalCorrupt
+from robot_cell.store.prepared import Prepared
 from robot_cell.store.records import EventRecord
 from robot_cell.store.tables import events
 
@@ -37,10 +38,10 @@ _TOLD: Final = frozenset(
     }
 )
 _PAGE: Final = 1000
-_LAST: Final = (
+_LAST: Final = Prepared(
     select(events.c.event_id, events.c.digest).order_by(events.c.event_id.desc()).limit(1)
 )
-_APPEND: Final = insert(events)
+_APPEND: Final = Prepared(insert(events), [column.name for column in events.columns])
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +61,22 @@ class Transaction:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._tail: tuple[int, bytes] | None = None
+        self._began: int | None = None
 
     def record(self, kind: str, at_ns: int, who: str, data: Any, what: str = "") -> int:
         """Append an event, and change the tables by what it says; returns its id."""
         return self.record_all([Entry(kind, at_ns, who, data, what)])
 
+    def passed(self, every: int) -> bool:
+        """Whether its events went past a multiple of a number: once for all processes."""
+        if self._tail is None or self._began is None:
+            return False
+        return self._tail[0] // every > self._began // every
+
     def record_all(self, entries: Sequence[Entry]) -> int:
         """Append several events, and change the tables; returns the id of the last one."""
         last_id, digest = self._tail or end_of_log(self.connection)
+        self._began = last_id if self._began is None else self._began
         monotonic_ns, wall_us = time.monotonic_ns(), time.time_ns() // 1000
         records: list[EventRecord] = []
         rows: list[dict[str, Any]] = []
@@ -87,7 +96,7 @@ class Transaction:
             digest = digest_of(digest, **row)
             rows.append({**row, "told": entry.kind in _TOLD, "digest": digest})
             records.append(EventRecord(**{**row, "data": json.loads(data)}, digest=digest))
-        self.connection.execute(_APPEND, rows)
+        _APPEND.run(self.connection, rows)
         self._tail = last_id, digest
         derive.apply(self.connection, records)
         return last_id
@@ -95,8 +104,8 @@ class Transaction:
 
 def end_of_log(connection: Connection) -> tuple[int, bytes]:
     """Id and digest of the last event."""
-    row = connection.execute(_LAST).one_or_none()
-    return (0, GENESIS) if row is None else (int(row.event_id), bytes(row.digest))
+    row = _LAST.row(connection, {})
+    return (0, GENESIS) if row is None else (int(row[0]), bytes(row[1]))
 
 
 def last_at_ns(connection: Connection) -> int:

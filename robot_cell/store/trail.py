@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, Text, bindparam, cast, func, select
 
 from robot_cell.store import work
 from robot_cell.store.errors import JournalError, UnknownStep, WrongStatus
 from robot_cell.store.log import Transaction
+from robot_cell.store.prepared import Prepared
 from robot_cell.store.records import CommandRecord, StepOutcome, StepRecord
 from robot_cell.store.tables import commands, facts, operations, steps
 
@@ -19,15 +20,17 @@ MAX_STEP_ID: Final = 2**31 - 1
 _STEP: Final = tuple(steps.c[name] for name in StepRecord.__dataclass_fields__)
 
 # One question: this stands between every two steps of every cell.
-_BEFORE_STEP: Final = select(
-    operations.c.status,
-    operations.c.attempt,
-    operations.c.cell,
-    select(func.coalesce(func.max(steps.c.step_id), 0)).scalar_subquery().label("last_id"),
-    select(facts.c.value).where(facts.c.name == "step_floor").scalar_subquery().label("floor"),
-).where(operations.c.operation_id == bindparam("operation_id"))
+_BEFORE_STEP: Final = Prepared(
+    select(
+        operations.c.status,
+        operations.c.attempt,
+        operations.c.cell,
+        select(func.coalesce(func.max(steps.c.step_id), 0)).scalar_subquery().label("last_id"),
+        select(cast(facts.c.value, Text)).where(facts.c.name == "step_floor").scalar_subquery(),
+    ).where(operations.c.operation_id == bindparam("operation_id"))
+)
 
-_BEFORE_OUTCOME: Final = (
+_BEFORE_OUTCOME: Final = Prepared(
     select(steps.c.outcome, operations.c.cell)
     .join(operations)
     .where(steps.c.step_id == bindparam("step_id"))
@@ -43,21 +46,22 @@ def step_intent(
         Its id for the device: positive, unique in the plant and never used again.
     """
     connection = transaction.connection
-    row = connection.execute(_BEFORE_STEP, {"operation_id": operation_id}).one_or_none()
-    if row is None or row.status != "running":
+    row = _BEFORE_STEP.row(connection, {"operation_id": operation_id})
+    if row is None or row[0] != "running":
         record = work.get(connection, operation_id)
         raise WrongStatus(operation_id, record.status, "steps belong to running operations")
-    step_id = max(int(row.last_id), int(row.floor or 0)) + 1
+    _, attempt, cell, last_id, floor = row
+    step_id = max(int(last_id), int(floor or 0)) + 1
     if step_id > MAX_STEP_ID:
         raise JournalError("all 2^31 step ids have been used: start a new journal")
     data = {
         "step_id": step_id,
         "operation_id": operation_id,
-        "attempt": row.attempt,
+        "attempt": attempt,
         "step_index": index,
         "label": label,
     }
-    transaction.record("step_intended", at_ns, row.cell or "", data)
+    transaction.record("step_intended", at_ns, cell or "", data)
     return step_id
 
 
@@ -68,15 +72,16 @@ def step_outcome(
 
     The same outcome again changes nothing; `uncertain` may become something certain later.
     """
-    row = transaction.connection.execute(_BEFORE_OUTCOME, {"step_id": step_id}).one_or_none()
+    row = _BEFORE_OUTCOME.row(transaction.connection, {"step_id": step_id})
     if row is None:
         raise UnknownStep(f"there is no step {step_id}")
-    if row.outcome == outcome:
+    known, cell = row
+    if known == outcome:
         return
-    if row.outcome not in (None, "uncertain"):
-        raise WrongStatus(f"step {step_id}", row.outcome, f"it cannot become {outcome}")
+    if known not in (None, "uncertain"):
+        raise WrongStatus(f"step {step_id}", known, f"it cannot become {outcome}")
     data = {"step_id": step_id, "outcome": outcome, "message": message}
-    transaction.record("step_ended", at_ns, row.cell or "", data)
+    transaction.record("step_ended", at_ns, cell or "", data)
 
 
 def open_steps(connection: Connection, cell: str | None) -> list[StepRecord]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, get_args
+from typing import Any, Final, NamedTuple, get_args
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, Text, bindparam, cast, func, select
 
 from robot_cell.model import PlannedOperation
 from robot_cell.store.errors import JournalError, StaleToken, UnknownOperation, WrongStatus
 from robot_cell.store.log import Transaction
+from robot_cell.store.prepared import Prepared
 from robot_cell.store.records import (
     FINAL_STATUSES,
     EndStatus,
@@ -24,6 +25,27 @@ _COLUMNS: Final = tuple(OperationRecord.__dataclass_fields__)
 _ONE: Final = select(*(operations.c[name] for name in _COLUMNS)).where(
     operations.c.operation_id == bindparam("operation_id")
 )
+
+_STANDING: Final = Prepared(
+    select(operations.c.status, operations.c.cell, operations.c.token, operations.c.attempt).where(
+        operations.c.operation_id == bindparam("operation_id")
+    )
+)
+_LAST_TOKEN: Final = Prepared(
+    select(
+        select(func.max(operations.c.token)).scalar_subquery(),
+        select(cast(facts.c.value, Text)).where(facts.c.name == "token_floor").scalar_subquery(),
+    )
+)
+
+
+class _Standing(NamedTuple):
+    """What decides what may become of an operation."""
+
+    status: Status
+    cell: str | None
+    token: int
+    attempt: int
 
 
 def find(
@@ -54,6 +76,13 @@ def get(connection: Connection, operation_id: str) -> OperationRecord:
     return OperationRecord(*row)
 
 
+def _standing(connection: Connection, operation_id: str) -> _Standing:
+    row = _STANDING.row(connection, {"operation_id": operation_id})
+    if row is None:
+        raise UnknownOperation(f"there is no operation {operation_id!r}")
+    return _Standing(*row)
+
+
 def lease(transaction: Transaction, operation_id: str, cell: str, program: str, at_ns: int) -> int:
     """Give a planned operation to a cell.
 
@@ -61,7 +90,7 @@ def lease(transaction: Transaction, operation_id: str, cell: str, program: str, 
         The fencing token: higher than every token given before, so that whoever holds an older
         one can be told apart for ever.
     """
-    record = get(transaction.connection, operation_id)
+    record = _standing(transaction.connection, operation_id)
     if record.status != "planned":
         raise WrongStatus(operation_id, record.status, "only a planned operation can be leased")
     token = _last_token(transaction.connection) + 1
@@ -71,14 +100,14 @@ def lease(transaction: Transaction, operation_id: str, cell: str, program: str, 
 
 
 def _last_token(connection: Connection) -> int:
-    given = connection.scalar(select(func.max(operations.c.token))) or 0
-    floor = connection.scalar(select(facts.c.value).where(facts.c.name == "token_floor")) or 0
-    return max(int(given), int(floor))
+    row = _LAST_TOKEN.row(connection, {})
+    assert row is not None
+    return max(int(row[0] or 0), int(row[1] or 0))
 
 
 def begin(transaction: Transaction, operation_id: str, cell: str, token: int, at_ns: int) -> None:
     """A cell starts an operation; the same call again changes nothing."""
-    record = get(transaction.connection, operation_id)
+    record = _standing(transaction.connection, operation_id)
     if token < record.token:
         raise StaleToken(operation_id, token, record.token)
     if record.status == "running" and (record.cell, record.token) == (cell, token):
@@ -108,7 +137,7 @@ def end(
     """
     if status not in get_args(EndStatus):
         raise JournalError(f"{operation_id}: {status!r} is no end; there are {get_args(EndStatus)}")
-    record = get(transaction.connection, operation_id)
+    record = _standing(transaction.connection, operation_id)
     if token is not None and token < record.token:
         raise StaleToken(operation_id, token, record.token)
     if record.status == status:

@@ -12,7 +12,14 @@ from drivers.time_page import process_birth
 from robot_cell.execution.heartbeat import Beat
 from robot_cell.execution.horizon import Horizon
 from robot_cell.execution.safe_state import stop_motion
-from robot_cell.execution.supervisor import Policy, Watch, ended_movers, kill_process
+from robot_cell.execution.supervisor import (
+    PERIOD_S,
+    Policy,
+    Watch,
+    ended_movers,
+    kill_process,
+    look_again_s,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -74,6 +81,14 @@ def test_the_supervisors_own_absence_is_nobodys_fault():
     assert story.until(10.9, beat("arm", 0.9)) == []
     assert story.said[0][0] == "warning"
     assert story.until(11.5, beat("arm", 0.9)) == ["arm"]
+
+
+def test_it_looks_again_when_the_next_deadline_would_have_passed():
+    slow = Beat("arm", 1, 1, 0.25, 5.0, 9.0, "active")
+    quick = Beat("servo", 1, 1, 0.2, 0.02, 9.995, "running")
+    assert look_again_s([slow], 10.0) == 10.0 + PERIOD_S
+    assert look_again_s([slow, quick], 10.0) == pytest.approx(10.015, abs=0.001)
+    assert look_again_s([slow, quick], 10.02) == 10.02 + PERIOD_S  # it has been judged
 
 
 def test_one_that_hangs_again_and_again_is_left_alone():

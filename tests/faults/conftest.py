@@ -26,9 +26,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=long)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def numbers() -> Iterator[dict[str, Any]]:
-    """What the tests measured; printed at the end, and kept if asked for."""
+    """What a test measured; printed at its end, and kept if asked for."""
     found: dict[str, Any] = {}
     yield found
     if found:

@@ -18,11 +18,12 @@ from robot_cell.model.plant_file import load_plant
 from robot_cell.nodes.cell_node import RECOVERY_VARIABLE
 from robot_cell.orders import read_batch
 from robot_cell.store import Journal, open_journal
-from tests.faults.witness import compare
-from tests.plant.conftest import PLANT_FILE, READY_S
+from tests.faults.witness import Witness
+from tests.plant.conftest import PLANT_FILE
 
 HEADER = "order_id,product,quantity,release,due,priority,customer\n"
 AGAIN_S = 60.0
+UP_S = 240.0
 BUSY_WITH = 4
 
 
@@ -46,6 +47,7 @@ class FaultPlant:
         self.log, self.journal = log, journal
         self.orders: set[str] = set()
         self._batches = 0
+        self._witness = Witness(plant, log)
 
     def submit(self, folder: Path, text: str) -> None:
         """Hand a batch in, and again if the scheduler died before it could answer."""
@@ -99,6 +101,11 @@ class FaultPlant:
         operations = self.journal.operations()
         return bool(operations) and {o.status for o in operations} == {"complete"}
 
+    def over(self) -> bool:
+        """Whether no operation waits or runs any more."""
+        left = {"planned", "leased", "running"}
+        return not any(o.status in left for o in self.journal.operations())
+
     def until(self, condition: Callable[[], bool], within_s: float, what: str) -> None:
         """Wait for something, and tell how things stand if it does not come."""
         until_s = time.monotonic() + within_s
@@ -116,6 +123,13 @@ class FaultPlant:
                     return None if row["pid"] is None else int(row["pid"])
         return None
 
+    def processes(self) -> list[str]:
+        """Names of the plant's processes."""
+        with contextlib.suppress(OSError, ValueError):
+            state = json.loads((self.session.run_dir / "processes.json").read_text())
+            return [str(row["name"]) for row in state["processes"]]
+        return []
+
     def kill(self, process: str) -> bool:
         """SIGKILL one of the plant's processes; False if it was not there."""
         pid = self.pid(process)
@@ -127,10 +141,17 @@ class FaultPlant:
         return False
 
     def problems(self) -> list[str]:
-        """What journal and devices disagree about, and orders that are lost."""
+        """What journal and devices disagree about, and orders that are lost; all of it."""
+        return self._look(Witness(self.plant, self.log))
+
+    def new_problems(self) -> list[str]:
+        """The same of what was not settled when this was asked last."""
+        return self._look(self._witness)
+
+    def _look(self, witness: Witness) -> list[str]:
         kept = {record.order.order_id for record in self.journal.orders()}
         lost = [f"order {order} is lost" for order in sorted(self.orders - kept)]
-        return lost + compare(self.plant, self.journal, self.log)
+        return lost + witness.look(self.journal)
 
     def story(self) -> str:
         """How cells, jobs and operations stand; asked for when a test has failed."""
@@ -165,8 +186,8 @@ def fault_plant(
     }
     try:
         session = PlantSession(plant.cells, arguments, restart_limit=None)
-        with session, PlantClient.connect(READY_S) as client:
-            client.wait_ready(READY_S, cells=plant.cells)
+        with session, PlantClient.connect(UP_S) as client:
+            client.wait_ready(UP_S, cells=plant.cells)
             with open_journal(session.run_dir / "journal.db") as journal:
                 yield FaultPlant(session, client, plant, folder / "devices.jsonl", journal)
     finally:

@@ -26,8 +26,8 @@ from tests.faults.witness import read_log
 pytestmark = [pytest.mark.ros, pytest.mark.plant, pytest.mark.faults, pytest.mark.timeout(300)]
 
 CELL = "cell_a"
-STALLS = min(5, int(os.environ.get("ROBOT_CELL_STALLS", "3")))
-"""A supervisor gives a process up that hangs more often than this within a minute."""
+STALLS = 3
+"""Of the servo itself; tests/faults/test_stalls.py has many, of what beats as it does."""
 BUSY_BOUND_S = 1.0
 SLOW_MOVE = "lin to edge_right"
 """Along the edge that is deburred: over a second, twice in the program."""
@@ -54,15 +54,18 @@ def test_the_arm_stands_when_its_controller_is_killed_in_mid_move(
             time.sleep(0.1)  # into the motion
             killed_ns = time.monotonic_ns()
             assert plant.kill(f"{CELL}.{victim}")
-            time.sleep(1.5)
-            ends = [
-                line["monotonic_ns"]
-                for line in read_log(plant.log)
-                if line["device"] == "arm" and line["cell"] == CELL
-            ]
-            after = [at for at in ends if at > killed_ns]
-            assert after, "the arm did not move when it was killed"
-            took_s[victim] = (after[0] - killed_ns) * 1e-9
+
+            def after(killed_ns: int = killed_ns) -> list[int]:
+                return [
+                    line["monotonic_ns"]
+                    for line in read_log(plant.log)
+                    if line["device"] == "arm"
+                    and line["cell"] == CELL
+                    and line["monotonic_ns"] > killed_ns
+                ]
+
+            plant.until(lambda: after() != [], 10.0, "the arm did not move when it was killed")
+            took_s[victim] = (after()[0] - killed_ns) * 1e-9
             assert took_s[victim] < BUSY_BOUND_S
             if victim == "cell":
                 plant.until(lambda: at_step(plant, AFTER_IT), 30.0, "it does not go on")

@@ -30,70 +30,114 @@ def by_a_person(step: StepRecord) -> bool:
     return ", said " in step.message
 
 
-def compare(plant: Plant, journal: Journal, log: Path) -> list[str]:
-    """Everything in which journal and devices contradict each other; empty if nothing does."""
-    early = read_log(log)
-    operations = journal.operations()
-    steps_of = {o.operation_id: journal.steps(o.operation_id) for o in operations}
-    # While the plant works: what the journal says is done, a device wrote down before; what a
-    # device had written down before the journal was read, the journal had intended.
-    late = read_log(log)
-    begun: dict[int, list[str]] = defaultdict(list)
-    for line in early:
-        if line["result"] == "begun":
-            begun[line["step_id"]].append(f"{line['device']} {line['command']}")
-    done = {line["step_id"] for line in late if line["result"] == "done"}
-    moves: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for line in late:
-        if line["device"] == "arm":
-            moves[line["cell"]].append(line)
-    library = CycleLibrary(plant)
-    problems: list[str] = []
-    known: set[int] = set()
-    for operation in operations:
-        by_index: dict[tuple[int, int], list[StepRecord]] = defaultdict(list)
-        for step in steps_of[operation.operation_id]:
-            known.add(step.step_id)
-            by_index[step.attempt, step.step_index].append(step)
+class Witness:
+    """Compares again and again, and looks only at what may still change.
+
+    An operation that is over and was found right is settled: a device that begins one of its steps
+    after that is a problem of its own.
+    """
+
+    def __init__(self, plant: Plant, log: Path) -> None:
+        self._plant = plant
+        self._log = log
+        self._library = CycleLibrary(plant)
+        self._read_bytes = 0
+        self._begun: dict[int, list[str]] = defaultdict(list)
+        self._done: set[int] = set()
+        self._moves: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self._settled: set[str] = set()
+        self._settled_steps: dict[int, int] = {}
+        """By step id: how often it had been begun when its operation was settled."""
+
+    def look(self, journal: Journal) -> list[str]:
+        """Everything in which journal and devices contradict each other; empty if nothing does."""
+        # While the plant works: what the journal says is done, a device wrote down before; what a
+        # device had written down before the journal was read, the journal had intended.
+        self._read()
+        begun = {step_id: list(what) for step_id, what in self._begun.items()}
+        operations = [o for o in journal.operations() if o.operation_id not in self._settled]
+        steps_of = {o.operation_id: journal.steps(o.operation_id) for o in operations}
+        self._read()
+        known = {step.step_id for steps in steps_of.values() for step in steps}
+        problems: list[str] = []
+        for operation in operations:
+            records = steps_of[operation.operation_id]
+            found = self._operation(journal, operation, records, begun)
+            problems += found
+            if operation.status == "complete" and not found:
+                self._settled.add(operation.operation_id)
+                for step in records:
+                    self._settled_steps[step.step_id] = len(begun.get(step.step_id, ()))
+        for step_id, what in begun.items():
+            if step_id in self._settled_steps:
+                if len(what) > self._settled_steps[step_id]:
+                    problems.append(f"step {step_id} ({what[-1]}) was begun when all was over")
+            elif step_id not in known:
+                problems.append(
+                    f"step {step_id} ({', '.join(what)}) was carried out and is not in the journal"
+                )
+        return problems
+
+    def _read(self) -> None:
+        if not self._log.exists():
+            return
+        with self._log.open("rb") as log:
+            log.seek(self._read_bytes)
+            content = log.read()
+        whole = content[: content.rfind(b"\n") + 1]
+        self._read_bytes += len(whole)
+        for text in whole.splitlines():
+            line = json.loads(text)
+            if line["result"] == "begun":
+                self._begun[line["step_id"]].append(f"{line['device']} {line['command']}")
+            elif line["result"] == "done":
+                self._done.add(line["step_id"])
+            if line["device"] == "arm":
+                self._moves[line["cell"]].append(line)
+
+    def _operation(
+        self,
+        journal: Journal,
+        operation: OperationRecord,
+        records: list[StepRecord],
+        begun: dict[int, list[str]],
+    ) -> list[str]:
         if operation.program is None or operation.cell is None:
-            continue
-        steps = plant.cells[operation.cell].programs[operation.program].steps
-        for (attempt, index), records in sorted(by_index.items()):
+            return []
+        problems: list[str] = []
+        by_index: dict[tuple[int, int], list[StepRecord]] = defaultdict(list)
+        for step in records:
+            by_index[step.attempt, step.step_index].append(step)
+        steps = self._plant.cells[operation.cell].programs[operation.program].steps
+        for (attempt, index), tries in sorted(by_index.items()):
             where = f"{operation.operation_id} attempt {attempt} step {index + 1}"
-            times = sum(len(begun[record.step_id]) for record in records)
-            repeats = sum(r.outcome == "not_done" and by_a_person(r) for r in records)
+            times = sum(len(begun.get(record.step_id, ())) for record in tries)
+            repeats = sum(r.outcome == "not_done" and by_a_person(r) for r in tries)
             if times > 1 + repeats:
-                problems.append(f"{where} ({records[0].label}) was carried out {times} times")
-            last = records[-1]
+                problems.append(f"{where} ({tries[0].label}) was carried out {times} times")
+            last = tries[-1]
             if last.outcome != "done" or by_a_person(last) or attempt != operation.attempt:
                 continue
-            if isinstance(steps[index], FixtureStep) and last.step_id not in done:
+            if isinstance(steps[index], FixtureStep) and last.step_id not in self._done:
                 problems.append(f"{where} ({last.label}) is done in the journal; no device did it")
             if isinstance(steps[index], MoveStep):
-                motion = _motion(library, plant, journal, operation, index)
+                motion = self._motion(journal, operation, index)
                 if motion is not None:
-                    problems += _moved(where, motion, records, moves[operation.cell])
+                    problems += _moved(where, motion, tries, self._moves[operation.cell])
         if operation.status == "complete":
             missing = [i for i in range(len(steps)) if (operation.attempt, i) not in by_index]
             if missing:
                 problems.append(f"{operation.operation_id} is complete without steps {missing}")
-    problems += [
-        f"step {step_id} ({', '.join(what)}) was carried out and is not in the journal"
-        for step_id, what in begun.items()
-        if step_id not in known
-    ]
-    return problems
+        return problems
 
-
-def _motion(
-    library: CycleLibrary, plant: Plant, journal: Journal, operation: OperationRecord, index: int
-) -> StepMotion | None:
-    del plant
-    product = journal.order(operation.order_id).order.product
-    assert operation.cell is not None
-    assert operation.program is not None
-    cycle = library.find(ProgramKey(operation.cell, operation.program, product))
-    return None if cycle is None else cycle.motions.get(index)
+    def _motion(
+        self, journal: Journal, operation: OperationRecord, index: int
+    ) -> StepMotion | None:
+        product = journal.order(operation.order_id).order.product
+        assert operation.cell is not None
+        assert operation.program is not None
+        cycle = self._library.find(ProgramKey(operation.cell, operation.program, product))
+        return None if cycle is None else cycle.motions.get(index)
 
 
 def _moved(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from drivers.fixtures import Clamp
+from drivers.fixtures import Clamp, Feeder
 from drivers.fixtures.modbus import ModbusFixture
 from robot_cell.model import Bus, Fixture, Plant
 from robot_cell.nodes.fixture_buses import make_devices, make_links
@@ -29,6 +29,9 @@ def test_each_fixture_has_the_driver_of_its_kind_on_its_own_bus(plant: Plant, tm
     devices = make_devices(cell, links)
     assert list(devices) == list(cell.fixtures)
     assert isinstance(devices["gripper"], Clamp)
+    feeder = devices["infeed"]
+    assert isinstance(feeder, Feeder)
+    assert feeder.watched is devices["outfeed_sensor"]  # the one clears where the other stands
     assert isinstance(devices["vise"], ModbusFixture)
     assert devices["vise"].name == "vise"
     assert devices["vise"].commands["press"].arguments[0].name == "force_n"

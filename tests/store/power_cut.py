@@ -18,7 +18,7 @@ from pathlib import Path
 
 SECTOR = 512
 _CALL = re.compile(r'^(\w+)\((?:(\d+|AT_FDCWD)<([^>]*)>)?(?:, )?(?:"([^"]*)")?(.*) = (-?\d+)(.*)$')
-_TRACED = "pwrite64,write,fdatasync,fsync,ftruncate,openat,unlink"
+_TRACED = "pwrite64,write,fdatasync,fsync,ftruncate,fallocate,openat,unlink"
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,8 @@ class Disk:
             file = self._files[call.path]
             if call.name == "pwrite64":
                 file.pending.append((call.numbers[-1], call.data))
+            elif call.name == "fallocate":  # as long as the file then is
+                file.pending.append((sum(call.numbers[-2:]), None))
             elif call.name == "ftruncate":
                 file.pending.append((call.numbers[-1], None))
             elif call.name == "unlink":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -26,6 +27,8 @@ from robot_cell.store import (
     JournalUnavailable,
     OrderConflict,
     UnknownStep,
+    group_commit,
+    log_sync,
     open_journal,
 )
 from robot_cell.store.log import Transaction
@@ -285,7 +288,7 @@ def test_several_processes_submit_the_same(
     assert sorted(outcomes) == ["0", "0", "0", "20"]
 
 
-@pytest.mark.parametrize("wal_bytes", [1, 2_000_000])
+@pytest.mark.parametrize("wal_bytes", [200_000, 2_000_000])
 def test_a_process_that_is_killed_in_the_middle_leaves_all_or_nothing(
     wal_bytes: int, tmp_path: Path, plant: Plant, pytestconfig: pytest.Config
 ) -> None:
@@ -296,12 +299,18 @@ def test_a_process_that_is_killed_in_the_middle_leaves_all_or_nothing(
     assert process.stdin is not None
     assert process.stdout.readline() == "ready\n"
     wal = path.with_name("j.db-wal")
-    before = wal.stat().st_size
+
+    def written() -> bool:
+        with wal.open("rb") as log:
+            log.seek(wal_bytes)
+            return any(log.read(4096))
+
+    assert not written()
     process.stdin.write("go\n")
     process.stdin.flush()
     deadline = time.monotonic() + 30
     # SQLite spills a large transaction into the log before it commits: that is the middle.
-    while wal.stat().st_size < before + wal_bytes and time.monotonic() < deadline:
+    while not written() and time.monotonic() < deadline:
         assert process.poll() is None
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=10)
@@ -311,6 +320,75 @@ def test_a_process_that_is_killed_in_the_middle_leaves_all_or_nothing(
         assert stored == 0, "the process was to be killed before it committed"
         assert journal.operations() == []
         assert len(journal.accept_batch(orders(count), "f", "me", plant).new_ids) == count
+
+
+@pytest.mark.parametrize(("every", "grows"), [(16, False), (10**9, True)])
+def test_the_log_is_begun_anew_although_several_write(
+    every: int, grows: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = 1 << 19
+    monkeypatch.setattr(group_commit, "CARRY_OVER_EVENTS", every)
+    monkeypatch.setattr(log_sync, "ROOM_BYTES", room)
+    path = tmp_path / "j.db"
+    with open_journal(path) as journal, open_journal(path) as other:
+        for number in range(100):
+            journal.event("me", "x" * 200, number)
+            other.event("you", "y" * 200, number)
+        assert (path.with_name("j.db-wal").stat().st_size > room) == grows
+        assert len(journal.events()) == 200
+
+
+_KILLED = """
+import sys
+from robot_cell import failpoints
+from robot_cell.store import open_journal
+from pathlib import Path
+with open_journal(Path(sys.argv[1]) / "j.db") as journal:
+    for number in range(5):
+        print(journal.event("it", str(number), 0), flush=True)
+    failpoints.switch_on(Path(sys.argv[1]), sys.argv[2] + ":kill")
+    print(journal.event("it", "last", 0), flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("failpoint", "visible"), [("journal.changed", 5), ("journal.committed", 6)]
+)
+def test_a_writer_that_is_killed_keeps_nobody_waiting(
+    failpoint: str, visible: int, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    """With the write lock in its hand, or before it could acknowledge what is committed."""
+    with open_journal(tmp_path / "j.db", busy_timeout_s=5.0) as journal:
+        done = subprocess.run(
+            [sys.executable, "-c", _KILLED, str(tmp_path), failpoint],
+            cwd=pytestconfig.rootpath, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        acknowledged = [int(line) for line in done.stdout.split()]
+        assert len(acknowledged) == 5
+        assert journal.event("me", "goes on", 0) == visible + 1
+        assert {event.event_id for event in journal.events()} >= set(acknowledged)
+        assert journal.verify().findings == ()
+
+
+def test_a_disk_that_fails_to_synchronise_is_not_believed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_journal(tmp_path / "j.db") as journal:
+        journal.event("me", "one", 0)
+
+        def fails(_: int) -> None:
+            raise OSError(errno.EIO, "Input/output error")
+
+        with monkeypatch.context() as broken:
+            broken.setattr("robot_cell.store.log_sync.os.fdatasync", fails)
+            with pytest.raises(JournalUnavailable, match="the disk did not take what was written"):
+                journal.event("me", "two", 0)
+        with pytest.raises(JournalUnavailable, match="an earlier synchronisation failed"):
+            journal.event("me", "three", 0)
+    with open_journal(tmp_path / "j.db") as journal:
+        journal.event("me", "four", 0)
+        assert journal.verify().findings == ()
 
 
 @settings(max_examples=30, deadline=None)

@@ -299,7 +299,7 @@ def test_durability_is_switched_on(tmp_path: Path) -> None:
         }
     assert settings == {
         "journal_mode": "wal",
-        "synchronous": 2,  # FULL
+        "synchronous": 1,  # NORMAL: `LogSync` waits for the disk
         "foreign_keys": 1,
         "busy_timeout": 30_000,
     }
