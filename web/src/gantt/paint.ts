@@ -28,6 +28,7 @@ export interface Frame {
   view: View;
   width: number;
   height: number;
+  laneHeight: number;
   /** Pixels scrolled down. */
   scroll: number;
   now: number;
@@ -40,13 +41,20 @@ export interface Frame {
 }
 
 export const AXIS_HEIGHT = 40;
-export const LANE_HEIGHT = 76;
-const BAR_TOP = 12;
-const BAR_HEIGHT = 38;
-const PLAN_TOP = 55;
-const PLAN_HEIGHT = 9;
+const LEAST_LANE = 76;
+const MOST_LANE = 150;
+/** Shares of a lane's height: the bar, and below it where it was planned. */
+const BAR_TOP = 0.16;
+const BAR_SHARE = 0.5;
+const PLAN_TOP = 0.72;
+const PLAN_SHARE = 0.12;
 const LABEL_ROOM = 96;
 const LEAST_LABELLED = 58;
+
+/** How high each of `count` lanes is drawn in `room` pixels; what does not fit is scrolled. */
+export function laneHeight(count: number, room: number): number {
+  return Math.min(MOST_LANE, Math.max(LEAST_LANE, Math.floor(room / Math.max(1, count))));
+}
 
 type Tone = 'planned' | 'running' | 'done' | 'alarm' | 'warning';
 
@@ -115,14 +123,14 @@ function paintAxis(context: CanvasRenderingContext2D, frame: Frame): void {
 }
 
 function paintLanes(context: CanvasRenderingContext2D, frame: Frame): void {
-  const { model, width, height, scroll, palette } = frame;
-  const first = Math.max(0, Math.floor(scroll / LANE_HEIGHT));
+  const { model, width, height, scroll, palette, laneHeight: high } = frame;
+  const first = Math.max(0, Math.floor(scroll / high));
   for (let lane = first; lane < model.lanes.length; lane++) {
-    const top = AXIS_HEIGHT + lane * LANE_HEIGHT - scroll;
+    const top = AXIS_HEIGHT + lane * high - scroll;
     if (top > height) break;
     if (lane % 2 === 1) {
       context.fillStyle = palette.lane;
-      context.fillRect(0, top, width, LANE_HEIGHT);
+      context.fillRect(0, top, width, high);
     }
     paintLane(context, frame, lane, top);
   }
@@ -142,13 +150,15 @@ function paintLane(
   const scale = 1 / view.msPerPixel;
   const until = view.from + width * view.msPerPixel;
   const stop = model.firstOf[lane + 1] ?? 0;
+  const barTop = top + BAR_TOP * frame.laneHeight;
+  const barHeight = BAR_SHARE * frame.laneHeight;
   let runStart = 0;
   let runEnd = -1;
   let runTone: Tone | null = null;
   const flush = (): void => {
     if (runTone === null) return;
     context.fillStyle = palette[runTone];
-    context.fillRect(runStart, top + BAR_TOP, Math.max(1, runEnd - runStart), BAR_HEIGHT);
+    context.fillRect(runStart, barTop, Math.max(1, runEnd - runStart), barHeight);
     runTone = null;
   };
   for (let i = firstVisible(model, lane, view.from); i < stop; i++) {
@@ -188,25 +198,27 @@ function paintBar(
 ): void {
   const { model, view, palette } = frame;
   const tone = toneOf(operation);
-  const bar = top + BAR_TOP;
+  const bar = top + BAR_TOP * frame.laneHeight;
+  const high = BAR_SHARE * frame.laneHeight;
   const wide = Math.max(2, right - left - 1);
   context.fillStyle = palette[tone];
-  context.fillRect(left, bar, wide, BAR_HEIGHT);
+  context.fillRect(left, bar, wide, high);
   // Where it was planned, for what has begun: a thin bar below shows early and late at a glance.
   if (operation.actualStart !== null && operation.plannedStart !== null) {
     const from = (operation.plannedStart - view.from) / view.msPerPixel;
     const to = ((operation.plannedEnd ?? operation.plannedStart) - view.from) / view.msPerPixel;
     context.fillStyle = palette.ghost;
-    context.fillRect(from, top + PLAN_TOP, Math.max(2, to - from - 1), PLAN_HEIGHT);
+    const below = top + PLAN_TOP * frame.laneHeight;
+    context.fillRect(from, below, Math.max(2, to - from - 1), PLAN_SHARE * frame.laneHeight);
   }
   if (isLate(operation, model.end[index] ?? 0)) {
     context.fillStyle = palette.alarm;
-    context.fillRect(Math.max(left, right - 6), bar, Math.min(5, wide), BAR_HEIGHT);
+    context.fillRect(Math.max(left, right - 6), bar, Math.min(5, wide), high);
   }
   if (wide >= LEAST_LABELLED) {
     context.save();
     context.beginPath();
-    context.rect(left, bar, wide - 7, BAR_HEIGHT);
+    context.rect(left, bar, wide - 7, high);
     context.clip();
     context.fillStyle =
       tone === 'done'
@@ -217,15 +229,15 @@ function paintBar(
     const x = Math.max(left, 0) + 6;
     context.textBaseline = 'middle';
     context.font = `600 14px ${palette.font}`;
-    context.fillText(`${operation.orderId}.${operation.unit}`, x, bar + 12);
+    context.fillText(`${operation.orderId}.${operation.unit}`, x, bar + high / 2 - 9);
     context.font = `13px ${palette.font}`;
-    context.fillText(operation.name, x, bar + 28);
+    context.fillText(operation.name, x, bar + high / 2 + 9);
     context.restore();
   }
   if (index === frame.selected || index === frame.hovered) {
     context.strokeStyle = palette.selected;
     context.lineWidth = index === frame.selected ? 3 : 2;
-    context.strokeRect(left + 1, bar - 1, Math.max(2, wide - 2), BAR_HEIGHT + 2);
+    context.strokeRect(left + 1, bar - 1, Math.max(2, wide - 2), high + 2);
   }
 }
 

@@ -18,7 +18,7 @@ export function duration(seconds: number): string {
 }
 
 export function percent(ratio: number | null, digits = 0): string {
-  return ratio === null ? '–' : `${(ratio * 100).toFixed(digits)} %`;
+  return ratio === null ? '–' : `${(ratio * 100).toFixed(digits)}\u00a0%`;
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>();

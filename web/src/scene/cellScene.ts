@@ -27,10 +27,10 @@ export type ViewName = 'reset' | 'front' | 'side' | 'top';
 /** Joint movement below this is not worth a frame, rad; parts: m. */
 const STILL = 1e-4;
 const VIEWS: Record<ViewName, [number, number, number]> = {
-  reset: [1.35, -1.25, 0.95],
-  front: [2.1, 0.001, 0.5],
-  side: [0.35, -2.1, 0.5],
-  top: [0.36, 0.001, 2.4],
+  reset: [1.75, -1.6, 1.35],
+  front: [2.6, 0.001, 0.7],
+  side: [0.25, -2.4, 0.7],
+  top: [0.26, 0.001, 3],
 };
 
 export interface Shades {
@@ -108,9 +108,10 @@ export class CellScene {
     const link = this.#robot.links[flange];
     if (tool === null || link === undefined) return;
     const tcp = new Vector3(...tool.tcp.xyz_m);
-    const [x, y, z] = tool.size_m ?? [0.05, 0.05, Math.max(0.05, tcp.length())];
-    const body = new Mesh(new BoxGeometry(x, y, z), this.#materials.around);
-    body.position.copy(tcp.clone().setLength(Math.max(0.001, tcp.length() - z / 2)));
+    // From the flange to the tool centre point, as wide as the plant file says.
+    const [x, y] = tool.size_m ?? [0.05, 0.05];
+    const body = new Mesh(new BoxGeometry(x, y, Math.max(0.02, tcp.length())), this.#materials.around);
+    body.position.copy(tcp).multiplyScalar(0.5);
     body.quaternion.set(...tool.tcp.quaternion);
     link.add(body);
   }
@@ -184,7 +185,7 @@ export class CellScene {
   }
 
   look(name: ViewName): void {
-    this.#controls.target.set(0.35, 0, 0.3);
+    this.#controls.target.set(0.25, 0, 0.48);
     this.#camera.position.set(...VIEWS[name]);
     this.#controls.update();
     this.#ask();
