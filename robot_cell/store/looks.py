@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Final
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, bindparam, func, select, text
 
 from robot_cell.model import PlannedOperation
 from robot_cell.store import log
@@ -24,6 +24,11 @@ from robot_cell.store.tables import batches, events, facts, operations, schedule
 _CHUNK: Final = 500
 _OPERATION: Final = tuple(operations.c[field.name] for field in fields(OperationRecord))
 _STEP: Final = tuple(steps.c[field.name] for field in fields(StepRecord))
+_CHANGES: Final = (
+    select(*(events.c[name] for name in ("event_id", "at_ns", "kind", "what", "data")))
+    .where(events.c.event_id > bindparam("after"))
+    .order_by(events.c.event_id)
+)
 _BATCH: Final = tuple(batches.c[field.name] for field in fields(BatchRecord))
 
 
@@ -32,14 +37,20 @@ def last_event(connection: Connection) -> int:
     return log.end_of_log(connection)[0]
 
 
-def changes(connection: Connection, after: int) -> list[tuple[int, str, str]]:
-    """Id, kind and data (JSON text) of every event after an id, oldest first."""
-    query = (
-        select(events.c.event_id, events.c.kind, events.c.data)
-        .where(events.c.event_id > after)
-        .order_by(events.c.event_id)
-    )
-    return [(row.event_id, row.kind, row.data) for row in connection.execute(query)]
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """An event, briefly: its data are the JSON text, for whoever needs them."""
+
+    event_id: int
+    at_ns: int
+    kind: str
+    what: str
+    data: str
+
+
+def changes(connection: Connection, after: int) -> list[Changed]:
+    """Every event after an id, oldest first."""
+    return [Changed(*row) for row in connection.execute(_CHANGES, {"after": after})]
 
 
 def operations_named(connection: Connection, ids: Iterable[str]) -> list[OperationRecord]:
@@ -96,6 +107,17 @@ def revision(connection: Connection, number: int) -> ScheduleRecord | None:
         return None
     rows = tuple(PlannedOperation(*values) for values in json.loads(row.data)["rows"])
     return ScheduleRecord(number, row.published_ns, row.engine, rows)
+
+
+def first_revision_after(connection: Connection, batch_id: int) -> ScheduleRecord | None:
+    """The first plan that was published after a batch had been accepted."""
+    accepted = select(batches.c.accepted_ns).where(batches.c.batch_id == batch_id)
+    number = connection.scalar(
+        select(func.min(schedules.c.revision)).where(
+            schedules.c.published_ns >= accepted.scalar_subquery()
+        )
+    )
+    return None if number is None else revision(connection, number)
 
 
 def steps_between(
