@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import queue
 import secrets
 import threading
@@ -12,7 +11,6 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -20,7 +18,7 @@ import structlog
 from robot_cell.errors import RobotCellError
 from robot_cell.gateway.mirror import Mirror
 from robot_cell.gateway.problems import Problem, unauthorised
-from robot_cell.gateway.tokens import Role, Secret, at_least, new_secret, read_secret
+from robot_cell.gateway.tokens import ROLES, Role, Secret, at_least, new_secret, read_secret
 from robot_cell.store import Journal, token_book
 from robot_cell.store.records import TokenRecord
 
@@ -229,15 +227,10 @@ class Access:
 
     # -- the one-time code ----------------------------------------------------------------------
 
-    def offer_code(self, role: Role, link: Callable[[str], None]) -> None:
-        """Let one person in who was shown a code; `link` is told each new one."""
+    def offer_code(self, role: Role, link: Callable[[str], None], first: str) -> None:
+        """Let one person in who was shown a code; `link` is told the next one, once it was used."""
         self._link = link
-        self._next_code(role)
-
-    def _next_code(self, role: Role) -> None:
-        code = secrets.token_urlsafe(24)
-        self._code = (hashlib.sha256(code.encode()).digest(), role)
-        self._link(code)
+        self._code = (hashlib.sha256(first.encode()).digest(), role)
 
     def use_code(self, code: str, address: str) -> tuple[Secret, TokenRecord]:
         """Begin a session by a one-time code; it is void afterwards.
@@ -253,7 +246,9 @@ class Access:
                 raise unauthorised("the link was used already, or is of an earlier start")
             self._code = None
         found = self.add("one-time link", offered[1], "gateway", valid_s=SESSION_S)
-        self._next_code(offered[1])
+        code = secrets.token_urlsafe(24)
+        self._code = (hashlib.sha256(code.encode()).digest(), offered[1])
+        self._link(code)
         return found
 
 
@@ -287,15 +282,6 @@ def add_token(
     return secret
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
-    part = path.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    part.replace(path)
-
-
 def check_role(caller: Caller, needed: Role) -> None:
     """See that a caller may.
 
@@ -315,6 +301,4 @@ def _caller(record: TokenRecord) -> Caller:
 
 
 def _role(text: str) -> Role:
-    from robot_cell.gateway.tokens import ROLES
-
     return next(role for role in ROLES if role == text)

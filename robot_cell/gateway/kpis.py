@@ -309,7 +309,7 @@ def held_spans(commands: Iterable[CommandRecord], cell: str, now_ns: int) -> lis
     since: int | None = None
     for one in commands:
         what = one.what.lower()
-        if one.target != cell or one.outcome is None or "does not obey" in one.outcome:
+        if one.target != cell or one.outcome != "obeyed":
             continue
         if what in _HOLDS and since is None:
             since = one.at_ns

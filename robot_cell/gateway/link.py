@@ -51,9 +51,7 @@ class PlantLink(Protocol):
     def bodies(self) -> Mapping[str, BodiesView]:
         """Where the moving bodies of simulated cells are."""
 
-    def submit(
-        self, content: str, source: str, format: str, submitted_by: str
-    ) -> SubmitResult:
+    def submit(self, content: str, source: str, format: str, submitted_by: str) -> SubmitResult:
         """Hand in a batch, its orders as JSON."""
 
     def cancel(self, order_id: str, reason: str, asked_by: str) -> CommandResult:
@@ -159,9 +157,7 @@ class RosLink:
         """Where moving bodies are."""
         return {} if self._feed is None else self._feed.bodies
 
-    def submit(
-        self, content: str, source: str, format: str, submitted_by: str
-    ) -> SubmitResult:
+    def submit(self, content: str, source: str, format: str, submitted_by: str) -> SubmitResult:
         """Hand in a batch, its orders as JSON."""
         return self._asked().submit_json(content, source, format, submitted_by)
 

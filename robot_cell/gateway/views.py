@@ -295,9 +295,7 @@ def fixtures_of(cell: Cell) -> list[shapes.FixtureView]:
     ]
 
 
-def closed_times(
-    plant: Plant, cell: Cell, from_: datetime, until: datetime
-) -> list[shapes.Closed]:
+def closed_times(plant: Plant, cell: Cell, from_: datetime, until: datetime) -> list[shapes.Closed]:
     """When a cell does not work, and why."""
     return [
         {

@@ -122,8 +122,10 @@ def _ends(
     for record in records:
         if record.status in ("failed", "cancelled"):
             continue
-        end = record.actual_end_ns if record.status == "complete" else planned_ns.get(
-            record.operation_id
+        end = (
+            record.actual_end_ns
+            if record.status == "complete"
+            else planned_ns.get(record.operation_id)
         )
         before = ends.get(record.order_id, 0)
         ends[record.order_id] = None if end is None or before is None else max(before, end)

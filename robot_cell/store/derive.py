@@ -274,9 +274,7 @@ def _person_answered(connection: Connection, event: EventRecord) -> None:
 
 def _token_added(connection: Connection, event: EventRecord) -> None:
     kept = _only(event.data, "token_id", "name", "role", "hash", "expires_us", "parent")
-    connection.execute(
-        insert(tokens).values(added_us=event.wall_us, added_by=event.who, **kept)
-    )
+    connection.execute(insert(tokens).values(added_us=event.wall_us, added_by=event.who, **kept))
 
 
 def _token_revoked(connection: Connection, event: EventRecord) -> None:
