@@ -21,7 +21,9 @@ GENESIS: Final = bytes(32)
 """What stands for the digest before the first event."""
 
 NOTE: Final = "note"
-_TOLD: Final = frozenset({NOTE, "order_cancelled", "operation_put_back", "operation_resolved"})
+_TOLD: Final = frozenset(
+    {NOTE, "order_cancelled", "order_prioritised", "operation_put_back", "operation_resolved"}
+)
 _PAGE: Final = 1000
 _LAST: Final = (
     select(events.c.event_id, events.c.digest).order_by(events.c.event_id.desc()).limit(1)
