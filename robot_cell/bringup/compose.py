@@ -55,8 +55,11 @@ _SCHEDULER: Final = """\
 """
 
 _GATEWAY: Final = """\
-  <node pkg="robot_cell" exec="gateway" name="gateway" output="both" respawn="true" respawn_delay="0.5"
-        args="--plant $(var plant) --run-dir $(var run_dir) --http-host $(var http_host) --http-port $(var http_port) --simulated true --link-role $(var link_role)"/>
+  <node pkg="robot_cell" exec="gateway" name="gateway" output="both" respawn="true"
+        respawn_delay="0.5"
+        args="--plant $(var plant) --run-dir $(var run_dir) --simulated true
+              --http-host $(var http_host) --http-port $(var http_port)
+              --link-role $(var link_role)"/>
 """
 
 _CELL: Final = """\

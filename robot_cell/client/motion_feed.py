@@ -1,8 +1,8 @@
 """Where arms and simulated bodies are, taken when somebody asks and not when it comes.
 
 Joint states come fifty times a second from each arm. Whoever shows them ten times a second would
-spend most of its time on those it does not show: here the middleware keeps the newest, and only that
-is read.
+spend most of its time on those it does not show: here the middleware keeps the newest, and only
+that is read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who asks, and whether they may: tokens, sessions, one-time codes, and the trail of what was refused."""
+"""Who asks, and whether they may: tokens, sessions, one-time codes, and what was refused."""
 
 from __future__ import annotations
 

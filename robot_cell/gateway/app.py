@@ -57,8 +57,9 @@ def make_app(gateway: Gateway, pages: Pages | None = None) -> ASGIApp:
     app = FastAPI(
         title="robot_cell",
         version="1",
-        description="What people and factory systems see of a plant. Instants are Unix milliseconds "
-        "on the plant's clock (`_ms`), durations seconds (`_s`); errors are problem details.",
+        description="What people and factory systems see of a plant. Instants are Unix "
+        "milliseconds on the plant's clock (`_ms`), durations seconds (`_s`); errors are problem "
+        "details.",
         docs_url=None,
         redoc_url=None,
         openapi_url=None,

@@ -1,9 +1,9 @@
 """The same request again is the same request: answers that are kept by the client's key.
 
-After the IETF draft "The Idempotency-Key HTTP Header Field": the same key with the same content gets
-the first answer again, with other content it is refused, and so it is while the first is under way.
-Answers are kept in memory for a day. After a restart what guards is what a request means: a batch is
-known by its orders, and a cell refuses a command that its state does not allow.
+After the IETF draft "The Idempotency-Key HTTP Header Field": the same key with the same content
+gets the first answer again, with other content it is refused, and so it is while the first is under
+way. Answers are kept in memory for a day. After a restart what guards is what a request means: a
+batch is known by its orders, and a cell refuses a command that its state does not allow.
 """
 
 from __future__ import annotations

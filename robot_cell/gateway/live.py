@@ -1,8 +1,8 @@
 """The live feed: ten messages a second, made and encoded once for everybody who watches.
 
 Who is slow is left out until the last message has gone, and stands in nobody's way: nothing is
-queued. What was missed is not lost, since operations have versions (`mirror.py`) and everything else
-is whole in every message.
+queued. What was missed is not lost, since operations have versions (`mirror.py`) and everything
+else is whole in every message.
 """
 
 from __future__ import annotations
@@ -71,7 +71,6 @@ class Hub:
     Args:
         overrides: path speed that was last asked of each cell, percent.
         still_valid: whether somebody who was let in may stay.
-        pace: how often; the event loop's sleep unless a test gives its own.
     """
 
     def __init__(

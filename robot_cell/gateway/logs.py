@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, with job, operation and step ids as fields of their own."""
+"""Structured logs: one JSON object a line, its facts as fields of their own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KEPT: Final = 3
 
 
 def log_to(path: Path) -> None:
-    """Write everything to a file that is turned over when it is full; warnings to the console too."""
+    """Write to a file that is turned over when it is full; errors to the console as well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     shared = [
         structlog.contextvars.merge_contextvars,

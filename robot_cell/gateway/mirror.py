@@ -1,4 +1,4 @@
-"""The journal in memory, followed event by event: what is asked ten times a second is not read anew.
+"""The journal in memory, followed event by event: what is asked often is not read anew.
 
 Every change has a version. Who has missed some asks for all operations that have changed since a
 version; a gateway that was started anew has another `boot`, and knows nothing of older versions.
@@ -218,9 +218,7 @@ class Mirror:
                 touched.add(json.loads(one.data)["operation_id"])
             elif one.kind == "note":
                 self._note(one.what, one.event_id, one.at_ns, json.loads(one.data), lost)
-            elif one.kind == "schedule_published":
-                self.draft = None
-            elif one.kind == "person_asked" and one.what in ("approve", "refuse"):
+            elif one.kind == "schedule_published" or one.what in ("approve", "refuse"):
                 self.draft = None
         self.lost = frozenset(lost)
         if kinds & _OF_TOKEN:

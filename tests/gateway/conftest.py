@@ -20,6 +20,7 @@ from robot_cell.client import (
     PlantNotReachable,
     SubmitResult,
 )
+from robot_cell.errors import RobotCellError
 from robot_cell.gateway.access import add_token
 from robot_cell.gateway.app import make_app
 from robot_cell.gateway.serve import build
@@ -28,7 +29,6 @@ from robot_cell.gateway.tokens import ROLES
 from robot_cell.model import JobOrder, PlannedOperation, Plant
 from robot_cell.model.plant_file import load_plant
 from robot_cell.orders.intake import orders_from_json
-from robot_cell.errors import RobotCellError
 from robot_cell.store import Journal, open_journal
 from robot_cell.store.accept import prioritise_order
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from robot_cell.gateway import shapes
 from robot_cell.gateway.problems import Problem, problem_responses
 from robot_cell.gateway.service import Gateway, Operator, Served, json_response
-from robot_cell.gateway.views import instant_ms, plant_ms, planned_view
+from robot_cell.gateway.views import instant_ms, planned_view, plant_ms
 from robot_cell.model import JobOrder
 from robot_cell.orders import BatchError
 from robot_cell.orders.planning_job import Moment

@@ -1,4 +1,4 @@
-"""The live feed's WebSocket. It checks token, role and origin itself: middleware does not see it."""
+"""The live feed's WebSocket; it checks token, role and origin itself."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 

@@ -99,7 +99,7 @@ def operations(
     boot: Annotated[str, Query(max_length=64)] = "",
     accept_encoding: Annotated[str, Header(max_length=500)] = "",
 ) -> Response:
-    """What changed since a version of the live feed; everything where that is not known any more."""
+    """What changed since a version of the live feed; all where that is not known any more."""
     del caller
     gateway.mirror.refresh(0.05)
     return _packed(orjson.dumps(gateway.mirror.since(since, boot)), accept_encoding)
