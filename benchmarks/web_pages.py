@@ -11,6 +11,7 @@ pan without a pause. Writes benchmarks/results/web_pages.json.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -160,7 +161,7 @@ def measure(page: Page, address: str, operations: int) -> dict[str, Any]:
         page.locator('nav a[href="/schedule"]').click()
         readies.append(page.evaluate(READY, operations) - page.evaluate("window.touched"))
         times = page.evaluate(MOVE, {"frames": 150})
-        gaps += [after - before for before, after in zip(times[1:], times[2:], strict=False)]
+        gaps += [after - before for before, after in itertools.pairwise(times[1:])]
     return {
         "page_load_ms": [round(value) for value in loads],
         "gantt_ready_ms": [round(value) for value in readies],
