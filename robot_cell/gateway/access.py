@@ -136,8 +136,8 @@ class Access:
         if secret is None or record is None or not secret.fits(record.hash):
             self._failures[address].append(time.monotonic())
             raise unauthorised("the token is not known: ask for one (robot-cell token add)")
-        self._check_valid(record)
         self._remember(text, record.token_id)
+        self._check_valid(record)
         return _caller(record)
 
     def quick(self, text: str) -> Caller | None:

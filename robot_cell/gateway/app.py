@@ -31,8 +31,8 @@ from robot_cell.gateway.routes import (
 )
 from robot_cell.gateway.service import API, Gateway, Needs, Served, Viewer
 
-OPEN: Final = frozenset({f"{API}/health", f"{API}/login"})
-"""What needs no token."""
+OPEN: Final = frozenset({"/health", "/login"})
+"""What needs no token, below the API's path."""
 
 _ROUTERS: Final = (access, plant, batches, orders, schedule, events, performance)
 
@@ -73,12 +73,12 @@ def make_app(gateway: Gateway, pages: Pages | None = None) -> ASGIApp:
     registry = new_registry()
     http = HttpMetrics(registry)
     registry.register(PlantMetrics(gateway))
-    app.include_router(_outside(app, registry))
+    outside = _outside(app, registry)
+    app.include_router(outside)
     for kind in (RobotCellError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, on_error)
-    for route in guarded_routes(app):
-        if not _needs(route) and route.path not in OPEN:
-            raise UnguardedRoute(f"{route.path} checks no role")
+    for router in (*(module.router for module in _ROUTERS), outside):
+        check_guarded(router)
     shown = pages or Pages()
 
     @app.get("/{path:path}", include_in_schema=False)
@@ -92,13 +92,20 @@ def make_app(gateway: Gateway, pages: Pages | None = None) -> ASGIApp:
     return Guard(app, gateway.access, http.requests, http.seconds)
 
 
-def guarded_routes(app: FastAPI) -> list[APIRoute]:
-    """Every route of the application but the page's."""
-    return [one for one in app.routes if isinstance(one, APIRoute)]
+def check_guarded(router: APIRouter) -> None:
+    """See that every route of a router, and of those in it, asks for a role.
 
-
-def _needs(route: APIRoute) -> list[Needs]:
-    return [one.call for one in route.dependant.dependencies if isinstance(one.call, Needs)]
+    Raises:
+        UnguardedRoute: one does not.
+    """
+    for route in router.routes:
+        within = getattr(route, "original_router", None)
+        if within is not None:
+            check_guarded(within)
+        elif isinstance(route, APIRoute) and route.path not in OPEN:
+            needs = [d.call for d in route.dependant.dependencies if isinstance(d.call, Needs)]
+            if not needs:
+                raise UnguardedRoute(f"{route.path} checks no role")
 
 
 def _outside(app: FastAPI, registry: Any) -> APIRouter:

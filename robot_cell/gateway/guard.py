@@ -122,8 +122,8 @@ class Guard:
             await problem.response(scope["path"])(scope, receive, send)
             return
         except HTTPException as error:
-            problem = Problem("too-large", str(error.detail))
-            await problem.response(scope["path"])(scope, receive, send)
+            large = Problem("too-large", str(error.detail))
+            await large.response(scope["path"])(scope, receive, send)
             return
         if known is not None:
             await _send_kept(known, send)

@@ -181,7 +181,8 @@ class Hub:
     def _message(self) -> shapes.Live:
         """The next message."""
         before = self._version
-        version, delta = self._mirror.version, None
+        version = self._mirror.version
+        delta: list[shapes.Operation] | None = None
         if before == version:
             delta = []
         elif before >= 0:

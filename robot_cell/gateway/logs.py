@@ -16,7 +16,7 @@ _KEPT: Final = 3
 def log_to(path: Path) -> None:
     """Write to a file that is turned over when it is full; errors to the console as well."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    shared = [
+    shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,

@@ -109,7 +109,7 @@ class PlantMetrics(Collector):
                     labels=("cell",),
                 )
                 for kpi in kpis:
-                    value = kpi[figure]  # type: ignore[literal-required]
+                    value = kpi[figure]
                     if value is not None:
                         family.add_metric((kpi["cell"] or "",), value)
                 made.append(family)

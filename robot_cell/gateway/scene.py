@@ -155,7 +155,8 @@ def _chain(root: ET.Element) -> tuple[tuple[str, ...], str, str]:
             link = by_child[link].find("parent").get("link", "")  # type: ignore[union-attr]
         return found[::-1]
 
-    named = next((link for link in ("tool0", "flange") if link in links), None)
-    flange = named or max(links, key=lambda link: len(up(link)), default=base)
+    longest = max(links, key=lambda link: len(up(link)), default=base)
+    flange = next((link for link in links if link in ("tool0", "flange")), longest)
+    flange = "tool0" if "tool0" in links else flange
     joints = tuple(j.get("name", "") for j in up(flange) if j.get("type") in _MOVING)
     return joints, base, flange

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,14 @@ from robot_cell.client import (
     SubmitResult,
 )
 from robot_cell.errors import RobotCellError
-from robot_cell.gateway.access import add_token
 from robot_cell.gateway.app import make_app
 from robot_cell.gateway.serve import build
 from robot_cell.gateway.service import Gateway
-from robot_cell.gateway.tokens import ROLES
+from robot_cell.gateway.tokens import ROLES, Secret, new_secret
 from robot_cell.model import JobOrder, PlannedOperation, Plant
 from robot_cell.model.plant_file import load_plant
 from robot_cell.orders.intake import orders_from_json
-from robot_cell.store import Journal, open_journal
+from robot_cell.store import Journal, open_journal, token_book
 from robot_cell.store.accept import prioritise_order
 
 ROOT = Path(__file__).parents[2]
@@ -196,13 +196,55 @@ def fill(journal: Journal, plant: Plant) -> None:
     journal.event("scheduler", "cell back", 30 * NS, {"cell": "cell_a"})
 
 
+@pytest.fixture(scope="session")
+def secrets() -> dict[str, tuple[Secret, str]]:
+    """A token of each role with its hash, which is slow to make."""
+    made = {role: new_secret() for role in (*ROLES, "stale")}
+    return {role: (secret, secret.hash()) for role, secret in made.items()}
+
+
+def add_tokens(journal: Journal, secrets: Mapping[str, tuple[Secret, str]]) -> None:
+    """Add them all; the stale one has run out."""
+    for role, (secret, hash) in secrets.items():
+        journal.change(
+            partial(
+                token_book.add_token,
+                token_id=secret.token_id,
+                name=role,
+                role="admin" if role == "stale" else role,
+                hash=hash,
+                who="test",
+                expires_us=1 if role == "stale" else None,
+            )
+        )
+
+
+@pytest.fixture(scope="module")
+def reading(
+    tmp_path_factory: pytest.TempPathFactory,
+    plant: Plant,
+    secrets: dict[str, tuple[Secret, str]],
+) -> Iterator[Served]:
+    """A gateway for tests that change nothing."""
+    yield from _serve(tmp_path_factory.mktemp("reading"), plant, secrets)
+
+
 @pytest.fixture
-def served(tmp_path: Path, plant: Plant) -> Iterator[Served]:
-    place = tmp_path / "journal.db"
+def served(
+    tmp_path: Path, plant: Plant, secrets: dict[str, tuple[Secret, str]]
+) -> Iterator[Served]:
+    """A gateway of the test's own."""
+    yield from _serve(tmp_path, plant, secrets)
+
+
+def _serve(
+    folder: Path, plant: Plant, secrets: Mapping[str, tuple[Secret, str]]
+) -> Iterator[Served]:
+    place = folder / "journal.db"
     journal = open_journal(place)
     fill(journal, plant)
+    add_tokens(journal, secrets)
     made_up = MadeUpPlant(plant, journal)
-    secrets = {role: add_token(journal, role, role, "test", valid_s=None) for role in ROLES}
     gateway = build(plant, place, journal, made_up, simulated=True)
     with TestClient(make_app(gateway), base_url="http://plant.test") as client:
         yield Served(
@@ -210,8 +252,8 @@ def served(tmp_path: Path, plant: Plant) -> Iterator[Served]:
             gateway,
             made_up,
             journal,
-            {role: secret.text for role, secret in secrets.items()},
-            {role: secret.token_id for role, secret in secrets.items()},
+            {role: secret.text for role, (secret, _) in secrets.items()},
+            {role: secret.token_id for role, (secret, _) in secrets.items()},
         )
     gateway.worker.close()
     gateway.access.trail.close()
