@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { lastOfOrders } from '../src/gantt/fromPlant';
 import { buildModel, firstVisible, hit, neighbour, type GanttOperation } from '../src/gantt/model';
 import { fit, pan, reveal, tickStep, ticks, zoom } from '../src/gantt/view';
 
@@ -98,6 +99,16 @@ describe('the model', () => {
     expect(neighbour(model, 0, 'ArrowUp')).toBe(0);
     expect(neighbour(model, at, 'Home')).toBe(0);
   });
+});
+
+it('an order is late where it ends, and only there', () => {
+  const one = (id: string, order_id: string, planned: number, actual: number | null) => ({
+    id, order_id, unit: 1, position: 0, name: '', cell: 'a', program: '', status: 'planned',
+    planned_start_ms: 0, planned_end_ms: planned, actual_start_ms: null, actual_end_ms: actual,
+    attempt: 1, message: '',
+  });
+  const all = [one('1', 'A', 10, 40), one('2', 'A', 30, null), one('3', 'B', 5, null)];
+  expect([...lastOfOrders(all)].sort()).toEqual(['1', '3']);
 });
 
 describe('the view', () => {
