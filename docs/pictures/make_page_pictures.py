@@ -127,7 +127,8 @@ def main() -> None:
             time.sleep(0.1)
         address, _, code = link.partition("/#code=")
         signed_in = ask(address, "/login", {"code": code})
-        while not ask(address, "/plant", token=signed_in["token"])["connected"]:
+        token = signed_in["token"]
+        while any(one["state"] == "" for one in ask(address, "/cells", token=token)["items"]):
             session.check()
             if time.monotonic() > deadline_s:
                 raise SystemExit("the plant does not answer")

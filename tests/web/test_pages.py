@@ -24,7 +24,7 @@ from .conftest import (
     state_of,
 )
 
-pytestmark = [pytest.mark.plant, pytest.mark.ros]
+pytestmark = [pytest.mark.plant, pytest.mark.ros, pytest.mark.timeout(300)]
 
 RUN_MS = 60_000
 PAGES = ("/plant", "/orders", "/schedule", "/cells/cell_a", "/alarms", "/trace", "/performance")
@@ -118,7 +118,7 @@ def test_a_lost_server_greys_the_page_and_comes_back_by_itself(
         expect(page.get_by_test_id("stale")).to_contain_text("What is shown is from")
         # What was known stays in sight, greyed.
         expect(page.locator(".content.stale tr[data-order]")).to_have_count(4)
-        deadline_s = time.monotonic() + 20
+        deadline_s = time.monotonic() + 60
         while not answers(served.address):
             assert time.monotonic() < deadline_s, served.session.story()
             page.wait_for_timeout(50)

@@ -1,5 +1,6 @@
 /** Asks the gateway; every refusal is a Problem with the server's own sentence (RFC 9457). */
 
+import type { Page } from './contract';
 import { session } from './session.svelte';
 
 export const BASE = '/api/v1';
@@ -68,6 +69,18 @@ export async function ask<Answer>(path: string, options: Ask = {}): Promise<Answ
   if (response.status === 204) return undefined as Answer;
   const kind = response.headers.get('Content-Type') ?? '';
   return (kind.includes('json') ? await response.json() : await response.text()) as Answer;
+}
+
+/** Every item of a list, page after page. */
+export async function askAll<Item>(path: string): Promise<Item[]> {
+  const items: Item[] = [];
+  let after = '';
+  for (;;) {
+    const page = await ask<Page<Item>>(`${path}?limit=1000${after}`);
+    items.push(...page.items);
+    if (page.next === null) return items;
+    after = `&after=${encodeURIComponent(page.next)}`;
+  }
 }
 
 export function onceKey(): string {

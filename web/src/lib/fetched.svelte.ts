@@ -16,7 +16,10 @@ export class Fetched<Answer> {
    * `path` is read in an effect: whatever it touches makes the question new. Null asks nothing.
    * Questions do not overtake each other: while one is under way the next waits for it.
    */
-  constructor(path: () => string | null) {
+  constructor(
+    path: () => string | null,
+    how: (path: string) => Promise<Answer> = ask<Answer>,
+  ) {
     let latest: string | null = null;
     let busy = false;
     const run = async (): Promise<void> => {
@@ -30,7 +33,7 @@ export class Fetched<Answer> {
         const question: string = latest;
         last = question;
         try {
-          const answer = await ask<Answer>(question);
+          const answer = await how(question);
           if (question === latest) {
             this.value = answer;
             this.problem = null;
