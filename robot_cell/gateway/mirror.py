@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import orjson
+
 from robot_cell.gateway import shapes
 from robot_cell.gateway.views import operation_view, order_view
 from robot_cell.model import PlannedOperation, Plant
@@ -57,6 +59,23 @@ class Change:
     ids: frozenset[str]
 
 
+@dataclass
+class OfCell:
+    """What a cell has done and has to do."""
+
+    done: int = 0
+    next: shapes.Operation | None = None
+
+    def count(self, one: shapes.Operation) -> None:
+        """Take an operation of the cell in."""
+        self.done += one["status"] == "complete"
+        start_ms = one["planned_start_ms"]
+        if one["status"] in ("planned", "leased") and start_ms is not None:
+            first_ms = self.next["planned_start_ms"] if self.next is not None else None
+            if first_ms is None or start_ms < first_ms:
+                self.next = one
+
+
 class Mirror:
     """Orders, operations, tokens and the published plan, as of the last `refresh`.
 
@@ -71,6 +90,8 @@ class Mirror:
         self._records: dict[str, OperationRecord] = {}
         self._by_order: dict[str, list[str]] = {}
         self._order_views: dict[str, shapes.Order] = {}
+        self._packed: tuple[int, orjson.Fragment] | None = None
+        self._of_cells: tuple[int, dict[str | None, OfCell]] | None = None
         self._first_promise: dict[int, dict[str, int]] = {}
         self.boot = secrets.token_urlsafe(9)
         self.version = 0
@@ -126,6 +147,24 @@ class Mirror:
         if found["full"] or len(changed) > MANY:
             return found["version"], None
         return found["version"], changed
+
+    def packed(self) -> orjson.Fragment:
+        """All operations as JSON, made once for each version."""
+        version, operations = self.version, self.operations
+        if self._packed is None or self._packed[0] != version:
+            made = orjson.dumps(list(operations.values()))
+            self._packed = version, orjson.Fragment(made)
+        return self._packed[1]
+
+    def of_cell(self, cell: str) -> OfCell:
+        """What a cell has done and has to do."""
+        version, operations = self.version, self.operations
+        if self._of_cells is None or self._of_cells[0] != version:
+            made: dict[str | None, OfCell] = {}
+            for one in operations.values():
+                made.setdefault(one["cell"], OfCell()).count(one)
+            self._of_cells = version, made
+        return self._of_cells[1].get(cell, OfCell())
 
     def record(self, operation_id: str) -> OperationRecord | None:
         """An operation as the journal has it."""

@@ -127,12 +127,7 @@ def cell_(gateway: Served, caller: Viewer, cell: CellName) -> Response:
 
 def _cell(gateway: Gateway, name: str) -> shapes.CellView:
     cell, mirror = gateway.plant.cells[name], gateway.mirror
-    of_cell = [one for one in mirror.operations.values() if one["cell"] == name]
-    waiting = [
-        one
-        for one in of_cell
-        if one["status"] in ("planned", "leased") and one["planned_start_ms"] is not None
-    ]
+    of_cell = mirror.of_cell(name)
     closed: list[shapes.Closed] = []
     if mirror.start is not None and gateway.hub.now_ns is not None:
         now = mirror.start + timedelta(microseconds=gateway.hub.now_ns // 1000)
@@ -144,9 +139,9 @@ def _cell(gateway: Gateway, name: str) -> shapes.CellView:
         "arm": cell.arm.urdf.name.partition(".")[0],
         "fixtures": fixtures_of(cell),
         "programs": list(cell.programs),
-        "next": min(waiting, key=lambda one: one["planned_start_ms"] or 0, default=None),
+        "next": of_cell.next,
         "oee": _oee(gateway).get(name),
-        "done_units": sum(one["status"] == "complete" for one in of_cell),
+        "done_units": of_cell.done,
         "closed": closed,
     }
 

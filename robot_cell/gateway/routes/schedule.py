@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Header, Path, Query
@@ -59,12 +59,12 @@ def schedule(
     return _packed(orjson.dumps(_schedule(gateway)), accept_encoding)
 
 
-def _schedule(gateway: Gateway) -> shapes.Schedule:
+def _schedule(gateway: Gateway) -> dict[str, Any]:
+    """A `shapes.Schedule` whose operations are JSON already."""
     mirror = gateway.mirror
     mirror.refresh(0.05)
     start, now_ns = mirror.start, gateway.hub.now_ns
-    operations = list(mirror.operations.values())
-    ends_ms = max((one["planned_end_ms"] or 0 for one in operations), default=0) or None
+    ends_ms = max((o["planned_end_ms"] or 0 for o in mirror.operations.values()), default=0)
     closed: dict[str, list[shapes.Closed]] = {}
     now_ms = gateway.hub.now_ms()
     if start is not None:
@@ -82,10 +82,10 @@ def _schedule(gateway: Gateway) -> shapes.Schedule:
         else plant_ms(mirror.published_ns, start),
         "now_ms": now_ms,
         "frozen_until_ms": None if now_ms is None else now_ms + int(ahead_s * 1000),
-        "ends_ms": ends_ms,
+        "ends_ms": ends_ms or None,
         "boot": mirror.boot,
         "ops_version": mirror.version,
-        "operations": operations,
+        "operations": mirror.packed(),
         "closed": closed,
         "draft": None if start is None else draft_view(mirror.draft, start),
     }
