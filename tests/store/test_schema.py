@@ -21,6 +21,10 @@ OLD = Path(__file__).parent / "data" / "journal_0001.sql"
 """What the first version wrote: two orders, one complete operation, one running, one cancelled."""
 
 
+SECOND = OLD.with_name("journal_0002.sql")
+"""What revision 0002 wrote: an order with a running operation, one that was cancelled, a note."""
+
+
 def write_old(place: Path | str, folder: Path) -> None:
     """Make an old journal: the very file in SQLite, its rows in PostgreSQL."""
     file = place if isinstance(place, Path) else folder / "old.db"
@@ -157,7 +161,7 @@ def test_an_upgrade_that_fails_changes_nothing(
         assert len(journal.orders()) == 2
 
 
-@pytest.mark.parametrize("found", ["0099", "9f3a"])
+@pytest.mark.parametrize("found", [f"{int(REVISION) + 1:04}", "9f3a"])
 def test_a_newer_journal_is_refused(found: str, place: Path | str) -> None:
     open_journal(place).close()
     engine = create_engine(journal_url(place))
@@ -166,3 +170,16 @@ def test_a_newer_journal_is_refused(found: str, place: Path | str) -> None:
     engine.dispose()
     with pytest.raises(OtherVersion, match=f"schema {found}.*newer version"):
         open_journal(place)
+
+
+def test_a_journal_of_the_second_revision_gets_what_came_later(tmp_path: Path) -> None:
+    place = tmp_path / "journal.db"
+    with sqlite3.connect(place) as connection:
+        connection.executescript(SECOND.read_text())
+    connection.close()
+    with open_journal(place) as upgraded, open_journal(tmp_path / "fresh.db") as new:
+        assert schema_of(upgraded) == schema_of(new)
+        assert [step.step_index for step in upgraded.open_steps()] == [1]
+        assert upgraded.alarms.standing() == []
+        upgraded.alarms.raise_("cell_a", "device_fault", "gripper", "silent", 20)
+        assert upgraded.verify().findings == ()
