@@ -22,6 +22,7 @@ from robot_cell.gateway.access import Caller
 from robot_cell.gateway.link import PlantLink
 from robot_cell.gateway.mirror import Mirror
 from robot_cell.gateway.views import cell_live, plant_ms
+from robot_cell.model.packml import Mode
 
 TICK_S: Final = 0.1
 IDLE_S: Final = 0.5
@@ -171,6 +172,8 @@ class Hub:
             self._mirror.start,
             lost=name in self._mirror.lost,
             override_percent=self._overrides.get(name),
+            mode=self._mirror.modes.get(name, Mode.PRODUCTION),
+            alarms=sum(one.source == name for one in self._mirror.alarms),
         )
 
     def now_ms(self) -> int | None:
@@ -208,5 +211,5 @@ class Hub:
             "ops_delta": delta,
             "orders_version": self._mirror.orders_version,
             "events_last": self._mirror.events_last,
-            "alarms_version": 0,
+            "alarms_version": self._mirror.alarms_version,
         }

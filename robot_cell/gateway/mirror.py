@@ -21,9 +21,11 @@ import orjson
 from robot_cell.gateway import shapes
 from robot_cell.gateway.views import operation_view, order_view
 from robot_cell.model import PlannedOperation, Plant
+from robot_cell.model.packml import Mode
 from robot_cell.orders.status import job_view
 from robot_cell.reporting.plan_changes import BACK, DRAFTED, LOST
 from robot_cell.store import Journal, OperationRecord, OrderRecord
+from robot_cell.store.alarms import AlarmRecord
 from robot_cell.store.looks import (
     changes,
     first_revision_after,
@@ -100,6 +102,9 @@ class Mirror:
         self.revision, self.engine, self.published_ns = 0, "", None  # type: tuple[int, str, int | None]
         self.draft: tuple[int, int, Any] | None = None
         self.lost: frozenset[str] = frozenset()
+        self.alarms: list[AlarmRecord] = []
+        self.alarms_version = 0
+        self.modes: dict[str, Mode] = {}
         self.orders: dict[str, OrderRecord] = {}
         self.operations: dict[str, shapes.Operation] = {}
         self.tokens: dict[str, TokenRecord] = {}
@@ -207,6 +212,8 @@ class Mirror:
         self._load_tokens()
         self._load_plan()
         self._load_notes()
+        self._load_alarms()
+        self.modes = self._journal.modes()
         self._take(self._journal.operations(), whole=True)
         self._last_event = last
 
@@ -219,6 +226,10 @@ class Mirror:
         found = self._journal.look(lambda tx: all_tokens(tx, sessions=True))
         self.tokens = {one.token_id: one for one in found}
         self.tokens_changed()
+
+    def _load_alarms(self) -> None:
+        self.alarms = self._journal.alarms.standing()
+        self.alarms_version += 1
 
     def _load_plan(self) -> None:
         published = self._journal.schedule()
@@ -262,6 +273,10 @@ class Mirror:
         self.lost = frozenset(lost)
         if kinds & _OF_TOKEN:
             self._load_tokens()
+        if any(kind.startswith("alarm_") for kind in kinds):
+            self._load_alarms()
+        if "mode_changed" in kinds:
+            self.modes = self._journal.modes()
         if kinds & _OF_ORDER:
             self._load_orders()
         if "schedule_published" in kinds:

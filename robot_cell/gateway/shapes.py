@@ -456,16 +456,23 @@ class Events(TypedDict):
 
 
 class Alarm(TypedDict):
-    """An alarm after ISA-18.2."""
+    """An alarm after ISA-18.2: of a cell or of the plant, and of what of it (`source`).
+
+    `consequences` came of the same cause and are no alarms of their own.
+    """
 
     id: int
     cell: str
     source: str
+    kind: str
     priority: str
     state: str
     text: str
     cause: str
     action: str
+    consequences: list[str]
+    first_out: bool
+    times: int
     raised_ms: int
     cleared_ms: int | None
     acknowledged_ms: int | None
@@ -474,9 +481,10 @@ class Alarm(TypedDict):
 
 
 class Alarms(TypedDict):
-    """Alarms; `version` changes when the list does."""
+    """A page of alarms; `version` changes when the list of those that stand does."""
 
     items: list[Alarm]
+    next: str | None
     version: int
 
 

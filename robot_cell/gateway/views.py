@@ -19,7 +19,7 @@ from robot_cell.model import (
     Step,
     unavailable,
 )
-from robot_cell.model.packml import Command, State, allowed
+from robot_cell.model.packml import Command, Mode, State, allowed
 from robot_cell.orders.status import JobView
 from robot_cell.reporting.plan_changes import happenings
 from robot_cell.store import (
@@ -30,6 +30,7 @@ from robot_cell.store import (
     ScheduleRecord,
     StepRecord,
 )
+from robot_cell.store.alarms import AlarmRecord
 from robot_cell.store.records import TokenRecord
 
 CLOSED_AHEAD: Final = timedelta(days=7)
@@ -203,6 +204,11 @@ def _sentence(record: EventRecord) -> str:
     data = record.data if isinstance(record.data, dict) else {}
     if record.kind == "order_prioritised":
         return f"{data['order_id']}: priority {data['priority']} instead of {data['before']}"
+    if record.kind == "mode_changed":
+        return f"{data['cell']} is in mode {data['mode']}"
+    if record.kind.startswith("alarm_"):
+        about = f"alarm {data['alarm_id']} {record.kind.removeprefix('alarm_')}"
+        return f"{about}: {data['text']}" if data.get("text") else about
     about = next((str(data[k]) for k in ("cell", "operation_id", "order_id") if k in data), "")
     reason = next((str(data[k]) for k in ("reason", "because", "message") if data.get(k)), "")
     return ": ".join(part for part in (" ".join((about, record.what)).strip(), reason) if part)
@@ -220,6 +226,30 @@ def audit_view(record: CommandRecord, start: datetime | None) -> shapes.AuditEnt
         "target": record.target,
         "data": record.data,
         "outcome": record.outcome,
+    }
+
+
+def alarm_view(record: AlarmRecord, start: datetime) -> shapes.Alarm:
+    """An alarm."""
+    shelved_us = record.shelved_until_us
+    return {
+        "id": record.alarm_id,
+        "cell": record.source,
+        "source": record.subject,
+        "kind": record.kind,
+        "priority": record.priority.label,
+        "state": record.state.value,
+        "text": record.text,
+        "cause": record.kind.replace("_", " "),
+        "action": record.action,
+        "consequences": list(record.consequences),
+        "first_out": record.first_out,
+        "times": record.times,
+        "raised_ms": plant_ms(record.raised_ns, start),
+        "cleared_ms": _ms(record.returned_ns, start),
+        "acknowledged_ms": _ms(record.acknowledged_ns, start),
+        "acknowledged_by": record.acknowledged_by,
+        "shelved_until_ms": None if shelved_us is None else shelved_us // 1000,
     }
 
 
@@ -252,19 +282,21 @@ def cell_live(
     *,
     lost: bool,
     override_percent: float | None,
+    mode: Mode = Mode.PRODUCTION,
+    alarms: int = 0,
 ) -> shapes.CellLive:
     """What a cell says of itself; of one that was never heard the state is empty."""
     if view is None:
         return {
-            "state": "", "mode": None, "operation_id": "", "order_id": "", "unit": 0,
+            "state": "", "mode": mode.label, "operation_id": "", "order_id": "", "unit": 0,
             "program": "", "step": 0, "steps": 0, "progress": 0.0, "message": "",
             "since_ms": None, "allowed": [], "lost": lost, "held": False,
-            "override_percent": override_percent, "alarms": 0,
+            "override_percent": override_percent, "alarms": alarms,
         }  # fmt: skip
     state = _STATES[view.state]
     return {
         "state": view.state,
-        "mode": None,
+        "mode": mode.label,
         "operation_id": view.operation_id,
         "order_id": view.order_id,
         "unit": view.unit,
@@ -274,11 +306,11 @@ def cell_live(
         "progress": round(view.progress, 4),
         "message": view.message,
         "since_ms": None if start is None else plant_ms(view.at_ns, start),
-        "allowed": [command.label for command in allowed(state)],
+        "allowed": [command.label for command in allowed(state, mode)],
         "lost": lost,
         "held": view.state in _HELD,
         "override_percent": override_percent,
-        "alarms": 0,
+        "alarms": alarms,
     }
 
 

@@ -1,12 +1,14 @@
 """The PackML state machine of a cell (ISA-TR88.00.02-2015; numbers of OPC 30050), as one table.
 
 A command takes the cell from one state to another; an acting state ends by itself in the state that
-`COMPLETED` names. What is not in the table is refused.
+`COMPLETED` names. What is not in the table is refused; so is what the cell's mode or the asker
+forbids. `docs/packml.md` and the cases of its tests are generated from here (`packml_page`).
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import Enum, IntEnum
+from typing import Final
 
 
 class State(IntEnum):
@@ -56,6 +58,31 @@ class Command(IntEnum):
         return self.name.capitalize()
 
 
+class Mode(IntEnum):
+    """Unit modes of ISA-TR88.00.02 (5.2), with the numbers that it gives them.
+
+    Leased work is begun in production only. In maintenance a person has the cell reset, so that its
+    arm goes home; in manual mode it moves nothing by itself.
+    """
+
+    PRODUCTION = 1
+    MAINTENANCE = 2
+    MANUAL = 3
+
+    @property
+    def label(self) -> str:
+        """The name as it is written."""
+        return self.name.lower()
+
+
+class Asker(Enum):
+    """Who may ask for a command."""
+
+    PERSON = "a person"
+    LEASE = "a lease"
+    CELL = "the cell itself"
+
+
 _STOPPABLE = (
     State.STARTING,
     State.IDLE,
@@ -100,11 +127,48 @@ COMPLETED: dict[State, State] = {
 }
 
 
-def allowed(state: State) -> tuple[Command, ...]:
-    """The commands that a cell in this state obeys."""
-    return tuple(command for command in Command if (state, command) in TRANSITIONS)
+def allowed(state: State, mode: Mode = Mode.PRODUCTION) -> tuple[Command, ...]:
+    """The commands that a cell in this state and mode obeys."""
+    return tuple(command for command in Command if target(state, command, mode) is not None)
 
 
 def parse_command(text: str) -> Command | None:
     """The command of that name, in any case; None if there is none."""
     return Command.__members__.get(text.strip().upper())
+
+
+MODE_STATES: Final = (State.STOPPED, State.IDLE, State.ABORTED)
+"""Where the mode may be changed: nothing moves, and nothing is begun that is not in the journal."""
+
+FORBIDDEN_IN: Final[dict[Mode, tuple[Command, ...]]] = {
+    Mode.PRODUCTION: (),
+    Mode.MAINTENANCE: (Command.START,),
+    Mode.MANUAL: (Command.START, Command.RESET),
+}
+"""What a mode does not allow, whatever the state."""
+
+ASKERS: Final[dict[Command, tuple[Asker, ...]]] = {
+    Command.RESET: (Asker.PERSON, Asker.CELL),
+    Command.START: (Asker.LEASE,),
+    Command.STOP: (Asker.PERSON, Asker.CELL),
+    Command.HOLD: (Asker.PERSON, Asker.CELL),
+    Command.UNHOLD: (Asker.PERSON, Asker.CELL),
+    Command.SUSPEND: (Asker.PERSON,),
+    Command.UNSUSPEND: (Asker.PERSON,),
+    Command.ABORT: (Asker.PERSON, Asker.CELL),
+    Command.CLEAR: (Asker.PERSON,),
+    Command.COMPLETE: (Asker.CELL,),
+}
+"""The cell itself unholds only what its arm alone has held (a feed hold that has ended)."""
+
+
+def target(state: State, command: Command, mode: Mode) -> State | None:
+    """The state that a command leads to; None if it is refused."""
+    if command in FORBIDDEN_IN[mode]:
+        return None
+    return TRANSITIONS.get((state, command))
+
+
+def parse_mode(text: str) -> Mode | None:
+    """The mode of that name, in any case; None if there is none."""
+    return Mode.__members__.get(text.strip().upper())

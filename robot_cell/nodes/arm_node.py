@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from typing import Any, Final
@@ -15,15 +10,12 @@ from typing import Any, Final
 import numpy as np
 from control_msgs.action import FollowJointTrajectory
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor, SetParametersResult
 from rclpy.action import CancelResponse, GoalResponse
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool, Header
-from std_srvs.srv import SetBool
+from std_msgs.msg import Header
 
 from drivers.clock import FOREVER_NS
 from planners.kinematics.arm_description import read_arm
-from planners.motion.speed_requests import SpeedRequests
 from robot_cell import failpoints
 from robot_cell.execution.epoch import EpochPage
 from robot_cell.execution.heartbeat import Beat, HeartbeatPage
@@ -37,24 +29,17 @@ from robot_cell.execution.trajectory_goal import (
     Point,
     segments_of,
 )
-from robot_cell.nodes.base import LATCHED, PlantNode, seconds, spin
+from robot_cell.nodes import path_speed
+from robot_cell.nodes.base import PlantNode, seconds, spin
 from robot_cell.nodes.deferred import DeferredActionServer
+from robot_cell.nodes.path_speed import STOPPED_RAD_S, PathSpeed
+from robot_cell.nodes.servo_child import ServoChild
 
 JOINT_STATES_HZ: Final = 50.0
 GOAL_TOLERANCE_RAD: Final = 0.005
-STOPPED_RAD_S: Final = 0.02
 GOAL_TIME_S: Final = 2.0
 REPORT_S: Final = 1.0
 FEEDBACK_NS: Final = 1_000_000_000
-
-OVERRIDE: Final = "override"
-HOLD: Final = "feed hold"
-"""Who may ask for another path speed."""
-
-_OVERRIDE: Final = ParameterDescriptor(
-    description="path speed of every motion, percent of the planned one; 0 holds on the path",
-    floating_point_range=[FloatingPointRange(from_value=0.0, to_value=100.0)],
-)
 
 _CODES: Final = {
     Outcome.DONE: GoalCode.SUCCESSFUL,
@@ -64,7 +49,6 @@ _CODES: Final = {
     Outcome.DEVICE_FAULT: GoalCode.DEVICE,
     Outcome.STARVED: GoalCode.STOPPED,
 }
-_PR_SET_PDEATHSIG: Final = 1
 
 
 class ArmNode(PlantNode):
@@ -72,13 +56,10 @@ class ArmNode(PlantNode):
 
     def __init__(self) -> None:
         super().__init__("arm", in_cell=True)
-        self.declare_parameter("override_percent", 100.0, _OVERRIDE)
-        self._servo: subprocess.Popen[bytes] | None = None
-        self._event_fd = -1
+        path_speed.declare(self)
+        self._servo: ServoChild | None = None
         self._lock = threading.Lock()
         self._pending: dict[int, Any] = {}
-        self._requests = SpeedRequests()
-        self._held = False
         self._told_ns = 0
         self._controller: Beat | None = None
         self._epoch = 0
@@ -101,12 +82,9 @@ class ArmNode(PlantNode):
         self._horizon = Horizon(path, dof, create=True)
         self._beats = HeartbeatPage(self.run_dir / "heartbeats" / f"{self.cell_name}.page")
         self._epochs = EpochPage(self.run_dir, self.cell_name)
-        self._start_servo(dof)
-        self._requests.ask(OVERRIDE, float(self.get_parameter("override_percent").value) / 100.0)
-        self._ask_speed()
-        self.add_on_set_parameters_callback(self._on_parameters)
-        self._held_topic = self.create_publisher(Bool, "arm/held", LATCHED)
-        self.create_service(SetBool, "arm/hold", self._on_hold)
+        servo = self._servo = ServoChild(self, dof)
+        self.start_thread(lambda: servo.listen(self._on_servo), "servo events")
+        self._speed = PathSpeed(self, self._horizon, lambda: bool(self._pending))
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._states = self.create_publisher(JointState, "joint_states", 10)
         self.every(1.0 / JOINT_STATES_HZ, self._turn)
@@ -125,105 +103,29 @@ class ArmNode(PlantNode):
         """Stop the servo; the arm holds."""
         servo, self._servo = self._servo, None
         if servo is not None:
-            servo.terminate()
-            try:
-                servo.wait(2.0)
-            except subprocess.TimeoutExpired:
-                servo.kill()
-                servo.wait()
+            servo.end()
             report = LoopStatistics(self._horizon.statistics).report()
             path = self.run_dir / "loops" / f"{self.cell_name}.json"
             path.parent.mkdir(exist_ok=True)
             path.write_text(json.dumps(report.as_json(), indent=2) + "\n")
 
-    # -- servo ----------------------------------------------------------------------------------
+    # -- motion ---------------------------------------------------------------------------------
 
-    def _start_servo(self, dof: int) -> None:
-        read_fd, write_fd = os.pipe()
-        command = [sys.executable, "-m", "robot_cell.execution.servo"]
-        command += ["--cell", self.cell_name, "--driver", self.cell.arm.driver]
-        command += ["--address", str(self.run_dir / "sockets" / f"{self.cell_name}.arm")]
-        command += ["--dof", str(dof), "--run-dir", str(self.run_dir)]
-        command += ["--event-fd", str(write_fd)]
-        if self.simulated:
-            command.append("--simulated")
-        prctl = ctypes.CDLL(None).prctl
-        self._servo = subprocess.Popen(
-            command,
-            pass_fds=(write_fd,),
-            preexec_fn=lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
-        )
-        os.close(write_fd)
-        self._event_fd = read_fd
-        self.start_thread(self._listen, "servo events")
-
-    def _listen(self) -> None:
+    def _on_servo(self) -> None:
         """Wake the goal that waits for the order that has just ended."""
-        while os.read(self._event_fd, 64):
-            result = self._horizon.result()
-            self.clock.busy()
-            with self._lock:
-                goal = self._pending.pop(result.order, None)
-            if goal is not None:
-                self._ended(goal, result)
-            self.clock.wait_for()
-        # The servo has ended. Without it there is no motion to wait for, and a node without its
-        # servo is of no use: end as well, and be started again together.
-        if self._servo is not None:
-            self.get_logger().error("the servo has ended; this node ends to be started again")
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    # -- path speed -----------------------------------------------------------------------------
-
-    def _on_parameters(self, parameters: list[Any]) -> SetParametersResult:
-        for parameter in parameters:
-            if parameter.name == "override_percent":
-                try:
-                    self._requests.ask(OVERRIDE, float(parameter.value) / 100.0)
-                except ValueError as error:
-                    return SetParametersResult(successful=False, reason=str(error))
-                self._ask_speed()
-        return SetParametersResult(successful=True)
-
-    def _on_hold(self, request: Any, response: Any) -> Any:
-        """Feed hold: stop on the path and stay, or go on from there."""
-        if request.data:
-            self._requests.ask(HOLD, 0.0)
-        else:
-            self._requests.drop(HOLD)
-        self._ask_speed()
-        path_s, speed = self._horizon.progress()
-        response.success = True
-        response.message = (
-            f"path speed {100.0 * self._requests.target:g} % is asked for"
-            f"{f' by {self._requests.lowest}' if self._requests.lowest else ''}; "
-            f"it was {100.0 * speed:.0f} %, {path_s:.2f} s along the last motion"
-        )
-        return response
-
-    def _ask_speed(self) -> None:
-        self._horizon.ask_speed(self._requests.target)
-        self._tell_held()
-
-    def _tell_held(self) -> None:
-        """Say at each change whether the arm stands because of a feed hold."""
-        held = self._requests.asks(HOLD) and self._stands()
-        if held != self._held:
-            self._held = held
-            self._held_topic.publish(Bool(data=held))
-
-    def _stands(self) -> bool:
-        """Whether the setpoints stay, and the arm was measured to stand."""
-        measured = self._horizon.measured()
-        if measured is None or (self._pending and self._horizon.progress()[1] > 0.0):
-            return False
-        return bool((np.abs(measured.velocities) <= STOPPED_RAD_S).all())
+        result = self._horizon.result()
+        self.clock.busy()
+        with self._lock:
+            goal = self._pending.pop(result.order, None)
+        if goal is not None:
+            self._ended(goal, result)
+        self.clock.wait_for()
 
     def _turn(self) -> None:
         self._publish_state()
         self._stop_if_void()
-        self._tell_held()
-        if self._requests.target < 1.0:
+        self._speed.tell_held()
+        if self._speed.slowed:
             self._tell_that_it_goes_on()
         now_s = time.monotonic()
         if now_s - self._reported_s > REPORT_S:
@@ -268,7 +170,7 @@ class ArmNode(PlantNode):
             "nominal_us": report.nominal_us,
             "settings": " ".join(report.settings) or "none",
             "path_speed_percent": 100.0 * self._horizon.progress()[1],
-            "held_back_by": self._requests.lowest or "nobody",
+            "held_back_by": self._speed.held_back_by or "nobody",
         }
         for name in ("period", "lateness", "compute"):
             spread = getattr(report, name)

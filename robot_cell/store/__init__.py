@@ -1,5 +1,6 @@
 """The journal: what happened and what it comes to; durable before it is acknowledged."""
 
+from robot_cell.store.alarms import AlarmNotInState, AlarmRecord, UnknownAlarm
 from robot_cell.store.errors import (
     BatchTooLarge,
     JournalCorrupt,
@@ -34,6 +35,8 @@ from robot_cell.store.verify import Finding, Verified
 
 __all__ = [
     "Accepted",
+    "AlarmNotInState",
+    "AlarmRecord",
     "BatchTooLarge",
     "CommandRecord",
     "EndStatus",
@@ -55,6 +58,7 @@ __all__ = [
     "StepEnd",
     "StepOutcome",
     "StepRecord",
+    "UnknownAlarm",
     "UnknownOperation",
     "UnknownOrder",
     "UnknownStep",

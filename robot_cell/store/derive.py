@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, Update, bindparam, insert, update
 
 from robot_cell.model import PlannedOperation, operation_id
+from robot_cell.store.alarm_events import ALARM_CHANGES
 from robot_cell.store.errors import JournalCorrupt
 from robot_cell.store.records import EventRecord
 from robot_cell.store.tables import (
@@ -303,6 +304,10 @@ def _restored(connection: Connection, event: EventRecord) -> None:
         _set_fact(connection, name, event.data[name])
 
 
+def _mode_changed(connection: Connection, event: EventRecord) -> None:
+    _set_fact(connection, f"mode/{event.data['cell']}", event.data["mode"])
+
+
 def _noted(connection: Connection, event: EventRecord) -> None:
     """Changes nothing."""
 
@@ -331,6 +336,8 @@ CHANGES: Final[dict[str, Callable[[Connection, EventRecord], None]]] = {
     "token_revoked": _token_revoked,
     "imported": _imported,
     "restored": _restored,
+    "mode_changed": _mode_changed,
+    **ALARM_CHANGES,
 }
 """By kind of event; `order_accepted` is there besides, for many at once."""
 

@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, select
 
 from robot_cell.model import JobOrder, PlannedOperation, Plant
-from robot_cell.store import accept, backup, log, repair, schema, trail, verify, work
+from robot_cell.model.packml import Mode
+from robot_cell.store import accept, backup, log, modes, repair, schema, trail, verify, work
+from robot_cell.store.alarms import Alarms
 from robot_cell.store.database_errors import translated
 from robot_cell.store.engine import BUSY_TIMEOUT_S, WRITES, named, open_engine
 from robot_cell.store.errors import UnknownOrder
@@ -64,6 +66,9 @@ class Journal:
     Threads may share a journal; a forked child opens its own. Every method may raise
     `JournalFull`, `JournalLocked`, `JournalCorrupt` or `JournalUnavailable`, and has then stored
     nothing.
+
+    Attributes:
+        alarms: the plant's alarms.
     """
 
     def __init__(self, engine: Engine, where: str) -> None:
@@ -71,6 +76,7 @@ class Journal:
         self._writer = engine.execution_options(**WRITES)
         self._group = GroupCommit(self._writer)
         self.where = where
+        self.alarms = Alarms(self._read, self._write)
 
     def __enter__(self) -> Journal:
         return self
@@ -360,6 +366,17 @@ class Journal:
         """The newest of these commands to a target; None if there is none."""
         with self._read() as connection:
             return trail.last_command(connection, target, among)
+
+    # ----------------------------------------------------------------------------- modes
+
+    def change_mode(self, cell: str, mode: Mode, who: str, at_ns: int) -> None:
+        """Note that a cell has gone over to another mode."""
+        self._write(lambda tx: modes.change(tx, cell, mode, who, at_ns))
+
+    def modes(self) -> dict[str, Mode]:
+        """Cells whose mode was ever changed, with their modes; all others are in production."""
+        with self._read() as connection:
+            return modes.modes(connection)
 
     # ------------------------------------------------------------------- the journal itself
 

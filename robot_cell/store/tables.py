@@ -196,7 +196,39 @@ tokens = Table(
     Column("revoked_by", String),
 )
 
-DERIVED: Final = (facts, batches, job_orders, operations, steps, schedules, commands, tokens)
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("alarm_id", _Key, primary_key=True, autoincrement=False),
+    Column("source", String(48), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("subject", String, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("text", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("first_out", Boolean, nullable=False),
+    Column("consequences", JSON, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("raised_ns", BigInteger, nullable=False),
+    Column("raised_wall_us", BigInteger, nullable=False),
+    Column("returned_ns", BigInteger),
+    Column("acknowledged_ns", BigInteger),
+    Column("acknowledged_by", String),
+    Column("shelved_until_us", BigInteger),
+    Column("shelved_by", String),
+    Index(
+        "alarms_standing",
+        "source",
+        "kind",
+        sqlite_where=text("state <> 'normal'"),
+        postgresql_where=text("state <> 'normal'"),
+    ),
+)
+
+DERIVED: Final = (
+    facts, batches, job_orders, operations, steps, schedules, commands, alarms, tokens,
+)  # fmt: skip
 """What can be made again from the events; no table before one that it refers to."""
 
 TRIGGERS: Final = {

@@ -161,6 +161,8 @@ _NAMED_BY: Final = {
     "steps": "step_id",
     "schedules": "revision",
     "commands": "command_id",
+    "alarms": "alarm_id",
+    "tokens": "token_id",
 }
 
 

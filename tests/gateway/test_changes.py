@@ -209,3 +209,29 @@ def test_what_is_not_journalled_elsewhere_is_journalled_here(served: Served) -> 
     (command,) = served.journal.commands()
     assert (command.what, command.target, command.outcome) == ("override 40", "cell_a", "obeyed")
     assert command.who == f"maintainer ({served.ids['maintainer']})"
+
+
+def test_alarms_are_seen_to(served: Served) -> None:
+    alarms = served.journal.alarms
+    gripper = alarms.raise_("cell_a", "device_fault", "gripper", "the gripper is silent", 40 * NS)
+    alarms.raise_("cell_a", "cell_aborted", "", "the cell has aborted", 41 * NS)
+    alarms.raise_("cell_b", "process_ended", "arm", "the arm's node has ended", 42 * NS)
+    listed = served.get(f"{V1}/alarms").json()
+    assert [(one["cell"], one["priority"], one["state"]) for one in listed["items"]] == [
+        ("cell_a", "high", "unacknowledged"),
+        ("cell_b", "low", "unacknowledged"),
+    ]
+    assert listed["items"][0]["consequences"] == ["the cell has aborted"]
+    assert served.get(f"{V1}/cells/cell_a").json()["alarms"] == 1
+    path = f"{V1}/alarms/{gripper}"
+    seen = served.ask("POST", f"{path}/acknowledge", "operator", json={"comment": "on my way"})
+    assert seen.json()["message"] == f"alarm {gripper} is acknowledged"
+    assert served.ask("POST", f"{path}/acknowledge", "operator", json={}).status_code == 409
+    body = {"for_s": 60.0, "reason": "repair"}
+    served.ask("POST", f"{path}/shelve", "operator", json=body).raise_for_status()
+    changed = served.get(f"{V1}/alarms").json()
+    assert changed["version"] > listed["version"]
+    first = changed["items"][0]
+    assert (first["state"], first["acknowledged_ms"] is None) == ("shelved", False)
+    assert first["acknowledged_by"] == f"operator ({served.ids['operator']}): on my way"
+    assert served.ask("POST", f"{V1}/alarms/99/acknowledge", "operator", json={}).status_code == 404

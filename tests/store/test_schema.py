@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,20 @@ from alembic.migration import MigrationContext
 from sqlalchemy import MetaData, create_engine, inspect, text
 
 from robot_cell.model import Plant
-from robot_cell.store import Journal, OtherVersion, open_journal, schema
+from robot_cell.store import Journal, OtherVersion, accept, open_journal, schema, token_book
 from robot_cell.store.engine import journal_url, open_engine
 from robot_cell.store.tables import REVISION, metadata
 from tests.store.test_journal import order
 
 OLD = Path(__file__).parent / "data" / "journal_0001.sql"
 """What the first version wrote: two orders, one complete operation, one running, one cancelled."""
+
+
+SECOND = OLD.with_name("journal_0002.sql")
+"""What revision 0002 wrote: an order with a running operation, one that was cancelled, a note."""
+
+THIRD = OLD.with_name("journal_0003.sql")
+"""What revision 0003 wrote: a planned order, an alarm that somebody has seen, a cell in manual."""
 
 
 def write_old(place: Path | str, folder: Path) -> None:
@@ -157,7 +165,7 @@ def test_an_upgrade_that_fails_changes_nothing(
         assert len(journal.orders()) == 2
 
 
-@pytest.mark.parametrize("found", ["0099", "9f3a"])
+@pytest.mark.parametrize("found", [f"{int(REVISION) + 1:04}", "9f3a"])
 def test_a_newer_journal_is_refused(found: str, place: Path | str) -> None:
     open_journal(place).close()
     engine = create_engine(journal_url(place))
@@ -166,3 +174,35 @@ def test_a_newer_journal_is_refused(found: str, place: Path | str) -> None:
     engine.dispose()
     with pytest.raises(OtherVersion, match=f"schema {found}.*newer version"):
         open_journal(place)
+
+
+def test_a_journal_of_the_second_revision_gets_what_came_later(tmp_path: Path) -> None:
+    place = tmp_path / "journal.db"
+    with sqlite3.connect(place) as connection:
+        connection.executescript(SECOND.read_text())
+    connection.close()
+    with open_journal(place) as upgraded, open_journal(tmp_path / "fresh.db") as new:
+        assert schema_of(upgraded) == schema_of(new)
+        assert [step.step_index for step in upgraded.open_steps()] == [1]
+        assert upgraded.alarms.standing() == []
+        upgraded.alarms.raise_("cell_a", "device_fault", "gripper", "silent", 20)
+        assert upgraded.verify().findings == ()
+
+
+def test_a_journal_of_the_third_revision_gets_what_came_later(tmp_path: Path) -> None:
+    place = tmp_path / "journal.db"
+    with sqlite3.connect(place) as connection:
+        connection.executescript(THIRD.read_text())
+    connection.close()
+    with open_journal(place) as upgraded, open_journal(tmp_path / "fresh.db") as new:
+        assert schema_of(upgraded) == schema_of(new)
+        assert [alarm.acknowledged_by for alarm in upgraded.alarms.standing()] == ["Kim"]
+        assert [mode.label for mode in upgraded.modes().values()] == ["manual"]
+        prioritise = partial(
+            accept.prioritise_order, order_id="WO-1", priority=9, who="Kim", at_ns=30
+        )
+        assert upgraded.change(prioritise)
+        assert not upgraded.change(prioritise)
+        assert upgraded.order("WO-1").order.priority == 9
+        assert upgraded.look(token_book.all_tokens) == []
+        assert upgraded.verify().findings == ()

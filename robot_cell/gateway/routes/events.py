@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Final
 
 import orjson
@@ -23,8 +23,9 @@ from robot_cell.gateway.service import (
     json_response,
     next_page,
 )
-from robot_cell.gateway.views import event_view
+from robot_cell.gateway.views import alarm_view, event_view
 from robot_cell.store import looks
+from robot_cell.store.alarms import AlarmRecord, UnknownAlarm
 
 router: Final = APIRouter(tags=["events"])
 _READ: Final = problem_responses(401, 403, 422, 429, 503)
@@ -108,14 +109,30 @@ async def _stream(gateway: Gateway, after: int, valid: object) -> AsyncIterator[
 
 
 @router.get("/alarms", response_model=shapes.Alarms, responses=_READ)
-async def alarms(
+def alarms(
     gateway: Served,
     caller: Viewer,
     state: Annotated[str, Query(pattern="^(active|all)$")] = "active",
+    after: After = None,
+    limit: Limit = 100,
 ) -> Response:
-    """Alarms after ISA-18.2."""
-    del gateway, caller, state
-    return json_response({"items": [], "version": 0})
+    """Alarms after ISA-18.2: those that stand, the most urgent first, or all, the oldest first."""
+    del caller
+    gateway.mirror.refresh(0.05)
+    mirror, start = gateway.mirror, gateway.mirror.start
+    if state == "active":
+        first = min(int(after or 0), len(mirror.alarms))
+        found = mirror.alarms[first : first + limit]
+        more = str(first + limit) if first + limit < len(mirror.alarms) else None
+    else:
+        found = gateway.journal.alarms.history(min(int(after or 0), 2**62), limit)
+        more = next_page([one.alarm_id for one in found], limit)
+    view: shapes.Alarms = {
+        "items": [] if start is None else [alarm_view(one, start) for one in found],
+        "next": more,
+        "version": mirror.alarms_version,
+    }
+    return json_response(view)
 
 
 AlarmId = Annotated[int, Path(ge=1, le=2**53)]
@@ -127,12 +144,25 @@ def acknowledge(
     gateway: Served, caller: Operator, alarm_id: AlarmId, wanted: Acknowledged
 ) -> Response:
     """Say that an alarm was seen."""
-    del gateway, caller, wanted
-    raise Problem("not-found", f"there is no alarm {alarm_id}")
+    who = f"{caller.who}: {wanted.comment}" if wanted.comment else caller.who
+    at_ns = gateway.link.now_ns()
+    return _changed(gateway, lambda: gateway.journal.alarms.acknowledge(alarm_id, who, at_ns))
 
 
 @router.post("/alarms/{alarm_id}/shelve", response_model=shapes.Answer, responses=_CHANGE)
 def shelve(gateway: Served, caller: Operator, alarm_id: AlarmId, wanted: Shelved) -> Response:
-    """Have an alarm not shown for a while."""
-    del gateway, caller, wanted
-    raise Problem("not-found", f"there is no alarm {alarm_id}")
+    """Put an alarm aside for a while; it comes back by itself."""
+    who, at_ns = f"{caller.who}: {wanted.reason}", gateway.link.now_ns()
+    return _changed(
+        gateway, lambda: gateway.journal.alarms.shelve(alarm_id, who, wanted.for_s, at_ns)
+    )
+
+
+def _changed(gateway: Gateway, change: Callable[[], AlarmRecord]) -> Response:
+    try:
+        record = change()
+    except UnknownAlarm as error:
+        raise Problem("not-found", str(error)) from error
+    gateway.mirror.refresh()
+    message = f"alarm {record.alarm_id} is {record.state.value.replace('_', ' ')}"
+    return json_response({"accepted": True, "message": message})

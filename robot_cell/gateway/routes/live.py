@@ -42,10 +42,13 @@ async def live(socket: WebSocket) -> None:
             caller = await let_in(gateway, socket, token, "viewer", "WS /api/v1/live")
         except Problem as problem:
             refused = FORBIDDEN if problem.status == 403 else NO_TOKEN
-    await socket.accept(subprotocol=PROTOCOL if PROTOCOL in offered else None)
-    if refused is not None or caller is None:
-        await socket.close(refused or NO_TOKEN)
-        return
+    try:
+        await socket.accept(subprotocol=PROTOCOL if PROTOCOL in offered else None)
+        if refused is not None or caller is None:
+            await socket.close(refused or NO_TOKEN)
+            return
+    except (WebSocketDisconnect, RuntimeError, OSError):
+        return  # it did not wait for the answer
     watcher = gateway.hub.join(caller)
     listening = asyncio.create_task(_listen(socket, watcher))
     try:

@@ -8,7 +8,7 @@ from alembic import op
 from sqlalchemy import BigInteger, Column, Integer, String
 
 revision: Final = "0004"
-down_revision: Final = "0002"
+down_revision: Final = "0003"
 
 
 def upgrade() -> None:

@@ -1,0 +1,64 @@
+"""The servo of an arm: a child process that is started, listened to and ended here."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from robot_cell.nodes.base import PlantNode
+
+_PR_SET_PDEATHSIG: Final = 1
+_LEAVE_S: Final = 2.0
+
+
+class ServoChild:
+    """The process that holds the real-time loop of a node's arm.
+
+    Args:
+        dof: number of joints.
+    """
+
+    def __init__(self, node: PlantNode, dof: int) -> None:
+        self._node = node
+        self._ending = False
+        self._event_fd, write_fd = os.pipe()
+        command = [sys.executable, "-m", "robot_cell.execution.servo"]
+        command += ["--cell", node.cell_name, "--driver", node.cell.arm.driver]
+        command += ["--address", str(node.run_dir / "sockets" / f"{node.cell_name}.arm")]
+        command += ["--dof", str(dof), "--run-dir", str(node.run_dir)]
+        command += ["--event-fd", str(write_fd)]
+        if node.simulated:
+            command.append("--simulated")
+        prctl = ctypes.CDLL(None).prctl
+        self._process = subprocess.Popen(
+            command,
+            pass_fds=(write_fd,),
+            preexec_fn=lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
+        )
+        os.close(write_fd)
+
+    def listen(self, on_event: Callable[[], None]) -> None:
+        """Call back each time an order has ended, until the servo ends.
+
+        Without its servo a node is of no use: it ends as well, and both are started again.
+        """
+        while os.read(self._event_fd, 64):
+            on_event()
+        if not self._ending:
+            self._node.get_logger().error("the servo has ended; this node ends to be started again")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def end(self) -> None:
+        """Stop the servo; the arm holds."""
+        self._ending = True
+        self._process.terminate()
+        try:
+            self._process.wait(_LEAVE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
