@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from robot_cell.bringup.session import PlantSession
 from robot_cell.model.plant_file import load_plant
-from tests.plant.conftest import PLANT_FILE, READY_S, domain
+from tests.plant.conftest import PLANT_FILE, domain
 
 __all__ = ["domain"]
 
@@ -35,6 +35,7 @@ CHROMIUM = (
     "--disable-component-update",
     "--disable-sync",
 )
+READY_S = 180.0
 # How long a page may take on a machine that does much else.
 WITHIN_MS = 30_000
 expect.set_options(timeout=WITHIN_MS)
@@ -73,6 +74,14 @@ class Served:
         with urllib.request.urlopen(request, timeout=READY_S) as answer:
             return json.load(answer)
 
+    def hears_every_cell(self) -> bool:
+        try:
+            return all(cell["state"] != "" for cell in self.ask("/cells")["items"])
+        except urllib.error.HTTPError as error:
+            if error.code != 503:  # not found the plant yet
+                raise
+            return False
+
     def gateway_process(self) -> int:
         return int(json.loads((self.session.run_dir / "gateway.json").read_text())["pid"])
 
@@ -99,7 +108,7 @@ def served(domain: int) -> Iterator[Served]:
         served = Served(session, address)
         served.sessions["admin"] = served.ask("/login", json_body={"code": code})
         # Its clock waits for the first batch, but every cell can be heard.
-        while any(cell["state"] == "" for cell in served.ask("/cells")["items"]):
+        while not served.hears_every_cell():
             session.check()
             assert time.monotonic() < deadline_s, session.story()
             time.sleep(0.1)
