@@ -25,6 +25,7 @@ EXECUTABLES = (
     "arm_node",
     "cell_node",
     "fixture_node",
+    "gateway",
     "robot-cell",
     "scheduler_node",
     "sim_node",
