@@ -87,6 +87,9 @@ def serve(folder: Path) -> None:
     class Link:
         connected = True
 
+        def start(self) -> None:
+            return None
+
         def take(self) -> None:
             self.at_ns = time.time_ns() - int(start.timestamp()) * 10**9
 
