@@ -56,8 +56,8 @@ def test_a_certificate_needs_its_key(tmp_path: Path) -> None:
 
 
 def test_an_answer_does_not_wait_for_an_acknowledgement(tmp_path: Path) -> None:
-    with listen(read_options(options(tmp_path))) as listening:
-        with socket.create_connection(listening.getsockname()):
-            accepted, _ = listening.accept()
+    found = read_options(options(tmp_path))
+    with listen(found) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-            accepted.close()
