@@ -21,7 +21,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
@@ -51,6 +50,7 @@ def serve(folder: Path) -> None:
     from robot_cell.client import CellStateView, JointsView
     from robot_cell.gateway.access import add_token
     from robot_cell.gateway.app import make_app
+    from robot_cell.gateway.main import listen, read_options
     from robot_cell.gateway.serve import build
     from robot_cell.model import JobOrder, PlannedOperation
     from robot_cell.model.plant_file import load_plant
@@ -86,6 +86,9 @@ def serve(folder: Path) -> None:
 
     class Link:
         connected = True
+
+        def start(self) -> None:
+            return None
 
         def take(self) -> None:
             self.at_ns = time.time_ns() - int(start.timestamp()) * 10**9
@@ -123,17 +126,23 @@ def serve(folder: Path) -> None:
     token = add_token(journal, "benchmark", "viewer", "benchmark", valid_s=None).text
     gateway = build(plant, folder / "journal.db", journal, link, simulated=False)  # type: ignore[arg-type]
 
-    def change() -> None:
-        for record in operations:
-            fence = journal.lease_operation(record.operation_id, "cell_1", "p", 0)
-            journal.begin_operation(record.operation_id, "cell_1", fence, link.at_ns)
-            time.sleep(0.2)
-
-    listening = socket.create_server(("127.0.0.1", 0), backlog=512)
-    threading.Thread(target=change, daemon=True).start()
+    options = read_options(["--plant", "", "--run-dir", str(folder)])
+    listening = listen(options)
     print(json.dumps({"port": listening.getsockname()[1], "token": token}), flush=True)
     config = uvicorn.Config(make_app(gateway), log_config=None, ws_per_message_deflate=False)
     asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
+
+
+def change(folder: Path) -> None:
+    """What the plant's processes write: an operation is leased or begun ten times a second."""
+    from robot_cell.store import open_journal
+
+    with open_journal(folder / "journal.db") as journal:
+        for record in journal.operations():
+            fence = journal.lease_operation(record.operation_id, "cell_1", "p", 0)
+            time.sleep(0.1)
+            journal.begin_operation(record.operation_id, "cell_1", fence, 0)
+            time.sleep(0.1)
 
 
 # -- those who ask ---------------------------------------------------------------------------------
@@ -298,10 +307,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=15.0, help="of each measurement")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--change", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/gateway.json")
     options = parser.parse_args()
     if options.serve is not None:
         serve(options.serve)
+        return
+    if options.change is not None:
+        change(options.change)
         return
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
@@ -313,7 +326,9 @@ def main() -> None:
                 told = json.loads(gateway.stdout.readline())
                 address = f"http://127.0.0.1:{told['port']}"
                 load_before = os.getloadavg()
+                plant = subprocess.Popen([sys.executable, __file__, "--change", folder])
                 found = asyncio.run(measure(address, told["token"], gateway.pid, options.seconds))
+                plant.terminate()
             finally:
                 gateway.terminate()
     found |= {"load_before": load_before, "load_after": os.getloadavg(), "cores": os.cpu_count()}

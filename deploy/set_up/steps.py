@@ -33,6 +33,7 @@ EXECUTABLES = (
     "arm_node",
     "cell_node",
     "fixture_node",
+    "gateway",
     "robot-cell",
     "scheduler_node",
     "sim_node",

@@ -187,6 +187,8 @@ class Access:
         return None if parent is None else self._void(parent)
 
     def _check_failures(self, address: str) -> None:
+        if len(self._failures) > _KNOWN_AT_MOST:
+            self._failures.clear()
         recent = self._failures[address]
         now_s = time.monotonic()
         while recent and recent[0] < now_s - _MINUTE_S:

@@ -27,6 +27,10 @@ from robot_cell.model import Cell, unavailable
 from robot_cell.store import CommandRecord, OperationRecord, looks
 
 MAX_BUCKETS: Final = 500
+RECENT_NS: Final = 3_600_000_000_000
+"""What "now" means for a key figure, plant time: long enough to say something, short enough to be
+made anew every few seconds."""
+
 _COMMANDS: Final = 1000
 
 
@@ -80,8 +84,14 @@ class Figures:
         return plant_elements(of_cells.values(), operations, span, self.now_ns)
 
 
-def kpis_of_cells(gateway: Gateway, span: Span) -> list[shapes.Kpi]:
-    """The key figures of each cell."""
+def kpis_now(gateway: Gateway) -> list[shapes.Kpi]:
+    """The key figures of each cell, of the last hour.
+
+    Raises:
+        Problem: 503, the plant has no time yet.
+    """
+    now_ns = gateway.hub.now_ns or 0
+    span = (max(0, now_ns - RECENT_NS), now_ns)
     figures = Figures(gateway, span)
     return [kpi_of(one, found) for one, found in figures.of_cells(span).items()]
 

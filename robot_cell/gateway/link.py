@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 import structlog
@@ -23,6 +24,7 @@ from robot_cell.client import (
 
 CONNECT_SLICE_S: Final = 5.0
 AGAIN_S: Final = 1.0
+_LEAVE_S: Final = 0.5
 _SILENT_S: Final = 2.0
 """An arm that lives says where it is fifty times a second of wall time."""
 
@@ -35,6 +37,9 @@ class PlantLink(Protocol):
     @property
     def connected(self) -> bool:
         """Whether the plant is heard."""
+
+    def start(self) -> datetime | None:
+        """The instant of plant time 0, once the plant has told it."""
 
     def take(self) -> None:
         """Read the newest positions; called by one thread, ten times a second at most."""
@@ -100,6 +105,7 @@ class RosLink:
         self._cells, self._simulated = tuple(cells), simulated
         self._client: PlantClient | None = None
         self._feed: MotionFeed | None = None
+        self._start: datetime | None = None
         self._heard_s, self._now_ns = 0.0, None  # type: tuple[float, int | None]
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._look, name="plant link", daemon=True)
@@ -113,6 +119,12 @@ class RosLink:
                     client = PlantClient.connect(CONNECT_SLICE_S)
                 except PlantNotReachable as error:
                     _log.info("no plant yet", reason=str(error))
+                    continue
+                try:
+                    self._start = client.schedule().start
+                except PlantNotReachable as error:
+                    client.close()
+                    _log.info("the scheduler does not answer yet", reason=str(error))
                     continue
                 self._feed = client.watch_motion(self._cells, bodies=self._simulated)
                 self._client = client
@@ -130,6 +142,10 @@ class RosLink:
     def connected(self) -> bool:
         """Whether an arm was heard within two seconds."""
         return self._client is not None and time.monotonic() - self._heard_s < _SILENT_S
+
+    def start(self) -> datetime | None:
+        """The instant of plant time 0, as the scheduler told it."""
+        return self._start
 
     def take(self) -> None:
         """Read the newest positions."""
@@ -192,7 +208,9 @@ class RosLink:
     def close(self) -> None:
         """Leave the plant."""
         self._closing.set()
-        self._thread.join(CONNECT_SLICE_S + AGAIN_S)
+        self._thread.join(_LEAVE_S)
+        if self._thread.is_alive():
+            return  # it looks for a plant that is not there: there is nothing to leave
         if self._feed is not None:
             self._feed.close()
         if self._client is not None:

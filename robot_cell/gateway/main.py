@@ -126,6 +126,9 @@ def listen(options: Options) -> socket.socket:
     for port in (*((known,) if known else ()), options.port):
         one = socket.socket(family, socket.SOCK_STREAM)
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Connections inherit it. Without it, the body of an answer waits 40 ms for the client's
+        # word that its head has come (Nagle's algorithm and delayed acknowledgements).
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             one.bind((options.host, port))
             one.listen(512)

@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from robot_cell.gateway.figures import kpis_of_cells
+from robot_cell.gateway.figures import kpis_now
 from robot_cell.gateway.problems import Problem
 from robot_cell.gateway.service import Gateway
 from robot_cell.model.packml import State
@@ -98,14 +98,14 @@ class PlantMetrics(Collector):
         if now_ns is not None and time.monotonic() - self._made_s > _FIGURES_S:
             self._made_s = time.monotonic()
             try:
-                kpis = kpis_of_cells(self._gateway, (0, now_ns))
+                kpis = kpis_now(self._gateway)
             except Problem:
                 return self._kpis
             made: list[Metric] = []
             for figure in _FIGURES:
                 family = GaugeMetricFamily(
                     f"robot_cell_kpi_{figure}",
-                    f"{figure} since the plant's start (ISO 22400-2)",
+                    f"{figure} of the last hour (ISO 22400-2)",
                     labels=("cell",),
                 )
                 for kpi in kpis:

@@ -20,7 +20,7 @@ import orjson
 
 from robot_cell.gateway import shapes
 from robot_cell.gateway.views import operation_view, order_view
-from robot_cell.model import PlannedOperation, Plant
+from robot_cell.model import PlannedOperation
 from robot_cell.model.packml import Mode
 from robot_cell.orders.status import job_view
 from robot_cell.reporting.plan_changes import BACK, DRAFTED, LOST
@@ -82,10 +82,15 @@ class Mirror:
     """Orders, operations, tokens and the published plan, as of the last `refresh`.
 
     Reading is safe from any thread; what is handed out is never changed afterwards.
+
+    Args:
+        told_start: the instant of plant time 0 where the journal does not say it.
     """
 
-    def __init__(self, journal: Journal, plant: Plant) -> None:
-        self._journal, self._plant = journal, plant
+    def __init__(
+        self, journal: Journal, told_start: Callable[[], datetime | None] = lambda: None
+    ) -> None:
+        self._journal, self._told_start = journal, told_start
         self._lock = threading.Lock()
         self._last_event, self._read_s = -1, 0.0
         self._changes: deque[Change] = deque(maxlen=KEPT_CHANGES)
@@ -194,6 +199,8 @@ class Mirror:
 
     def _promised_first(self, record: OrderRecord) -> int | None:
         """What the first plan after an order's batch said, plant time in ns."""
+        if self.revision == 0:
+            return None
         if record.batch_id not in self._first_promise:
             first = self._journal.look(lambda tx: first_revision_after(tx, record.batch_id))
             if first is None:
@@ -207,7 +214,8 @@ class Mirror:
         """Read everything, after the number of the last event: what comes later is taken twice."""
         last = self._journal.look(last_event)
         start_us = self._journal.look(plant_start_us)
-        self.start = None if start_us is None else from_us(start_us)
+        # A simulated plant starts again at every start: its journal does not say when.
+        self.start = self._told_start() if start_us is None else from_us(start_us)
         self._load_orders()
         self._load_tokens()
         self._load_plan()

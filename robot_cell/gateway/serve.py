@@ -43,7 +43,7 @@ def build(
     origins: tuple[str, ...] = (),
 ) -> Gateway:
     """A gateway of its parts; nothing is served yet."""
-    mirror = Mirror(journal, plant)
+    mirror = Mirror(journal, link.start)
     mirror.refresh()
     access = Access(journal, mirror, Trail(journal, link.now_ns))
     overrides: dict[str, float] = {}
@@ -109,6 +109,7 @@ def serve(options: Options, listening: socket.socket, code: str | None) -> int:
     finally:
         gateway.worker.close()
         gateway.access.trail.close()
+        link.close()
         journal.close()
         sys.stdout.flush()
         sys.stderr.flush()

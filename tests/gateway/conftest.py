@@ -48,6 +48,10 @@ class MadeUpPlant:
     asked: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
     said: dict[str, str] = field(default_factory=dict)
     reachable: bool = True
+    told_start: datetime | None = None
+
+    def start(self) -> datetime | None:
+        return self.told_start
 
     def take(self) -> None:
         self.at_ns += NS // 10

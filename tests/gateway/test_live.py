@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +17,11 @@ from starlette.websockets import WebSocketDisconnect
 
 from robot_cell.gateway.access import Caller
 from robot_cell.gateway.live import Watcher
-from robot_cell.gateway.mirror import MANY
+from robot_cell.gateway.mirror import MANY, Mirror
+from robot_cell.model import Plant
+from robot_cell.model.plant_file import load_plant
 from robot_cell.store import open_journal
-from tests.gateway.conftest import NS, Served, order, plan_all
+from tests.gateway.conftest import NS, ROOT, START, Served, fill, order, plan_all
 
 V1 = "/api/v1"
 WITHIN_S = 20.0
@@ -154,17 +159,10 @@ def test_who_is_let_in_no_more_is_sent_away(served: Served) -> None:
 @given(st.lists(st.sampled_from(["lease", "begin", "end", "back", "look"]), max_size=12))
 def test_following_comes_to_what_the_journal_says(steps: list[str]) -> None:
     """Whatever happens and whenever it is looked: the mirror is the journal."""
-    import tempfile
-    from pathlib import Path
-
-    from robot_cell.gateway.mirror import Mirror
-    from robot_cell.model.plant_file import load_plant
-    from tests.gateway.conftest import ROOT, fill
-
     plant = load_plant(ROOT / "examples" / "housing_plant.yaml")
     with tempfile.TemporaryDirectory() as folder, open_journal(Path(folder) / "j.db") as journal:
         fill(journal, plant)
-        mirror = Mirror(journal, plant)
+        mirror = Mirror(journal)
         mirror.refresh()
         seen = {one["id"]: one for one in mirror.since(-1, "")["operations"]}
         version = mirror.version
@@ -190,6 +188,24 @@ def test_following_comes_to_what_the_journal_says(steps: list[str]) -> None:
         assert {k: o["status"] for k, o in seen.items()} == {
             o.operation_id: o.status for o in journal.operations()
         }
-        fresh = Mirror(journal, plant)
+        fresh = Mirror(journal)
         fresh.refresh()
         assert fresh.operations == mirror.operations == seen
+
+
+def test_a_simulated_plant_tells_itself_when_it_started(tmp_path: Path, plant: Plant) -> None:
+    with open_journal(tmp_path / "j.db") as journal:
+        journal.accept_batch([order("WO-1")], "a.csv", "Kim", plant)
+        plan_all(journal)
+        told: list[datetime] = []
+        mirror = Mirror(journal, lambda: told[0] if told else None)
+        mirror.refresh()
+        assert mirror.operations == {}  # nobody knows when anything is
+        assert mirror.order_view("WO-1") is None
+        told.append(START)
+        mirror.refresh()
+        first = mirror.operations["WO-1/1/deburr"]
+        assert first["planned_start_ms"] == int(START.timestamp()) * 1000
+        version = mirror.version
+        mirror.refresh()
+        assert mirror.version == version

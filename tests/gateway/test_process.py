@@ -53,3 +53,11 @@ def test_it_listens_before_it_loads_anything_large() -> None:
 def test_a_certificate_needs_its_key(tmp_path: Path) -> None:
     with pytest.raises(SystemExit):
         read_options(options(tmp_path, "--tls-cert", "c.pem"))
+
+
+def test_an_answer_does_not_wait_for_an_acknowledgement(tmp_path: Path) -> None:
+    found = read_options(options(tmp_path))
+    with listen(found) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

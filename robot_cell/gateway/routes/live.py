@@ -18,6 +18,8 @@ PROTOCOL: Final = "robot-cell.v1"
 NO_TOKEN: Final = 4401
 FORBIDDEN: Final = 4403
 READ_ONLY: Final = 1008
+TOO_MANY: Final = 1013
+MOST_WATCHERS: Final = 500
 _BEARER: Final = "bearer."
 
 
@@ -42,6 +44,8 @@ async def live(socket: WebSocket) -> None:
             caller = await let_in(gateway, socket, token, "viewer", "WS /api/v1/live")
         except Problem as problem:
             refused = FORBIDDEN if problem.status == 403 else NO_TOKEN
+    if gateway.hub.watchers >= MOST_WATCHERS:
+        refused = refused or TOO_MANY
     try:
         await socket.accept(subprotocol=PROTOCOL if PROTOCOL in offered else None)
         if refused is not None or caller is None:

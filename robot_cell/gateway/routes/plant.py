@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from robot_cell.client import PlantNotReachable
 from robot_cell.gateway import shapes
-from robot_cell.gateway.figures import kpis_of_cells
+from robot_cell.gateway.figures import kpis_now
 from robot_cell.gateway.problems import Problem, problem_responses
 from robot_cell.gateway.scene import ArmDrawing, draw_arm, scene_of
 from robot_cell.gateway.service import (
@@ -147,13 +147,11 @@ def _cell(gateway: Gateway, name: str) -> shapes.CellView:
 
 
 def _oee(gateway: Gateway) -> dict[str, float | None]:
-    """OEE of each cell since the plant's start, made anew every ten seconds."""
+    """OEE of each cell in the last hour, made anew every ten seconds."""
     made_s, made = gateway.figures
     if time.monotonic() - made_s > _FIGURES_S:
-        now_ns = gateway.hub.now_ns
-        made = {} if now_ns is None else {
-            kpi["cell"] or "": kpi["oee"] for kpi in kpis_of_cells(gateway, (0, now_ns))
-        }  # fmt: skip
+        known = gateway.hub.now_ns is not None and gateway.mirror.start is not None
+        made = {kpi["cell"] or "": kpi["oee"] for kpi in kpis_now(gateway)} if known else {}
         gateway.figures = time.monotonic(), made
     return made
 
