@@ -46,7 +46,7 @@ order_id,product,quantity,release,due,priority,customer
 W-1,housing_s,1,2026-11-23T06:00:00+01:00,2026-11-23T06:05:00+01:00,5,Nordpumpen AG
 W-2,valve_block,1,2026-11-23T06:00:00+01:00,2026-11-23T06:06:00+01:00,5,"{EVIL.replace('"', '""')}"
 W-3,housing_m,1,2026-11-23T06:00:00+01:00,2026-11-23T06:06:00+01:00,9,Hansa Hydraulik
-W-4,housing_s,2,2026-11-23T06:00:00+01:00,2026-11-23T06:01:10+01:00,3,Alpenwerk GmbH
+W-4,housing_s,2,2026-11-23T06:00:00+01:00,2026-11-23T06:00:10+01:00,3,Alpenwerk GmbH
 """
 BAD = """\
 order_id,product,quantity,release,due,priority,customer

@@ -74,9 +74,10 @@ def test_a_viewer_can_hand_in_nothing(opened: Opened) -> None:
 def test_a_good_batch_is_previewed_and_handed_in(opened: Opened, served: Served) -> None:
     with opened("/orders") as page:
         drop(page, "week48.csv", GOOD)
-        # W-4 is due after 70 s, and two housings take longer.
-        expect(page.get_by_test_id("preview")).to_contain_text("of 4")
-        expect(page.get_by_test_id("preview")).to_contain_text("W-4")
+        # W-4 is due after 10 s, and no housing is made in that.
+        expect(page.get_by_test_id("preview")).to_contain_text("Would be late")
+        row = page.get_by_test_id("batch").locator("tbody tr", has_text="W-4")
+        expect(row.locator(".late")).to_be_visible()
         assert served.ask("/orders")["items"] == []
         page.get_by_test_id("submit").click()
         expect(page.get_by_text("4 new orders")).to_be_visible()
