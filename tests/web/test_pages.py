@@ -88,6 +88,13 @@ def test_a_good_batch_is_previewed_and_handed_in(opened: Opened, served: Served)
         assert page.title() != "broken in"
 
 
+def test_a_priority_is_changed(opened: Opened, served: Served) -> None:
+    with opened("/orders/W-4") as page:
+        page.get_by_test_id("priority").select_option("8")
+        expect(page.get_by_text("W-4 now has priority 8.")).to_be_visible()
+    assert served.ask("/orders/W-4")["priority"] == 8
+
+
 def test_a_cell_is_held_and_goes_on(opened: Opened) -> None:
     with opened("/cells/cell_a") as page:
         expect(state_of(page)).to_have_attribute("data-state", "Execute", timeout=RUN_MS)
@@ -127,13 +134,6 @@ def test_a_lost_server_greys_the_page_and_comes_back_by_itself(
         expect(page.get_by_test_id("stale")).to_have_count(0)
         is_fresh(page)
         print(f"fresh {time.monotonic() - back_s:.2f} s after the server's return")
-
-
-def test_a_priority_is_changed(opened: Opened, served: Served) -> None:
-    with opened("/orders/W-4") as page:
-        page.get_by_test_id("priority").select_option("8")
-        expect(page.get_by_text("W-4 now has priority 8.")).to_be_visible()
-    assert served.ask("/orders/W-4")["priority"] == 8
 
 
 @pytest.mark.parametrize("path", PAGES)
