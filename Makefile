@@ -22,11 +22,12 @@ demo: setup  ## run the example batch on the example plant; options: make demo A
 test: setup_tests lint  ## lint, type check, and the whole test suite; options: make test ARGS="-k sim"
 	@. ./env.sh && exec python -m pytest $(HANGS) $(ARGS)
 
-lint: setup  ## style, types, and who may import whom
-	@. ./env.sh && ruff check . && ruff format --check . && mypy && lint-imports
+lint: setup  ## style, types, who may import whom, and the same for the web pages
+	@. ./env.sh && ruff check . && ruff format --check . && mypy && lint-imports \
+		&& PYTHONPATH="deploy:$$PYTHONPATH" python -m set_up.check_pages
 
 lock:  ## write the lock files from what is installed in .venv
 	@.venv/bin/python deploy/requirements/lock.py
 
 clean:  ## remove everything that set-up made
-	rm -rf .venv .setup build install log env.sh robot_cell.egg-info
+	rm -rf .venv .setup build install log env.sh robot_cell.egg-info web/node_modules robot_cell/gateway/static

@@ -55,6 +55,7 @@ setup(
             "robot-cell = robot_cell.cli.app:main",
             "arm_node = robot_cell.nodes.arm_node:main",
             "cell_node = robot_cell.nodes.cell_node:main",
+            "gateway = robot_cell.gateway.main:main",
             "fixture_node = robot_cell.nodes.fixture_node:main",
             "scheduler_node = robot_cell.nodes.scheduler_node:main",
             "sim_node = sim.node:main",

@@ -18,6 +18,14 @@ from set_up.system_packages import (
     wanted,
     wanted_by_tests,
 )
+from set_up.web_pages import (
+    build_pages,
+    install_packages,
+    packages_key,
+    packages_made,
+    pages_key,
+    pages_made,
+)
 from set_up.wheels import clean_environment, install_locked, lock_files
 
 # The console scripts that `ros2 run` and launch files start (setup.py).
@@ -25,6 +33,7 @@ EXECUTABLES = (
     "arm_node",
     "cell_node",
     "fixture_node",
+    "gateway",
     "robot-cell",
     "scheduler_node",
     "sim_node",
@@ -264,6 +273,22 @@ STEPS = (
         makes_nothing,
         check_imports,
         "`make clean setup` installs everything anew",
+    ),
+    Step(
+        "web_packages",
+        "packages of the web pages",
+        packages_key,
+        packages_made,
+        install_packages,
+        "check the network and npm's settings (`npm config list`), then `make setup` again",
+    ),
+    Step(
+        "web_pages",
+        "web pages",
+        pages_key,
+        pages_made,
+        build_pages,
+        "read the first error in the log; `npm run build` in web/ does the same alone",
     ),
     Step(
         "warm_up",

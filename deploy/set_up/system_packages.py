@@ -50,6 +50,12 @@ def has_postgresql() -> bool:
     return any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
 
+def has_noto_cjk() -> bool:
+    """Whether Chinese is drawn with its own characters and not with boxes."""
+    folder = Path("/usr/share/fonts/opentype/noto")
+    return any(folder.glob("NotoSansCJK-*.ttc"))
+
+
 @dataclass(frozen=True)
 class SystemPackage:
     """One package of Debian's."""
@@ -78,6 +84,7 @@ def wanted_by_tests() -> list[SystemPackage]:
     """What only `make test` needs: the real parts that the tests work with."""
     return [
         SystemPackage("chromium", has_program("chromium"), "the tests of pages"),
+        SystemPackage("fonts-noto-cjk", has_noto_cjk, "the tests of pages in Chinese"),
         SystemPackage("postgresql", has_postgresql, "the tests of the journal in PostgreSQL"),
         SystemPackage("socat", has_program("socat"), "the tests of serial lines"),
         SystemPackage("strace", has_program("strace"), "the tests of power cuts"),

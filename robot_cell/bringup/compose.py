@@ -23,6 +23,9 @@ _ARGUMENTS: Final = """\
   <arg name="viewer" default="false"/>
   <arg name="hold_until_batch" default="false"/>
   <arg name="participants" default="{participants}"/>
+  <arg name="http_host" default="127.0.0.1"/>
+  <arg name="http_port" default="0"/>
+  <arg name="link_role" default="none"/>
   <arg name="device_log" default=""/>
 """
 
@@ -49,6 +52,14 @@ _SCHEDULER: Final = """\
     <param name="seed" value="$(var seed)"/>
     <param name="hold_until_batch" value="$(var hold_until_batch)"/>
   </node>
+"""
+
+_GATEWAY: Final = """\
+  <node pkg="robot_cell" exec="gateway" name="gateway" output="both" respawn="true"
+        respawn_delay="0.5"
+        args="--plant $(var plant) --run-dir $(var run_dir) --simulated true
+              --http-host $(var http_host) --http-port $(var http_port)
+              --link-role $(var link_role)"/>
 """
 
 _CELL: Final = """\
@@ -80,7 +91,7 @@ def compose_simulation(cells: Iterable[str], cell_launch: Path | None = None) ->
         _ARGUMENTS.format(participants=participants(names)),
     ]
     parts += [_SIMULATOR.format(cell=quoteattr(name)) for name in names]
-    parts.append(_SCHEDULER)
+    parts += [_SCHEDULER, _GATEWAY]
     include = quoteattr(str(file).replace("$", "\\$"))
     parts += [_CELL.format(file=include, cell=quoteattr(name)) for name in names]
     parts.append("</launch>\n")

@@ -22,6 +22,9 @@ from robot_cell.errors import RobotCellError
 
 STOP_WITHIN_S: Final = 6.0
 RESTART_LIMIT: Final = 5
+NO_GATEWAY: Final = "-1"
+"""Whoever wants one asks for it: `http_port` in the arguments."""
+
 _LAST_LINES: Final = 15
 
 # DDSI-RTPS 2.5, 9.6.1.1: well-known ports; domains above 101 meet the ephemeral ports of Linux.
@@ -72,7 +75,7 @@ class PlantSession:
         restart_limit: int | None = RESTART_LIMIT,
     ) -> None:
         self._cells = list(cells)
-        self._arguments = dict(arguments)
+        self._arguments = {"http_port": NO_GATEWAY, **arguments}
         self._faults = tuple(faults)
         self._limit = [] if restart_limit is None else ["--restart-limit", str(restart_limit)]
         if faults:
@@ -127,6 +130,13 @@ class PlantSession:
         """
         if self._process is not None and self._process.poll() is not None:
             raise PlantFailedError(f"the plant has ended:\n{self.story()}")
+
+    def link(self) -> str | None:
+        """The one-time link to the live plant; None before there is one, or without a gateway."""
+        try:
+            return (self.run_dir / "gateway.link").read_text().strip()
+        except OSError:
+            return None
 
     def story(self) -> str:
         """What the launcher said last, and the end of the log of every process that failed."""

@@ -26,6 +26,7 @@ from robot_cell.cli import (
     status,
     steps,
     submit,
+    token,
     up,
     warm_up,
 )
@@ -126,6 +127,17 @@ _journal.command("repair")(_returning(journal.repair))
 _journal.command("backup")(_returning(journal.backup))
 _journal.command("restore")(_returning(journal.restore))
 app.add_typer(_journal)
+
+
+_token = typer.Typer(
+    name="token",
+    no_args_is_help=True,
+    help="Who may ask what over the network: add, list or revoke tokens.",
+)
+_token.command("add")(_returning(token.add))
+_token.command("list")(_returning(token.list_))
+_token.command("revoke")(_returning(token.revoke))
+app.add_typer(_token)
 
 
 @app.callback()

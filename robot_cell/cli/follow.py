@@ -75,6 +75,7 @@ class Follower:
         self._happenings: list[Happening] = []
         self._last_event = 0
         self._records: Journal | None = None
+        self._link_told = False
         self._client = self._connect()
 
     def close(self) -> None:
@@ -217,6 +218,7 @@ class Follower:
         with self._status("starting the plant"):
             while True:
                 self._session.check()
+                self._tell_link()
                 try:
                     client = PlantClient.connect(CONNECT_SLICE_S)
                     break
@@ -228,8 +230,16 @@ class Follower:
             client.close()
             raise
         self._setup_s = self._waited_s()
+        self._tell_link()
         self._say(f"the plant is ready after {self._setup_s:.1f} s")
         return client
+
+    def _tell_link(self) -> None:
+        """Say where the live plant can be seen, once that is known."""
+        link = self._session.link()
+        if link is not None and not self._link_told:
+            self._link_told = True
+            self._say(f"live plant: {link}")
 
     def _wait_ready(self, client: PlantClient) -> None:
         said = ""

@@ -84,6 +84,14 @@ def run(
         ),
     ] = None,
     device_log: DeviceLog = None,
+    http_port: Annotated[
+        int,
+        typer.Option(
+            min=-1,
+            max=65535,
+            help="Port of the live plant's web page on this machine; 0: a free one; -1: none.",
+        ),
+    ] = 0,
     as_json: Json = False,
 ) -> int:
     """Make a batch on a simulated plant, from the file to the report."""
@@ -116,6 +124,8 @@ def run(
         "start": first.isoformat(),
         "faults": ";".join(of_devices).replace(" ", ""),
         "hold_until_batch": "true",
+        "http_port": str(http_port),
+        "link_role": "maintainer",
         "viewer": "false" if headless or not has_display() else "true",
     }
     if device_log is not None:

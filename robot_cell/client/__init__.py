@@ -1,6 +1,7 @@
 """The typed client of a running plant's ROS services, for the command line and the gateway."""
 
-from robot_cell.client.plant_client import PlantClient, PlantNotReachable
+from robot_cell.client.motion_feed import BodiesView, JointsView, MotionFeed
+from robot_cell.client.plant_client import PlantClient, PlantNotReachable, orders_json
 from robot_cell.client.views import (
     CellStateView,
     CommandResult,
@@ -13,14 +14,18 @@ from robot_cell.client.views import (
 )
 
 __all__ = [
+    "BodiesView",
     "CellStateView",
     "CommandResult",
     "FaultResult",
     "InputErrorView",
     "JobView",
+    "JointsView",
+    "MotionFeed",
     "OperationView",
     "PlantClient",
     "PlantNotReachable",
     "ScheduleView",
     "SubmitResult",
+    "orders_json",
 ]

@@ -11,7 +11,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ from robot_cell_interfaces.srv import (
     SubmitBatch,
 )
 
+from robot_cell.client.motion_feed import MotionFeed
 from robot_cell.client.views import (
     CellStateView,
     CommandResult,
@@ -64,6 +65,11 @@ _LATCHED: Final = QoSProfile(
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
     reliability=ReliabilityPolicy.RELIABLE,
 )
+
+
+def orders_json(orders: Iterable[JobOrder]) -> str:
+    """Orders as a batch carries them."""
+    return json.dumps([order.model_dump(mode="json") for order in orders])
 
 
 class PlantNotReachable(RobotCellError):
@@ -141,12 +147,17 @@ class PlantClient:
     def submit(
         self, orders: Sequence[JobOrder], source: str, format: str, submitted_by: str
     ) -> SubmitResult:
-        """Hand in a batch, all or nothing; returns when it is stored and planned.
+        """Hand in a batch, all or nothing; returns when it is stored and planned."""
+        return self.submit_json(orders_json(orders), source, format, submitted_by)
+
+    def submit_json(
+        self, content: str, source: str, format: str, submitted_by: str
+    ) -> SubmitResult:
+        """The same with the orders as `orders_json` writes them.
 
         A request or its answer can be lost while peers are still finding each other. The same
         batch again is one batch, so it is simply sent again.
         """
-        content = json.dumps([order.model_dump(mode="json") for order in orders])
         request = SubmitBatch.Request(
             source=source, format=format, content_json=content, submitted_by=submitted_by
         )
@@ -172,6 +183,10 @@ class PlantClient:
         answer = self._call("/cancel_job", request, PLANNING_S)
         return CommandResult(answer.success, answer.message)
 
+    def prioritise(self, order_id: str, priority: int, asked_by: str) -> CommandResult:
+        """Give an order another priority, 1 to 9, and plan anew."""
+        return self._give("/prioritise_order", f"{order_id} {priority}", asked_by, PLANNING_S)
+
     def schedule(self) -> ScheduleView:
         """The published schedule with what has become of it."""
         return schedule_view(self._call("/get_schedule", GetSchedule.Request()).schedule)
@@ -187,6 +202,15 @@ class PlantClient:
         self._subscribe()
         with self._changed:
             return dict(self._states)
+
+    def known_states(self) -> dict[str, CellStateView]:
+        """What each cell said last, of those that `cell_states` has found."""
+        with self._changed:
+            return dict(self._states)
+
+    def watch_motion(self, cells: Collection[str], *, bodies: bool) -> MotionFeed:
+        """Where the arms of these cells are, and the bodies of simulated ones; close it first."""
+        return MotionFeed(self._context, cells, bodies=bodies)
 
     def command(self, cell: str, command: str, asked_by: str) -> CommandResult:
         """Give a cell a PackML command."""
@@ -204,9 +228,11 @@ class PlantClient:
         """Approve or refuse the plan that waits for it: `approve` or `refuse`."""
         return self._give("/decide_draft", verdict, asked_by)
 
-    def _give(self, name: str, command: str, asked_by: str) -> CommandResult:
+    def _give(
+        self, name: str, command: str, asked_by: str, timeout_s: float = ANSWER_S
+    ) -> CommandResult:
         request = CellCommand.Request(command=command, asked_by=asked_by)
-        answer = self._asked(CellCommand, name, request)
+        answer = self._asked(CellCommand, name, request, timeout_s)
         return CommandResult(answer.success, answer.message or answer.state_name)
 
     def hold(self, cell: str, asked_by: str, *, on: bool) -> CommandResult:
@@ -313,11 +339,11 @@ class PlantClient:
         answer = self._call("/get_schedule", GetSchedule.Request())
         return int(answer.schedule.start_unix_ns)
 
-    def _asked(self, kind: Any, service: str, request: Any) -> Any:
+    def _asked(self, kind: Any, service: str, request: Any, timeout_s: float = ANSWER_S) -> Any:
         """Ask a service of a cell."""
         if service not in self._services:
             self._services[service] = self._node.create_client(kind, service)
-        return self._call(service, request)
+        return self._call(service, request, timeout_s)
 
     def _found(self, service: str, timeout_s: float) -> Any:
         client = self._services[service]

@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any, Final
 
 import rclpy
@@ -32,6 +33,7 @@ from robot_cell.orders.planning_process import PlanningProcess
 from robot_cell.orders.problems import BatchError
 from robot_cell.orders.status import job_views
 from robot_cell.store import OperationRecord, journal_location, open_journal
+from robot_cell.store.accept import prioritise_order
 
 _POLL_S: Final = 0.002
 _NOT_AT_WORK: Final = (State.IDLE, State.STOPPED, State.ABORTED)
@@ -102,6 +104,9 @@ class SchedulerNode(PlantNode):
         )
         self._intake.create_service(SubmitBatch, "/submit_batch", self._decided(self._submit))
         self._intake.create_service(CancelJob, "/cancel_job", self._decided(self._cancel))
+        self._intake.create_service(
+            CellCommand, "/prioritise_order", self._decided(self._prioritise)
+        )
         self._intake.create_service(
             CellCommand, "/decide_draft", self._decided(self._keeper.decide_draft)
         )
@@ -372,6 +377,27 @@ class SchedulerNode(PlantNode):
         response.message = f"{len(cancelled)} operations of {request.order_id} cancelled"
         self._board.refresh()
         if cancelled:
+            self._keeper.replan()
+
+    def _prioritise(self, request: Any, response: Any) -> None:
+        """The command is an order's id and its new priority, `WO-1007 9`."""
+        order_id, _, text = request.command.strip().rpartition(" ")
+        if not text.isdecimal():
+            response.message = f"{request.command!r} is not an order's id and a priority"
+            return
+        changed = self._journal.change(
+            partial(
+                prioritise_order,
+                order_id=order_id,
+                priority=int(text),
+                who=request.asked_by,
+                at_ns=self.clock.now_ns(),
+            )
+        )
+        response.success = True
+        response.message = f"{order_id} has priority {int(text)}"
+        self._board.refresh()
+        if changed and self._batches:
             self._keeper.replan()
 
     # Questions are answered by the executor's thread from what the board holds, so that they are

@@ -105,7 +105,7 @@ def make_plan(at: Moment, *, time_limit_s: float, seed: int) -> Plan:
     Raises:
         RobotCellError: there is no plan; the message says what is in the way.
     """
-    orders, records, duration_s = _known(at)
+    orders, records, duration_s = known(at)
     plan = plan_orders(
         at.plant,
         orders,
@@ -174,7 +174,7 @@ def better_plan(at: Moment, *, time_limit_s: float, seed: int) -> Plan | None:
 
 def _rest(at: Moment) -> tuple[SchedulingProblem, Keys]:
     """What is left to do, with the published plan in it."""
-    orders, records, duration_s = _known(at)
+    orders, records, duration_s = known(at)
     return planning_problem(
         at.plant,
         orders,
@@ -188,7 +188,7 @@ def _rest(at: Moment) -> tuple[SchedulingProblem, Keys]:
     )
 
 
-def _known(at: Moment) -> tuple[list[JobOrder], list[OperationRecord], Duration]:
+def known(at: Moment) -> tuple[list[JobOrder], list[OperationRecord], Duration]:
     """Orders, operations and durations: planned motion, corrected by what was recorded."""
     library = CycleLibrary(at.plant)
 

@@ -149,7 +149,7 @@ def orders(connection: Connection, order_id: str | None = None) -> list[OrderRec
                 quantity=row.quantity,
                 release=from_us(row.release_us),
                 due=from_us(row.due_us),
-                priority=row.priority,
+                priority=row.priority_given or row.priority,
                 customer=row.customer,
             ),
             row.batch_id,
@@ -193,3 +193,26 @@ def cancel_order(
         data = {"order_id": order_id, "reason": reason, "operations": len(waiting)}
         transaction.record("order_cancelled", at_ns, who, data)
     return waiting
+
+
+def prioritise_order(
+    transaction: Transaction, order_id: str, priority: int, *, who: str, at_ns: int
+) -> bool:
+    """Give an order another priority; whether that changes anything.
+
+    Raises:
+        UnknownOrder: there is none with this id.
+        JournalError: it is no priority, or the order was cancelled.
+    """
+    if not 1 <= priority <= 9:
+        raise JournalError(f"{order_id}: a priority is 1 (can wait) to 9 (urgent), not {priority}")
+    found = orders(transaction.connection, order_id)
+    if not found:
+        raise UnknownOrder(f"there is no order {order_id!r}")
+    if found[0].cancelled_ns is not None:
+        raise JournalError(f"{order_id} was cancelled: its priority changes nothing")
+    if found[0].order.priority == priority:
+        return False
+    data = {"order_id": order_id, "priority": priority, "before": found[0].order.priority}
+    transaction.record("order_prioritised", at_ns, who, data)
+    return True

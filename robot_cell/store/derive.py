@@ -27,6 +27,7 @@ from robot_cell.store.tables import (
     operations,
     schedules,
     steps,
+    tokens,
 )
 
 ORDER_FIELDS: Final = (
@@ -141,6 +142,15 @@ def _order_cancelled(connection: Connection, event: EventRecord) -> None:
             operations.c.status.in_(("planned", "leased")),
         )
         .values(status="cancelled", message=f"cancelled by {event.who}: {data['reason']}")
+    )
+
+
+def _order_prioritised(connection: Connection, event: EventRecord) -> None:
+    data = event.data
+    connection.execute(
+        update(job_orders)
+        .where(job_orders.c.order_id == data["order_id"])
+        .values(priority_given=data["priority"])
     )
 
 
@@ -262,6 +272,22 @@ def _person_answered(connection: Connection, event: EventRecord) -> None:
     )
 
 
+# -- tokens -----------------------------------------------------------------------------------
+
+
+def _token_added(connection: Connection, event: EventRecord) -> None:
+    kept = _only(event.data, "token_id", "name", "role", "hash", "expires_us", "parent")
+    connection.execute(insert(tokens).values(added_us=event.wall_us, added_by=event.who, **kept))
+
+
+def _token_revoked(connection: Connection, event: EventRecord) -> None:
+    connection.execute(
+        update(tokens)
+        .where(tokens.c.token_id == event.data["token_id"])
+        .values(revoked_us=event.wall_us, revoked_by=event.who)
+    )
+
+
 # -- the journal itself -----------------------------------------------------------------------
 
 
@@ -297,6 +323,7 @@ CHANGES: Final[dict[str, Callable[[Connection, EventRecord], None]]] = {
     "plant_started": _plant_started,
     "batch_accepted": _batch_accepted,
     "order_cancelled": _order_cancelled,
+    "order_prioritised": _order_prioritised,
     "schedule_published": _schedule_published,
     "operation_leased": _operation_leased,
     "operation_begun": _operation_begun,
@@ -307,6 +334,8 @@ CHANGES: Final[dict[str, Callable[[Connection, EventRecord], None]]] = {
     "step_ended": _step_ended,
     "person_asked": _person_asked,
     "person_answered": _person_answered,
+    "token_added": _token_added,
+    "token_revoked": _token_revoked,
     "imported": _imported,
     "restored": _restored,
     "mode_changed": _mode_changed,

@@ -131,6 +131,15 @@ class Journal:
 
         return from_us(self._write(agree))
 
+    def look(self, question: Callable[[Connection], _T]) -> _T:
+        """Ask one of `looks`, or anything else that only reads, as of one instant."""
+        with self._read() as connection:
+            return question(connection)
+
+    def change(self, work: Callable[[Transaction], _T]) -> _T:
+        """One transaction of `token_book`, or of another module of the store."""
+        return self._write(work)
+
     # ---------------------------------------------------------------------------- orders
 
     def accept_batch(

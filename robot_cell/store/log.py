@@ -26,6 +26,7 @@ _TOLD: Final = frozenset(
     {
         NOTE,
         "order_cancelled",
+        "order_prioritised",
         "operation_put_back",
         "operation_resolved",
         "alarm_raised",

@@ -146,3 +146,37 @@ class CommandRecord:
     data: Any
     outcome: str | None
     outcome_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRecord:
+    """Who may ask what over the network. Instants are wall time, microseconds since 1970.
+
+    Attributes:
+        hash: argon2id of the secret.
+        parent: the token by which a session was begun; None for a token that was added.
+    """
+
+    token_id: str
+    name: str
+    role: str
+    hash: str
+    added_us: int
+    added_by: str
+    expires_us: int | None
+    parent: str | None
+    revoked_us: int | None
+    revoked_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRecord:
+    """An accepted batch."""
+
+    batch_id: int
+    source: str
+    submitted_by: str
+    accepted_ns: int
+    accepted_wall_us: int
+    orders_new: int
+    orders_known: int

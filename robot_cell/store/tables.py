@@ -32,7 +32,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION: Final = "0003"
+REVISION: Final = "0004"
 """The migration (`migrations/versions`) that leads to the tables below."""
 
 STATUSES: Final = (
@@ -83,6 +83,8 @@ job_orders = Table(
     Column("cancelled_ns", BigInteger),
     Column("cancelled_by", String),
     Column("cancel_reason", String),
+    # What a person has made of the priority since; the same batch again is still the same.
+    Column("priority_given", Integer),
 )
 
 operations = Table(
@@ -177,6 +179,23 @@ commands = Table(
     sqlite_autoincrement=True,
 )
 
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("token_id", String(16), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("role", String(16), nullable=False),
+    # An argon2id hash: the secret itself is nowhere.
+    Column("hash", String(200), nullable=False),
+    Column("added_us", BigInteger, nullable=False),
+    Column("added_by", String, nullable=False),
+    Column("expires_us", BigInteger),
+    # The token by which it was got, for a session.
+    Column("parent", String(16)),
+    Column("revoked_us", BigInteger),
+    Column("revoked_by", String),
+)
+
 alarms = Table(
     "alarms",
     metadata,
@@ -207,7 +226,9 @@ alarms = Table(
     ),
 )
 
-DERIVED: Final = (facts, batches, job_orders, operations, steps, schedules, commands, alarms)
+DERIVED: Final = (
+    facts, batches, job_orders, operations, steps, schedules, commands, alarms, tokens,
+)  # fmt: skip
 """What can be made again from the events; no table before one that it refers to."""
 
 TRIGGERS: Final = {

@@ -162,6 +162,7 @@ _NAMED_BY: Final = {
     "schedules": "revision",
     "commands": "command_id",
     "alarms": "alarm_id",
+    "tokens": "token_id",
 }
 
 

@@ -189,6 +189,9 @@ def test_declared_arguments_say_what_they_are_for():
         "hold_until_batch",
         "participants",
         "device_log",
+        "http_host",
+        "http_port",
+        "link_role",
     } == set(names)
     assert names["plant"].default is None
     assert all(argument.description for argument in names.values())
@@ -198,8 +201,8 @@ def test_declared_arguments_say_what_they_are_for():
     ("file", "arguments", "count"),
     [
         ("cell.launch.xml", {"cell": "cell_a"}, 4),
-        ("plant.launch.xml", {}, 9),
-        ("sim.launch.xml", {}, 11),
+        ("plant.launch.xml", {}, 10),
+        ("sim.launch.xml", {}, 12),
     ],
 )
 def test_the_plants_own_launch_files(file, arguments, count):
@@ -208,7 +211,7 @@ def test_the_plants_own_launch_files(file, arguments, count):
     assert plan.arguments["run_dir"] == "/h/.robot_cell/run"
     for spec in plan.processes:
         assert spec.respawn == (spec.executable != "sim_node")
-        if spec.executable != "supervisor":
+        if spec.executable not in ("supervisor", "gateway"):
             assert '-p plant:="/p.yaml"' in " ".join(spec.arguments)
 
 
@@ -231,4 +234,4 @@ def test_a_composed_file_of_three_cells_counts_its_participants(tmp_path):
     composed.write_text(compose_simulation(["a", "b", "c"], LAUNCH / "cell.launch.xml"))
     plan = load(composed, plant="p", run_dir="/r")
     assert plan.arguments["participants"] == "13"
-    assert len(plan.processes) == 16
+    assert len(plan.processes) == 17

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import MetaData, create_engine, inspect, text
 
 from robot_cell.model import Plant
-from robot_cell.store import Journal, OtherVersion, open_journal, schema
+from robot_cell.store import Journal, OtherVersion, accept, open_journal, schema, token_book
 from robot_cell.store.engine import journal_url, open_engine
 from robot_cell.store.tables import REVISION, metadata
 from tests.store.test_journal import order
@@ -23,6 +24,9 @@ OLD = Path(__file__).parent / "data" / "journal_0001.sql"
 
 SECOND = OLD.with_name("journal_0002.sql")
 """What revision 0002 wrote: an order with a running operation, one that was cancelled, a note."""
+
+THIRD = OLD.with_name("journal_0003.sql")
+"""What revision 0003 wrote: a planned order, an alarm that somebody has seen, a cell in manual."""
 
 
 def write_old(place: Path | str, folder: Path) -> None:
@@ -182,4 +186,23 @@ def test_a_journal_of_the_second_revision_gets_what_came_later(tmp_path: Path) -
         assert [step.step_index for step in upgraded.open_steps()] == [1]
         assert upgraded.alarms.standing() == []
         upgraded.alarms.raise_("cell_a", "device_fault", "gripper", "silent", 20)
+        assert upgraded.verify().findings == ()
+
+
+def test_a_journal_of_the_third_revision_gets_what_came_later(tmp_path: Path) -> None:
+    place = tmp_path / "journal.db"
+    with sqlite3.connect(place) as connection:
+        connection.executescript(THIRD.read_text())
+    connection.close()
+    with open_journal(place) as upgraded, open_journal(tmp_path / "fresh.db") as new:
+        assert schema_of(upgraded) == schema_of(new)
+        assert [alarm.acknowledged_by for alarm in upgraded.alarms.standing()] == ["Kim"]
+        assert [mode.label for mode in upgraded.modes().values()] == ["manual"]
+        prioritise = partial(
+            accept.prioritise_order, order_id="WO-1", priority=9, who="Kim", at_ns=30
+        )
+        assert upgraded.change(prioritise)
+        assert not upgraded.change(prioritise)
+        assert upgraded.order("WO-1").order.priority == 9
+        assert upgraded.look(token_book.all_tokens) == []
         assert upgraded.verify().findings == ()

@@ -1,0 +1,340 @@
+"""How much the gateway takes: watchers at ten messages a second, reads, and stalled watchers.
+
+    python benchmarks/gateway.py                # writes benchmarks/results/gateway.json
+    python benchmarks/gateway.py --seconds 10   # quicker
+
+The gateway runs in a process of its own on a made-up plant of twenty cells with 5,000 operations,
+in which every tick moves all joints and an operation changes ten times a second. Those who ask are
+another process, over real sockets. A message carries the wall time of its making, so that its
+lateness is seen where it arrives; a read's time is counted from when it was due.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+CELLS = 20
+ORDERS, UNITS = 125, 10
+READS = (
+    "/plant", "/cells", "/orders?limit=50", "/events?last=50", "/operations",
+    "/orders/B-7", "/cells/cell_1/steps", "/trace/B-7/3", "/alarms",
+    "/steps?operation_id=B-7/3/pack",
+)  # fmt: skip
+PER_S = 200
+CONNECTIONS = 16
+V1 = "/api/v1"
+
+
+# -- the gateway's process -------------------------------------------------------------------------
+
+
+def serve(folder: Path) -> None:
+    """Serve a made-up plant; prints its port and a token."""
+    import uvicorn
+
+    from robot_cell.client import CellStateView, JointsView
+    from robot_cell.gateway.access import add_token
+    from robot_cell.gateway.app import make_app
+    from robot_cell.gateway.main import listen, read_options
+    from robot_cell.gateway.serve import build
+    from robot_cell.model import JobOrder, PlannedOperation
+    from robot_cell.model.plant_file import load_plant
+    from robot_cell.store import open_journal
+
+    start = datetime.now(timezone.utc).replace(microsecond=0)
+    example = load_plant(ROOT / "examples" / "housing_plant.yaml")
+    names = [f"cell_{i}" for i in range(CELLS)]
+    cells = {**example.cells, **dict.fromkeys(names, example.cells["cell_a"])}
+    plant = example.model_copy(update={"cells": cells})
+    journal = open_journal(folder / "journal.db")
+    journal.plant_start(start)
+    orders = [
+        JobOrder(
+            order_id=f"B-{i}", product="housing_m", quantity=UNITS, release=start,
+            due=start + timedelta(hours=9),
+        )
+        for i in range(ORDERS)
+    ]  # fmt: skip
+    journal.accept_batch(orders, "benchmark", "benchmark", plant)
+    operations = journal.operations()
+    journal.publish_schedule(
+        [
+            PlannedOperation(
+                o.operation_id, o.order_id, o.unit, o.name, names[i % CELLS], "p",
+                i * 10**9, (i + CELLS) * 10**9,
+            )
+            for i, o in enumerate(operations)
+        ],
+        at_ns=0,
+        engine="benchmark",
+    )  # fmt: skip
+
+    class Link:
+        connected = True
+
+        def start(self) -> None:
+            return None
+
+        def take(self) -> None:
+            self.at_ns = time.time_ns() - int(start.timestamp()) * 10**9
+
+        def now_ns(self) -> int:
+            return self.at_ns
+
+        def states(self) -> Mapping[str, CellStateView]:
+            return {
+                name: CellStateView(
+                    name,
+                    "Execute",
+                    f"B-1/1/{name}",
+                    "B-1",
+                    1,
+                    "deburr_s",
+                    3,
+                    30,
+                    0.1,
+                    "",
+                    self.at_ns,
+                )
+                for name in names
+            }
+
+        def joints(self) -> Mapping[str, JointsView]:
+            q = (self.at_ns % 10**9) * 1e-9
+            return {name: JointsView((), (q, -q, q, 1.0, 2.0, q), self.at_ns) for name in names}
+
+        def bodies(self) -> Mapping[str, Any]:
+            return {}
+
+    link = Link()
+    link.take()
+    token = add_token(journal, "benchmark", "viewer", "benchmark", valid_s=None).text
+    gateway = build(plant, folder / "journal.db", journal, link, simulated=False)  # type: ignore[arg-type]
+
+    options = read_options(["--plant", "", "--run-dir", str(folder)])
+    listening = listen(options)
+    print(json.dumps({"port": listening.getsockname()[1], "token": token}), flush=True)
+    config = uvicorn.Config(make_app(gateway), log_config=None, ws_per_message_deflate=False)
+    asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
+
+
+def change(folder: Path) -> None:
+    """What the plant's processes write: an operation is leased or begun ten times a second."""
+    from robot_cell.store import open_journal
+
+    with open_journal(folder / "journal.db") as journal:
+        for record in journal.operations():
+            fence = journal.lease_operation(record.operation_id, "cell_1", "p", 0)
+            time.sleep(0.1)
+            journal.begin_operation(record.operation_id, "cell_1", fence, 0)
+            time.sleep(0.1)
+
+
+# -- those who ask ---------------------------------------------------------------------------------
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time of a process so far, s."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_mb(pid: int) -> float:
+    """Most memory that a process has had, MB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
+def quantile(values: list[float], q: float) -> float:
+    """A quantile of some values."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(q * len(ordered)))]
+
+
+async def watch(address: str, token: str, until_s: float, late_ms: list[float]) -> int:
+    """One watcher; returns how many messages it got."""
+    import websockets
+
+    protocols = [websockets.Subprotocol(p) for p in ("robot-cell.v1", f"bearer.{token}")]
+    url = f"{address.replace('http', 'ws')}{V1}/live"
+    heard = 0
+    async with websockets.connect(url, subprotocols=protocols, compression=None) as ws:
+        async for text in ws:
+            now_ms = time.time() * 1000.0
+            at = text.index('"t":') + 4  # type: ignore[arg-type]
+            late_ms.append(now_ms - int(text[at : text.index(",", at)]))  # type: ignore[arg-type]
+            heard += 1
+            if time.monotonic() > until_s:
+                return heard
+    return heard
+
+
+async def watchers(
+    address: str, token: str, pid: int, count: int, seconds: float
+) -> dict[str, Any]:
+    """Many watchers for some time."""
+    late_ms: list[float] = []
+    until_s = time.monotonic() + seconds + 1.0
+    tasks = [asyncio.create_task(watch(address, token, until_s, late_ms)) for _ in range(count)]
+    await asyncio.sleep(1.0)
+    late_ms.clear()
+    before, began_s = cpu_s(pid), time.monotonic()
+    await asyncio.sleep(seconds)
+    used, took_s = cpu_s(pid) - before, time.monotonic() - began_s
+    heard = await asyncio.gather(*tasks)
+    return {
+        "watchers": count,
+        "core_percent": round(100.0 * used / took_s, 1),
+        "messages_per_s_each": round(statistics.mean(heard) / (seconds + 1.0), 2),
+        "late_ms": {
+            "p50": round(quantile(late_ms, 0.5), 1),
+            "p95": round(quantile(late_ms, 0.95), 1),
+            "p99": round(quantile(late_ms, 0.99), 1),
+        },
+    }
+
+
+def stall(address: str, token: str) -> socket.socket:
+    """A watcher that reads nothing, by hand: its receive buffer is as small as it can be."""
+    host, port = address.removeprefix("http://").split(":")
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    one.connect((host, int(port)))
+    one.sendall(
+        (
+            f"GET {V1}/live HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            f"Authorization: Bearer {token}\r\n\r\n"
+        ).encode()
+    )
+    return one
+
+
+async def get(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes
+) -> tuple[int, bytes]:
+    """One request over a connection that stays open; status and body."""
+    writer.write(head)
+    status, length = 0, 0
+    while (line := await reader.readline()) != b"\r\n":
+        if not status:
+            status = int(line.split()[1])
+        elif line.lower().startswith(b"content-length:"):
+            length = int(line.split(b":")[1])
+    return status, await reader.readexactly(length)
+
+
+async def reads(address: str, token: str, pid: int, seconds: float) -> dict[str, Any]:
+    """Reads at a fixed rate, whatever the answers take."""
+    host, port = address.removeprefix("http://").split(":")
+
+    def head(path: str) -> bytes:
+        told = f"GET {V1}{path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\r\n"
+        return told.encode()
+
+    took_ms: dict[str, list[float]] = {path: [] for path in READS}
+    wrong: list[int] = []
+    due: asyncio.Queue[tuple[str, float] | None] = asyncio.Queue()
+    reader, writer = await asyncio.open_connection(host, int(port))
+    full = json.loads((await get(reader, writer, head("/operations")))[1])
+    writer.close()
+    since = f"/operations?since={full['version']}&boot={full['boot']}"
+
+    async def connection() -> None:
+        reader, writer = await asyncio.open_connection(host, int(port))
+        while (one := await due.get()) is not None:
+            path, due_s = one
+            status, _ = await get(reader, writer, head(since if path == "/operations" else path))
+            took_ms[path].append((time.monotonic() - due_s) * 1000.0)
+            if status != 200:
+                wrong.append(status)
+        writer.close()
+
+    connections = [asyncio.create_task(connection()) for _ in range(CONNECTIONS)]
+    before, began_s = cpu_s(pid), time.monotonic()
+    for i in range(int(PER_S * seconds)):
+        due_s = began_s + i / PER_S
+        await asyncio.sleep(max(0.0, due_s - time.monotonic()))
+        due.put_nowait((READS[i % len(READS)], due_s))
+    for _ in connections:
+        due.put_nowait(None)
+    await asyncio.gather(*connections)
+    used, all_s = cpu_s(pid) - before, time.monotonic() - began_s
+    every = [value for values in took_ms.values() for value in values]
+    return {
+        "asked_per_s": PER_S,
+        "answered_per_s": round(len(every) / all_s, 1),
+        "wrong": len(wrong),
+        "core_percent": round(100.0 * used / all_s, 1),
+        "ms": {f"p{q}": round(quantile(every, q / 100.0), 1) for q in (50, 95, 99)},
+        "p99_ms_by_route": {path: round(quantile(v, 0.99), 1) for path, v in took_ms.items()},
+    }
+
+
+async def measure(address: str, token: str, pid: int, seconds: float) -> dict[str, Any]:
+    """Everything, one after the other."""
+    found: dict[str, Any] = {"idle_mb": round(peak_mb(pid), 1)}
+    found["watchers_50"] = await watchers(address, token, pid, 50, seconds)
+    print(json.dumps(found), file=sys.stderr, flush=True)
+    found["watchers_200"] = await watchers(address, token, pid, 200, seconds)
+    print(json.dumps(found["watchers_200"]), file=sys.stderr, flush=True)
+    stalled = [stall(address, token) for _ in range(20)]
+    found["watchers_50_beside_20_stalled"] = await watchers(address, token, pid, 50, seconds)
+    for one in stalled:
+        one.close()
+    found["reads"] = await reads(address, token, pid, seconds)
+    found["peak_mb"] = round(peak_mb(pid), 1)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=15.0, help="of each measurement")
+    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--change", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/gateway.json")
+    options = parser.parse_args()
+    if options.serve is not None:
+        serve(options.serve)
+        return
+    if options.change is not None:
+        change(options.change)
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, __file__, "--serve", folder]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as gateway:
+            try:
+                assert gateway.stdout is not None
+                told = json.loads(gateway.stdout.readline())
+                address = f"http://127.0.0.1:{told['port']}"
+                load_before = os.getloadavg()
+                plant = subprocess.Popen([sys.executable, __file__, "--change", folder])
+                found = asyncio.run(measure(address, told["token"], gateway.pid, options.seconds))
+                plant.terminate()
+            finally:
+                gateway.terminate()
+    found |= {"load_before": load_before, "load_after": os.getloadavg(), "cores": os.cpu_count()}
+    print(json.dumps(found, indent=2))
+    options.out.write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

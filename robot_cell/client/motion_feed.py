@@ -1,0 +1,113 @@
+"""Where arms and simulated bodies are, taken when somebody asks and not when it comes.
+
+Joint states come fifty times a second from each arm. Whoever shows them ten times a second would
+spend most of its time on those it does not show: here the middleware keeps the newest, and only
+that is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rclpy.context import Context
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from robot_cell_interfaces.msg import BodyPoses
+from sensor_msgs.msg import JointState
+
+_NEWEST: Final = QoSProfile(
+    depth=1,
+    history=HistoryPolicy.KEEP_LAST,
+    reliability=ReliabilityPolicy.BEST_EFFORT,
+    durability=DurabilityPolicy.VOLATILE,
+)
+
+
+@dataclass(frozen=True)
+class JointsView:
+    """Where an arm stands: joint names base to flange, positions in rad, plant time in ns."""
+
+    names: tuple[str, ...]
+    positions: tuple[float, ...]
+    at_ns: int
+
+
+BodiesView = dict[str, list[float]]
+"""Pose of each moving body of a simulated cell: x, y, z in m, quaternion x, y, z, w."""
+
+
+class MotionFeed:
+    """The newest joint states and body poses of each cell; used by one thread at a time.
+
+    Args:
+        cells: whose.
+        bodies: whether simulated bodies are wanted as well.
+    """
+
+    def __init__(self, context: Context, cells: Iterable[str], *, bodies: bool) -> None:
+        # A node that no executor spins: nothing is read before it is asked for.
+        self._node = Node(
+            "motion_feed",
+            context=context,
+            use_global_arguments=False,
+            enable_rosout=False,
+            start_parameter_services=False,
+        )
+        self._joints: dict[str, JointsView] = {}
+        self._bodies: dict[str, BodiesView] = {}
+        self._of_joints = {
+            cell: self._listen(JointState, f"/{cell}/joint_states") for cell in cells
+        }
+        self._of_bodies = (
+            {cell: self._listen(BodyPoses, f"/{cell}/sim/bodies") for cell in self._of_joints}
+            if bodies
+            else {}
+        )
+
+    def _listen(self, kind: Any, topic: str) -> Any:
+        return self._node.create_subscription(kind, topic, lambda _message: None, _NEWEST)
+
+    def take(self) -> None:
+        """Read what is newest."""
+        for cell, subscription in self._of_joints.items():
+            message = _newest(subscription)
+            if message is not None:
+                stamp = message.header.stamp
+                self._joints[cell] = JointsView(
+                    tuple(message.name),
+                    tuple(message.position),
+                    stamp.sec * 1_000_000_000 + stamp.nanosec,
+                )
+        for cell, subscription in self._of_bodies.items():
+            message = _newest(subscription)
+            if message is not None:
+                self._bodies[cell] = {
+                    name: [
+                        pose.position.x, pose.position.y, pose.position.z,
+                        pose.orientation.x, pose.orientation.y,
+                        pose.orientation.z, pose.orientation.w,
+                    ]
+                    for name, pose in zip(message.names, message.poses, strict=True)
+                }  # fmt: skip
+
+    @property
+    def joints(self) -> dict[str, JointsView]:
+        """As of the last `take`, of the cells that have been heard of."""
+        return self._joints
+
+    @property
+    def bodies(self) -> dict[str, BodiesView]:
+        """As of the last `take`, of the simulated cells that have been heard of."""
+        return self._bodies
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._node.destroy_node()
+
+
+def _newest(subscription: Any) -> Any | None:
+    with subscription.handle:
+        taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
+    return None if taken is None else taken[0]

@@ -1,0 +1,178 @@
+"""Key figures of a plant: what `kpis` needs, fetched from the journal and the plant file."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from robot_cell.gateway import shapes
+from robot_cell.gateway.kpis import (
+    FORMULAS,
+    Elements,
+    Facts,
+    Span,
+    elements_of,
+    held_spans,
+    kpi_of,
+    losses_of,
+    lost_spans,
+    plant_elements,
+)
+from robot_cell.gateway.problems import Problem
+from robot_cell.gateway.service import Gateway
+from robot_cell.gateway.views import plant_ms, plant_ns
+from robot_cell.model import Cell, unavailable
+from robot_cell.store import CommandRecord, OperationRecord, looks
+
+MAX_BUCKETS: Final = 500
+RECENT_NS: Final = 3_600_000_000_000
+"""What "now" means for a key figure, plant time: long enough to say something, short enough to be
+made anew every few seconds."""
+
+_COMMANDS: Final = 1000
+
+
+class Figures:
+    """What happened in a span of plant time, ready for key figures of any part of it.
+
+    Raises:
+        Problem: 503, the plant has no time yet.
+    """
+
+    def __init__(self, gateway: Gateway, span: Span, cell: str | None = None) -> None:
+        start, now_ns = gateway.mirror.start, gateway.hub.now_ns
+        if start is None or now_ns is None:
+            raise Problem("plant-unreachable", "the plant's time is not known yet; try again soon")
+        self.start, self.now_ns, self.span = start, now_ns, span
+        cells = [cell] if cell is not None else list(gateway.plant.cells)
+        commands = _all_commands(gateway)
+        lost = lost_spans(
+            gateway.journal.look(lambda tx: looks.notes(tx, ("cell lost", "cell back"))), now_ns
+        )
+        steps = defaultdict(list)
+        self.operations = [
+            record for one in gateway.mirror.orders for record in gateway.mirror.of_order(one)
+        ]
+        cell_of = {o.operation_id: o.cell for o in self.operations}
+        for step in gateway.journal.look(lambda tx: looks.steps_between(tx, *span)):
+            steps[cell_of.get(step.operation_id)].append(step)
+        ran: defaultdict[str | None, list[OperationRecord]] = defaultdict(list)
+        for record in self.operations:
+            if record.actual_start_ns is not None:
+                ran[record.cell].append(record)
+        self.facts = {
+            one: Facts(
+                one,
+                _open(gateway, gateway.plant.cells[one], start, span),
+                ran[one],
+                steps[one],
+                held_spans(commands, one, now_ns),
+                lost.get(one, ()),
+            )
+            for one in cells
+        }
+
+    def of_cells(self, span: Span) -> dict[str, Elements]:
+        """The elements of each cell in a part of the span."""
+        return {one: elements_of(facts, span, self.now_ns) for one, facts in self.facts.items()}
+
+    def of_plant(self, of_cells: dict[str, Elements], span: Span) -> Elements:
+        """The plant's elements in a part of the span."""
+        operations = [o for o in self.operations if o.cell in self.facts]
+        return plant_elements(of_cells.values(), operations, span, self.now_ns)
+
+
+def kpis_now(gateway: Gateway) -> list[shapes.Kpi]:
+    """The key figures of each cell, of the last hour.
+
+    Raises:
+        Problem: 503, the plant has no time yet.
+    """
+    now_ns = gateway.hub.now_ns or 0
+    span = (max(0, now_ns - RECENT_NS), now_ns)
+    figures = Figures(gateway, span)
+    return [kpi_of(one, found) for one, found in figures.of_cells(span).items()]
+
+
+def kpis(gateway: Gateway, span: Span, cell: str | None) -> shapes.Kpis:
+    """The key figures of each cell and of the plant."""
+    figures = Figures(gateway, span, cell)
+    of_cells = figures.of_cells(span)
+    return {
+        "from_ms": plant_ms(span[0], figures.start),
+        "to_ms": plant_ms(span[1], figures.start),
+        "cells": [kpi_of(one, found) for one, found in of_cells.items()],
+        "plant": kpi_of(None, figures.of_plant(of_cells, span)),
+        "formulas": FORMULAS,
+        "losses": losses_of(of_cells),
+    }
+
+
+def series(gateway: Gateway, span: Span, bucket_ns: int, cell: str | None) -> shapes.Series:
+    """Key figures of the plant, or of a cell, in each bucket of a span."""
+    figures = Figures(gateway, span, cell)
+    items: list[shapes.Bucket] = []
+    at = span[0]
+    while at < span[1] and len(items) < MAX_BUCKETS:
+        part = (at, min(at + bucket_ns, span[1]))
+        found = figures.of_plant(figures.of_cells(part), part)
+        kpi = kpi_of(None, found)
+        items.append(
+            {
+                "start_ms": plant_ms(part[0], figures.start),
+                "end_ms": plant_ms(part[1], figures.start),
+                "done": found.pq,
+                "oee": kpi["oee"],
+                "availability": kpi["availability"],
+                "effectiveness": kpi["effectiveness"],
+                "quality_ratio": kpi["quality_ratio"],
+            }
+        )
+        at = part[1]
+    return {"bucket_s": bucket_ns * 1e-9, "items": items}
+
+
+def span_of(gateway: Gateway, from_ms: int | None, to_ms: int | None) -> Span:
+    """A span of plant time as it was asked for: from the plant's start to now, unless told.
+
+    Raises:
+        Problem: 422, it ends before it begins; 503, the plant has no time yet.
+    """
+    start, now_ns = gateway.mirror.start, gateway.hub.now_ns
+    if start is None or now_ns is None:
+        raise Problem("plant-unreachable", "the plant's time is not known yet; try again soon")
+    begin = 0 if from_ms is None else max(0, plant_ns(from_ms, start))
+    end = now_ns if to_ms is None else min(now_ns, plant_ns(to_ms, start))
+    if from_ms is not None and to_ms is not None and to_ms < from_ms:
+        raise Problem(
+            "invalid",
+            "the span ends before it begins",
+            problems=[{"where": "query.to_ms", "expected": "a time after from_ms"}],
+        )
+    return begin, max(begin, end)
+
+
+def _open(gateway: Gateway, cell: Cell, start: datetime, span: Span) -> Sequence[Span]:
+    """When a cell's calendar has it work, plant time."""
+    begin, end = (start + timedelta(microseconds=at // 1000) for at in span)
+    found: list[Span] = []
+    at = span[0]
+    for closes, opens in unavailable(cell.calendar, gateway.plant.zone, begin, end):
+        closes_ns, opens_ns = (
+            (one - start) // timedelta(microseconds=1) * 1000 for one in (closes, opens)
+        )
+        if closes_ns > at:
+            found.append((at, closes_ns))
+        at = max(at, opens_ns)
+    if at < span[1]:
+        found.append((at, span[1]))
+    return found
+
+
+def _all_commands(gateway: Gateway) -> list[CommandRecord]:
+    found: list[CommandRecord] = []
+    while page := gateway.journal.commands(found[-1].command_id if found else 0, _COMMANDS):
+        found += page
+    return found

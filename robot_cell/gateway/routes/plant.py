@@ -1,0 +1,372 @@
+"""The plant, its cells, what may be asked of them, and what is drawn of them."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from robot_cell.client import PlantNotReachable
+from robot_cell.gateway import shapes
+from robot_cell.gateway.figures import kpis_now
+from robot_cell.gateway.problems import Problem, problem_responses
+from robot_cell.gateway.scene import ArmDrawing, draw_arm, scene_of
+from robot_cell.gateway.service import (
+    API,
+    Gateway,
+    Maintainer,
+    Operator,
+    Served,
+    Viewer,
+    json_response,
+)
+from robot_cell.gateway.views import (
+    CLOSED_AHEAD,
+    closed_times,
+    command_named,
+    fixtures_of,
+    instant_ms,
+    products_of,
+    program_steps,
+    step_view,
+)
+from robot_cell.model.device_fault import DEVICE_FAULT_VERBS, HEALTHY
+from robot_cell.model.packml import Command
+from robot_cell.store import looks
+
+router: Final = APIRouter(tags=["plant"])
+CellName = Annotated[str, Path(max_length=48)]
+_FIGURES_S: Final = 10.0
+_READ: Final = problem_responses(401, 403, 404, 422, 429, 503)
+_CHANGE: Final = problem_responses(401, 403, 404, 409, 422, 429, 503)
+_arms: dict[tuple[str, str], ArmDrawing] = {}
+
+
+class CommandWanted(BaseModel):
+    """A PackML command, in any case."""
+
+    model_config = ConfigDict(extra="forbid")
+    command: str = Field(max_length=20)
+    reason: str = Field(default="", max_length=200)
+
+
+class OverrideWanted(BaseModel):
+    """Path speed of an arm, percent of the planned one."""
+
+    model_config = ConfigDict(extra="forbid")
+    percent: float = Field(ge=0.0, le=100.0)
+
+
+class VerdictWanted(BaseModel):
+    """What became of an uncertain step."""
+
+    model_config = ConfigDict(extra="forbid")
+    verdict: str = Field(pattern="^(done|redo|abort)$")
+    reason: str = Field(default="", max_length=200)
+
+
+class FaultWanted(BaseModel):
+    """A fault of a simulated device; `ok` takes it away."""
+
+    model_config = ConfigDict(extra="forbid")
+    device: str = Field(max_length=48)
+    verb: str = Field(pattern=f"^({'|'.join((*DEVICE_FAULT_VERBS, HEALTHY))})$")
+    amount: float | None = Field(default=None, ge=0.0, le=1e6)
+    for_s: float = Field(default=0.0, ge=0.0, le=1e6)
+
+
+def _version() -> str:
+    try:
+        return version("robot_cell")
+    except PackageNotFoundError:
+        return "source"
+
+
+@router.get("/plant", response_model=shapes.PlantView, responses=_READ)
+async def plant(gateway: Served, caller: Viewer) -> Response:
+    """The plant: its products, its cells, its time."""
+    del caller
+    model, mirror = gateway.plant, gateway.mirror
+    view: shapes.PlantView = {
+        "plant": model.plant,
+        "description": model.description,
+        "time_zone": model.time_zone,
+        "simulated": gateway.simulated,
+        "now_ms": gateway.hub.now_ms(),
+        "start_ms": None if mirror.start is None else instant_ms(mirror.start),
+        "boot": mirror.boot,
+        "version": _version(),
+        "approve_drafts": model.planning.approve_drafts,
+        "confirm_ahead_s": model.planning.confirm_ahead_s,
+        "connected": gateway.link.connected,
+        "products": products_of(model),
+        "cells": list(model.cells),
+    }
+    return json_response(view)
+
+
+@router.get("/cells", response_model=shapes.Cells, responses=_READ)
+def cells(gateway: Served, caller: Viewer) -> Response:
+    """Every cell: what it is, what it does, and what comes next."""
+    del caller
+    return json_response({"items": [_cell(gateway, name) for name in gateway.plant.cells]})
+
+
+@router.get("/cells/{cell}", response_model=shapes.CellView, responses=_READ)
+def cell_(gateway: Served, caller: Viewer, cell: CellName) -> Response:
+    """One cell."""
+    del caller
+    gateway.cell(cell)
+    return json_response(_cell(gateway, cell))
+
+
+def _cell(gateway: Gateway, name: str) -> shapes.CellView:
+    cell, mirror = gateway.plant.cells[name], gateway.mirror
+    of_cell = mirror.of_cell(name)
+    closed: list[shapes.Closed] = []
+    if mirror.start is not None and gateway.hub.now_ns is not None:
+        now = mirror.start + timedelta(microseconds=gateway.hub.now_ns // 1000)
+        closed = closed_times(gateway.plant, cell, now, now + CLOSED_AHEAD)
+    return {
+        **gateway.hub.cell(name),
+        "name": name,
+        "description": cell.description,
+        "arm": cell.arm.urdf.name.partition(".")[0],
+        "fixtures": fixtures_of(cell),
+        "programs": list(cell.programs),
+        "next": of_cell.next,
+        "oee": _oee(gateway).get(name),
+        "done_units": of_cell.done,
+        "closed": closed,
+    }
+
+
+def _oee(gateway: Gateway) -> dict[str, float | None]:
+    """OEE of each cell in the last hour, made anew every ten seconds."""
+    made_s, made = gateway.figures
+    if time.monotonic() - made_s > _FIGURES_S:
+        known = gateway.hub.now_ns is not None and gateway.mirror.start is not None
+        made = {kpi["cell"] or "": kpi["oee"] for kpi in kpis_now(gateway)} if known else {}
+        gateway.figures = time.monotonic(), made
+    return made
+
+
+@router.post("/cells/{cell}/commands", response_model=shapes.CommandAnswer, responses=_CHANGE)
+def command(gateway: Served, caller: Operator, cell: CellName, wanted: CommandWanted) -> Response:
+    """Give a cell a PackML command; the cell says whether it obeys, and the journal who asked."""
+    gateway.cell(cell)
+    known = command_named(wanted.command)
+    if known is None:
+        listed = ", ".join(one.label for one in Command)
+        raise Problem(
+            "invalid",
+            f"there is no command {wanted.command!r}",
+            problems=[{"where": "body.command", "expected": f"one of {listed}"}],
+        )
+    who = f"{caller.who}: {wanted.reason}" if wanted.reason else caller.who
+    answer = gateway.link.command(cell, known.label, who)
+    state = gateway.link.states().get(cell)
+    if not answer.success:
+        allowed = gateway.hub.cell(cell)["allowed"]
+        raise Problem("refused", answer.message, allowed=allowed)
+    return json_response(
+        {
+            "accepted": True,
+            "message": answer.message,
+            "state": state.state if state is not None else "",
+        }
+    )
+
+
+@router.put("/cells/{cell}/override", response_model=shapes.Answer, responses=_CHANGE)
+def override(
+    gateway: Served, caller: Maintainer, cell: CellName, wanted: OverrideWanted
+) -> Response:
+    """Let a cell's arm go at most at that path speed from now on."""
+    gateway.cell(cell)
+    asked = gateway.journal.command(
+        caller.who, f"override {wanted.percent:g}", cell, gateway.at_ns()
+    )
+    answer = gateway.link.override(cell, wanted.percent)
+    outcome = "obeyed" if answer.success else answer.message
+    gateway.journal.command_outcome(asked, outcome, gateway.at_ns())
+    if not answer.success:
+        raise Problem("refused", answer.message)
+    gateway.overrides[cell] = wanted.percent
+    return json_response({"accepted": True, "message": answer.message})
+
+
+@router.get("/cells/{cell}/steps", response_model=shapes.CellSteps, responses=_READ)
+def steps(gateway: Served, caller: Viewer, cell: CellName) -> Response:
+    """The program in work with what has become of its steps, and what waits for a person."""
+    del caller
+    model, start = gateway.cell(cell), gateway.mirror.start
+    state = gateway.link.states().get(cell)
+    operation_id = state.operation_id if state is not None else ""
+    record = gateway.mirror.record(operation_id)
+    program = model.programs.get(record.program or "") if record is not None else None
+    begun = {}
+    if record is not None:
+        begun = {
+            one.step_index: one
+            for one in gateway.journal.steps(operation_id)
+            if one.attempt == record.attempt
+        }
+    uncertain = gateway.journal.look(lambda tx: looks.uncertain_steps(tx, cell))
+    view: shapes.CellSteps = {
+        "operation_id": operation_id,
+        "program": (record.program or "") if record is not None else "",
+        "steps": [] if program is None else program_steps(program, begun, start),
+        "uncertain": [] if start is None else [step_view(one, start) for one in uncertain],
+    }
+    return json_response(view)
+
+
+@router.post(
+    "/cells/{cell}/steps/{step_id}/resolution", response_model=shapes.Answer, responses=_CHANGE
+)
+def resolve(
+    gateway: Served,
+    caller: Maintainer,
+    cell: CellName,
+    step_id: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    wanted: VerdictWanted,
+) -> Response:
+    """Say what became of an uncertain step of a cell that waits with it."""
+    gateway.cell(cell)
+    who = f"{caller.who}: {wanted.reason}" if wanted.reason else caller.who
+    answer = gateway.link.resolve(cell, step_id, wanted.verdict, who)
+    if not answer.success:
+        raise Problem("refused", answer.message)
+    return json_response({"accepted": True, "message": answer.message})
+
+
+@router.get("/cells/{cell}/programs/{program}", response_model=shapes.ProgramView, responses=_READ)
+async def program_(
+    gateway: Served, caller: Viewer, cell: CellName, program: Annotated[str, Path(max_length=48)]
+) -> Response:
+    """A program of a cell."""
+    del caller
+    model = gateway.cell(cell).programs.get(program)
+    if model is None:
+        raise Problem("not-found", f"{cell} has no program {program!r}")
+    view: shapes.ProgramView = {
+        "name": program,
+        "description": model.description,
+        "repeatable": model.repeatable,
+        "steps": program_steps(model, {}, None),
+    }
+    return json_response(view)
+
+
+def _arm(gateway: Gateway, name: str) -> ArmDrawing:
+    cell = gateway.cell(name)
+    at = f"{API}/cells/{name}/meshes"
+    key = (str(cell.arm.urdf), at)
+    if key not in _arms:
+        _arms[key] = draw_arm(cell, at)
+    return _arms[key]
+
+
+@router.get("/cells/{cell}/scene", response_model=shapes.Scene, responses=_READ)
+def scene(gateway: Served, caller: Viewer, cell: CellName) -> Response:
+    """What is drawn of a cell."""
+    del caller
+    arm = _arm(gateway, cell)
+    at = f"{API}/cells/{cell}"
+    return json_response(scene_of(gateway.plant, cell, gateway.cell(cell), arm, at))
+
+
+@router.get(
+    "/cells/{cell}/urdf",
+    response_class=Response,
+    responses={**_READ, 200: {"content": {"application/xml": {}}, "description": "URDF"}},
+)
+def urdf(gateway: Served, caller: Viewer, cell: CellName) -> Response:
+    """The cell's arm as URDF; its meshes are files of this gateway."""
+    del caller
+    return Response(_arm(gateway, cell).urdf, media_type="application/xml")
+
+
+@router.get(
+    "/cells/{cell}/meshes/{name}",
+    response_class=Response,
+    responses={**_READ, 200: {"content": {"application/octet-stream": {}}, "description": "mesh"}},
+)
+def mesh(
+    gateway: Served, caller: Viewer, cell: CellName, name: Annotated[str, Path(max_length=16)]
+) -> Response:
+    """A mesh of the cell's arm, by the name that its URDF gives it here."""
+    del caller
+    file = _arm(gateway, cell).meshes.get(name)
+    if file is None:
+        raise Problem("not-found", f"the arm of {cell} has no mesh {name!r}")
+    return Response(file.read_bytes(), media_type="application/octet-stream")
+
+
+@router.get("/cells/{cell}/faults", response_model=shapes.Faults, responses=_CHANGE)
+def faults(gateway: Served, caller: Maintainer, cell: CellName) -> Response:
+    """Faults of the cell's simulated devices."""
+    return _fault(gateway, cell, "", "", caller.who)
+
+
+@router.post("/cells/{cell}/faults", response_model=shapes.Faults, responses=_CHANGE)
+def put_fault(gateway: Served, caller: Maintainer, cell: CellName, wanted: FaultWanted) -> Response:
+    """Make a simulated device fail; a real plant has no such route."""
+    gateway.cell(cell)
+    _check_simulated(gateway)
+    asked = gateway.journal.command(
+        caller.who,
+        f"fault {wanted.verb}",
+        f"{cell}/{wanted.device}",
+        gateway.at_ns(),
+        {"amount": wanted.amount, "for_s": wanted.for_s},
+    )
+    try:
+        return _fault(
+            gateway,
+            cell,
+            wanted.device,
+            wanted.verb,
+            caller.who,
+            amount=wanted.amount,
+            for_s=wanted.for_s,
+        )
+    finally:
+        gateway.journal.command_outcome(asked, "answered", gateway.at_ns())
+
+
+def _check_simulated(gateway: Gateway) -> None:
+    if not gateway.simulated:
+        raise Problem("not-found", "this plant is real: only simulated devices can be made to fail")
+
+
+def _fault(
+    gateway: Gateway,
+    cell: str,
+    device: str,
+    verb: str,
+    who: str,
+    amount: float | None = None,
+    for_s: float = 0.0,
+) -> Response:
+    gateway.cell(cell)
+    _check_simulated(gateway)
+    try:
+        answer = gateway.link.fault(cell, device, verb, amount=amount, for_s=for_s, asked_by=who)
+    except PlantNotReachable as error:
+        raise Problem("plant-unreachable", str(error)) from error
+    if not answer.success and device:
+        raise Problem("refused", answer.message)
+    view: shapes.Faults = {
+        "accepted": answer.success,
+        "message": answer.message,
+        "devices": answer.devices,
+        "verbs": [*DEVICE_FAULT_VERBS, HEALTHY],
+    }
+    return json_response(view)

@@ -1,0 +1,127 @@
+"""Puts the gateway together and serves it until it is asked to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import structlog
+import uvicorn
+
+from robot_cell.errors import RobotCellError
+from robot_cell.gateway.access import Access, Trail
+from robot_cell.gateway.app import make_app
+from robot_cell.gateway.link import PlantLink, RosLink
+from robot_cell.gateway.live import Hub
+from robot_cell.gateway.logs import log_to
+from robot_cell.gateway.main import LINK, Options, address_of, private
+from robot_cell.gateway.mirror import Mirror
+from robot_cell.gateway.service import Gateway
+from robot_cell.gateway.tokens import ROLES
+from robot_cell.gateway.worker import Worker
+from robot_cell.model import Plant
+from robot_cell.model.plant_file import load_plant
+from robot_cell.store import Journal, JournalError, journal_location, open_journal
+
+_SAY_GOODBYE_S: Final = 1
+_JOURNAL_AGAIN_S: Final = 1.0
+_log: Final = structlog.get_logger("gateway")
+
+
+def build(
+    plant: Plant,
+    place: Path | str,
+    journal: Journal,
+    link: PlantLink,
+    *,
+    simulated: bool,
+    origins: tuple[str, ...] = (),
+) -> Gateway:
+    """A gateway of its parts; nothing is served yet."""
+    mirror = Mirror(journal, link.start)
+    mirror.refresh()
+    access = Access(journal, mirror, Trail(journal, link.now_ns))
+    overrides: dict[str, float] = {}
+    hub = Hub(tuple(plant.cells), mirror, link, overrides, access.still_valid)
+    return Gateway(
+        plant=plant,
+        place=place,
+        journal=journal,
+        mirror=mirror,
+        link=link,
+        access=access,
+        hub=hub,
+        worker=Worker(plant),
+        simulated=simulated,
+        origins=origins,
+        overrides=overrides,
+    )
+
+
+def serve(options: Options, listening: socket.socket, code: str | None) -> int:
+    """Serve until SIGINT or SIGTERM."""
+    log_to(options.run_dir / "logs" / "gateway.jsonl")
+    try:
+        plant = load_plant(options.plant)
+        place = journal_location(options.run_dir)
+        journal = _open(place)
+        link = RosLink(list(plant.cells), simulated=options.simulated)
+        gateway = build(
+            plant, place, journal, link, simulated=options.simulated, origins=options.origins
+        )
+    except RobotCellError as error:
+        print(f"gateway: {error}", file=sys.stderr, flush=True)
+        return 1
+    port = int(listening.getsockname()[1])
+    if code is not None:
+        address = address_of(options, port)
+
+        def told(next_code: str) -> None:
+            private(options.run_dir / LINK, f"{address}/#code={next_code}\n")
+
+        role = next(one for one in ROLES if one == options.link_role)
+        gateway.access.offer_code(role, told, first=code)
+    config = uvicorn.Config(
+        make_app(gateway),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        ws_max_size=4096,
+        ws_per_message_deflate=False,
+        ws_ping_interval=20.0,
+        ws_ping_timeout=20.0,
+        timeout_graceful_shutdown=_SAY_GOODBYE_S,
+        timeout_keep_alive=30,
+        ssl_certfile=options.certificate,
+        ssl_keyfile=options.key,
+    )
+    _log.info("serving", port=port, pid=os.getpid())
+    try:
+        asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
+    except (KeyboardInterrupt, SystemExit):
+        pass
+    finally:
+        gateway.worker.close()
+        gateway.access.trail.close()
+        link.close()
+        journal.close()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # A thread that still waits for a peer would meet destroyed handles: leave it.
+        os._exit(0)
+
+
+def _open(place: Path | str) -> Journal:
+    """The journal, once there is room and right to open it."""
+    while True:
+        try:
+            return open_journal(place)
+        except JournalError as error:
+            print(f"gateway: {error}", file=sys.stderr, flush=True)
+            time.sleep(_JOURNAL_AGAIN_S)

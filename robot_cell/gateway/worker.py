@@ -1,0 +1,168 @@
+"""A process beside the gateway for what takes long: reading batch files, and plans that might be.
+
+A file may be a bomb and a plan may take its time: neither holds up who watches, and what takes too
+long is ended with its process. It is started when it is first needed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from concurrent.futures import TimeoutError as TookTooLong
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
+
+from planners.errors import PlannerError
+from robot_cell.client import orders_json
+from robot_cell.errors import RobotCellError
+from robot_cell.gateway.problems import Problem
+from robot_cell.model import JobOrder, Plant
+from robot_cell.orders import BatchError, InputProblem, PlanningError
+from robot_cell.orders.intake import read_batch
+from robot_cell.orders.planning_job import Moment
+from robot_cell.orders.what_if import Otherwise, Supposed, suppose
+
+READ_WITHIN_S: Final = 60.0
+PLAN_WITHIN_S: Final = 60.0
+SHOWN_ORDERS: Final = 1000
+MAX_MEMORY: Final = 3 << 30
+"""Bytes of address space of the worker; a file that wants more is a bomb."""
+
+_TOO_MUCH: Final = "this needs more memory than it may have and was ended; split it"
+_T = TypeVar("_T")
+_plants: list[Plant] = []
+
+
+@dataclass(frozen=True)
+class ReadBatch:
+    """A batch file that was read.
+
+    Attributes:
+        first: the first orders, to be shown.
+        content: all of them, as a batch carries them.
+    """
+
+    format: str
+    total: int
+    first: tuple[JobOrder, ...]
+    content: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """What went wrong in the worker."""
+
+    kind: Literal["batch", "memory", "refused"]
+    text: str
+    problems: tuple[InputProblem, ...] = ()
+    total: int = 0
+
+    def error(self) -> RobotCellError:
+        """The error that it was."""
+        if self.kind == "batch":
+            return BatchError(list(self.problems), self.total)
+        if self.kind == "memory":
+            return Problem("invalid", self.text, problems=[])
+        return PlanningError(self.text)
+
+
+class Worker:
+    """One process, one piece of work at a time."""
+
+    def __init__(self, plant: Plant) -> None:
+        self._plant = plant
+        self._pool: ProcessPoolExecutor | None = None
+        self._lock = threading.Lock()
+
+    def read(self, path: Path) -> ReadBatch:
+        """Read a batch file.
+
+        Raises:
+            BatchError: with every problem that was found.
+            Problem: it takes too long.
+        """
+        return self._do(READ_WITHIN_S, _read, path)
+
+    def plan(self, at: Moment, otherwise: Otherwise, path: Path | None) -> Supposed:
+        """Plan with something otherwise, and with the orders of a file besides.
+
+        Raises:
+            RobotCellError: there is no plan.
+        """
+        return self._do(PLAN_WITHIN_S, _suppose, at, otherwise, path)
+
+    def close(self) -> None:
+        """End the process."""
+        with self._lock:
+            self._end()
+
+    def _do(self, within_s: float, work: Callable[..., _T | Failed], *args: object) -> _T:
+        with self._lock:
+            if self._pool is None:
+                self._pool = ProcessPoolExecutor(
+                    1,
+                    mp_context=get_context("forkserver"),
+                    initializer=_prepare,
+                    initargs=(self._plant,),
+                )
+            job = self._pool.submit(_guarded, work, *args)
+            try:
+                done: _T | Failed = job.result(within_s)
+            except TookTooLong:
+                self._end()
+                raise Problem(
+                    "invalid",
+                    f"this took longer than {within_s:g} s and was ended; make it smaller",
+                    problems=[],
+                ) from None
+            except BrokenExecutor:
+                self._end()
+                raise Problem("invalid", _TOO_MUCH, problems=[]) from None
+        if isinstance(done, Failed):
+            raise done.error()
+        return done
+
+    def _end(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        processes: dict[int, Any] = dict(pool._processes or {})
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in processes.values():
+            process.kill()
+
+
+def _prepare(plant: Plant) -> None:
+    """In the worker: know the plant, let the arms go first, and take no more than it may have."""
+    import os
+    import resource
+
+    os.nice(5)
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+    _plants[:] = [plant]
+
+
+def _guarded(work: Callable[..., Any], *args: object) -> Any:
+    """Do a piece of work; what went wrong goes back as a value, since errors do not travel well."""
+    try:
+        return work(*args)
+    except BatchError as error:
+        return Failed("batch", str(error), error.problems, error.total)
+    except MemoryError:
+        return Failed("memory", _TOO_MUCH)
+    except (RobotCellError, PlannerError) as error:
+        return Failed("refused", str(error))
+
+
+def _read(path: Path) -> ReadBatch:
+    batch = read_batch(path, _plants[0])
+    first = tuple(batch.orders[:SHOWN_ORDERS])
+    return ReadBatch(batch.format, len(batch.orders), first, orders_json(batch.orders))
+
+
+def _suppose(at: Moment, otherwise: Otherwise, path: Path | None) -> Supposed:
+    more = () if path is None else tuple(read_batch(path, _plants[0]).orders)
+    return suppose(at, replace(otherwise, more=more))

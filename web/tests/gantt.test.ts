@@ -1,0 +1,149 @@
+import { describe, expect, it } from 'vitest';
+
+import { lastOfOrders } from '../src/gantt/fromPlant';
+import { buildModel, firstVisible, hit, neighbour, type GanttOperation } from '../src/gantt/model';
+import { fit, pan, reveal, tickStep, ticks, zoom } from '../src/gantt/view';
+
+function operation(id: string, lane: string, start: number, end: number): GanttOperation {
+  return {
+    id,
+    orderId: id,
+    unit: 1,
+    name: 'deburr',
+    lane,
+    status: 'planned',
+    plannedStart: start,
+    plannedEnd: end,
+    actualStart: null,
+    actualEnd: null,
+    due: null,
+  };
+}
+
+/** Random numbers that are the same each time. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 1664525 + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+function many(seed: number, count: number): GanttOperation[] {
+  const next = random(seed);
+  return Array.from({ length: count }, (_, i) => {
+    const start = next() * 10_000;
+    return operation(`o${i}`, `cell_${Math.floor(next() * 4)}`, start, start + next() * 800);
+  });
+}
+
+const LANES = ['cell_0', 'cell_1', 'cell_2', 'cell_3'];
+
+describe('the model', () => {
+  it('finds what is seen first as a search through all does', () => {
+    const model = buildModel(LANES, many(1, 400), 0);
+    for (let lane = 0; lane < 4; lane++) {
+      for (let time = -100; time < 11_000; time += 37) {
+        const all = model.operations.map((_, i) => i);
+        const inLane = all.filter((i) => model.operations[i]?.lane === LANES[lane]);
+        const wanted = inLane.find((i) => (model.end[i] ?? 0) >= time);
+        const found = firstVisible(model, lane, time);
+        expect(found).toBe(wanted ?? model.firstOf[lane + 1]);
+      }
+    }
+  });
+
+  it('hits an operation that is there at that instant, and none where there is none', () => {
+    const model = buildModel(LANES, many(2, 200), 0);
+    for (let time = -100; time < 11_000; time += 53) {
+      const found = hit(model, 2, time, 0);
+      const there = model.operations.filter(
+        (it, i) => it.lane === 'cell_2' && (model.start[i] ?? 0) <= time && time <= (model.end[i] ?? 0),
+      );
+      if (there.length === 0) expect(found).toBe(-1);
+      else expect(there).toContain(model.operations[found]);
+    }
+  });
+
+  it('takes the nearest within the tolerance', () => {
+    const model = buildModel(['a'], [operation('1', 'a', 0, 10), operation('2', 'a', 30, 40)], 0);
+    expect(model.operations[hit(model, 0, 26, 6)]?.id).toBe('2');
+    expect(hit(model, 0, 20, 6)).toBe(-1);
+    expect(hit(model, 1, 5, 6)).toBe(-1);
+  });
+
+  it('draws what runs up to now at least, and what is done as it went', () => {
+    const runs = { ...operation('r', 'a', 0, 10), status: 'running', actualStart: 5 };
+    expect(buildModel(['a'], [runs], 100).end[0]).toBe(100);
+    expect(buildModel(['a'], [runs], 6).end[0]).toBe(15);
+    const done = { ...runs, status: 'complete', actualEnd: 12 };
+    expect(buildModel(['a'], [done], 100).end[0]).toBe(12);
+  });
+
+  it('leaves out what has no place: no cell, no time', () => {
+    const nowhere = operation('n', 'elsewhere', 0, 10);
+    const never = { ...operation('m', 'a', 0, 10), plannedStart: null };
+    expect(buildModel(['a'], [nowhere, never], 0).operations).toEqual([]);
+  });
+
+  it('leads with keys to every operation of a lane, and to its neighbours above and below', () => {
+    const model = buildModel(LANES, many(3, 100), 0);
+    let at = neighbour(model, -1, 'ArrowRight');
+    const seen = new Set<number>();
+    while (!seen.has(at)) {
+      seen.add(at);
+      at = neighbour(model, at, 'ArrowRight');
+    }
+    expect(seen.size).toBe(model.operations.filter((it) => it.lane === 'cell_0').length);
+    expect(model.operations[neighbour(model, 0, 'ArrowDown')]?.lane).toBe('cell_1');
+    expect(neighbour(model, 0, 'ArrowUp')).toBe(0);
+    expect(neighbour(model, at, 'Home')).toBe(0);
+  });
+});
+
+it('an order is late where it ends, and only there', () => {
+  const one = (id: string, order_id: string, planned: number, actual: number | null) => ({
+    id, order_id, unit: 1, position: 0, name: '', cell: 'a', program: '', status: 'planned',
+    planned_start_ms: 0, planned_end_ms: planned, actual_start_ms: null, actual_end_ms: actual,
+    attempt: 1, message: '',
+  });
+  const all = [one('1', 'A', 10, 40), one('2', 'A', 30, null), one('3', 'B', 5, null)];
+  expect([...lastOfOrders(all)].sort()).toEqual(['1', '3']);
+});
+
+describe('the view', () => {
+  it('keeps the instant under the pointer when it zooms', () => {
+    const next = random(4);
+    for (let i = 0; i < 200; i++) {
+      const view = { from: next() * 1e9, msPerPixel: 10 + next() * 1000 };
+      const pixel = next() * 1000;
+      const closer = zoom(view, 0.5 + next(), pixel);
+      const before = view.from + pixel * view.msPerPixel;
+      expect(closer.from + pixel * closer.msPerPixel).toBeCloseTo(before, 3);
+    }
+  });
+
+  it('shows all of what it fits, and moves by pixels', () => {
+    const view = fit(1000, 61_000, 600);
+    expect(view.from).toBeLessThan(1000);
+    expect(view.from + 600 * view.msPerPixel).toBeGreaterThan(61_000);
+    expect(pan(view, 10).from).toBeCloseTo(view.from + 10 * view.msPerPixel);
+  });
+
+  it('moves only when what it reveals is out of sight', () => {
+    const view = { from: 0, msPerPixel: 10 };
+    expect(reveal(view, 100, 200, 100)).toBe(view);
+    expect(reveal(view, 5000, 5100, 100).from).toBeGreaterThan(4000);
+    expect(reveal(view, -50, -10, 100).from).toBeLessThan(-50);
+  });
+
+  it('ticks on whole steps of the plant’s own clock', () => {
+    const zone = 5.5 * 3_600_000;
+    const view = { from: 1_700_000_000_123, msPerPixel: 100_000 };
+    const step = tickStep(view.msPerPixel, 96);
+    for (const tick of ticks(view, 1000, step, zone)) {
+      expect((tick + zone) % step).toBe(0);
+      expect(tick).toBeGreaterThanOrEqual(view.from);
+    }
+  });
+});

@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest';
+
+import type { Operation } from '../src/lib/contract';
+import { readRows, splitLine } from '../src/lib/csv';
+import { faultyRows } from '../src/lib/faults';
+import { clock, duration, format, zoneOffset } from '../src/lib/format';
+import { OperationsCopy } from '../src/lib/operations';
+import { reconnectDelay } from '../src/lib/reconnect';
+import en from '../src/locales/en.json';
+import zh from '../src/locales/zh.json';
+
+describe('translations', () => {
+  it('exist for every word, with the same values in them', () => {
+    expect(Object.keys(zh)).toEqual(Object.keys(en));
+    const values = (text: string): string[] => [...text.matchAll(/\{\w+\}/g)].map(([name]) => name).sort();
+    for (const key of Object.keys(en) as (keyof typeof en)[]) {
+      expect(values(zh[key]), key).toEqual(values(en[key]));
+    }
+  });
+});
+
+describe('texts and times', () => {
+  it('puts values in and shows what is missing', () => {
+    expect(format('{late} of {total}', { late: 2 })).toBe('2 of {total}');
+  });
+
+  it('writes durations', () => {
+    expect([0, 59.6, 61, 3661, -61, -0.2].map(duration)).toEqual([
+      '0:00', '1:00', '1:01', '1:01:01', '−1:01', '0:00',
+    ]);
+  });
+
+  it('shows the plant’s clock, summer and winter', () => {
+    const summer = Date.UTC(2026, 6, 1, 12, 0, 0);
+    const winter = Date.UTC(2026, 11, 1, 12, 0, 0);
+    expect(clock(summer, 'Europe/Berlin')).toBe('14:00:00');
+    expect(clock(winter, 'Europe/Berlin', false)).toBe('13:00');
+    expect(zoneOffset(summer, 'Europe/Berlin')).toBe(7_200_000);
+    expect(zoneOffset(winter + 123, 'Asia/Shanghai')).toBe(28_800_000);
+  });
+});
+
+describe('reconnecting', () => {
+  it('never waits longer than a second, and never at once', () => {
+    for (let attempt = 0; attempt < 40; attempt++) {
+      for (const random of [0, 0.5, 0.999]) {
+        const wait = reconnectDelay(attempt, random);
+        expect(wait).toBeGreaterThanOrEqual(50);
+        expect(wait).toBeLessThanOrEqual(1000);
+      }
+    }
+  });
+});
+
+describe('rows of a file', () => {
+  it('reads quotes as RFC 4180 has them', () => {
+    expect(splitLine('a,"b ""c"", d",,e', ',')).toEqual(['a', 'b "c", d', '', 'e']);
+  });
+
+  it('finds the delimiter in the header, after a byte-order mark and empty lines', () => {
+    const file = readRows('\uFEFF\r\norder_id;product\r\nW-1;a,b\r\n');
+    expect(file.header).toEqual(['order_id', 'product']);
+    expect(file.row(3)).toEqual(['W-1', 'a,b']);
+  });
+
+  it('puts each fault at its cell', () => {
+    const file = readRows('order_id,quantity\nW-1,none\n');
+    const fault = { row: 2, column: 'quantity', value: 'none', expected: '1..', message: 'no' };
+    const whole = { row: 2, column: '', value: '', expected: '', message: 'odd' };
+    const [line] = faultyRows([fault, whole], file);
+    expect(line?.cells).toEqual([
+      { column: 'order_id', value: 'W-1', faults: [] },
+      { column: 'quantity', value: 'none', faults: [fault] },
+    ]);
+    expect(line?.whole).toEqual([whole]);
+  });
+
+  it('shows what was found where the file itself cannot be shown', () => {
+    const fault = { row: 7, column: 'due', value: 'soon', expected: 'a time', message: 'no' };
+    expect(faultyRows([fault], null)[0]?.cells).toEqual([
+      { column: 'due', value: 'soon', faults: [fault] },
+    ]);
+  });
+});
+
+describe('the copy of all operations', () => {
+  const operation = (id: string, status: string): Operation => ({
+    id, order_id: 'W', unit: 1, position: 0, name: 'n', cell: 'c', program: 'p', status,
+    planned_start_ms: 0, planned_end_ms: 1, actual_start_ms: null, actual_end_ms: null,
+    attempt: 1, message: '',
+  });
+  const tick = (from: number, to: number, delta: Operation[] | null, boot = 'b') => ({
+    boot, ops_from: from, ops_version: to, ops_delta: delta,
+  });
+
+  function started(): OperationsCopy {
+    const copy = new OperationsCopy();
+    expect(copy.take(tick(5, 5, []))).toBe(true);
+    copy.replace({ boot: 'b', version: 5, full: true, operations: [operation('1', 'planned')] });
+    return copy;
+  }
+
+  it('follows deltas without asking', () => {
+    const copy = started();
+    expect(copy.take(tick(5, 6, [operation('1', 'running'), operation('2', 'planned')]))).toBe(false);
+    expect(copy.byId.get('1')?.status).toBe('running');
+    expect(copy.byId.size).toBe(2);
+  });
+
+  it('asks after a gap, and after too much for a message', () => {
+    const copy = started();
+    expect(copy.take(tick(7, 8, [operation('1', 'failed')]))).toBe(true);
+    expect(copy.byId.get('1')?.status).toBe('planned');
+    expect(copy.take(tick(5, 9, null))).toBe(true);
+    copy.replace({ boot: 'b', version: 9, full: false, operations: [operation('1', 'failed')] });
+    expect(copy.take(tick(9, 9, []))).toBe(false);
+    expect(copy.byId.get('1')?.status).toBe('failed');
+  });
+
+  it('is not taken back by a message that is older than an answer', () => {
+    const copy = started();
+    copy.replace({ boot: 'b', version: 9, full: false, operations: [operation('1', 'complete')] });
+    expect(copy.take(tick(5, 6, [operation('1', 'running')]))).toBe(false);
+    expect(copy.byId.get('1')?.status).toBe('complete');
+  });
+
+  it('begins anew when the server has', () => {
+    const copy = started();
+    expect(copy.take(tick(5, 5, [], 'c'))).toBe(true);
+    copy.replace({ boot: 'c', version: 1, full: true, operations: [] });
+    expect(copy.byId.size).toBe(0);
+    expect(copy.take(tick(1, 1, [], 'c'))).toBe(false);
+  });
+});
