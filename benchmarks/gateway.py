@@ -51,7 +51,7 @@ def serve(folder: Path) -> None:
     from robot_cell.gateway.access import add_token
     from robot_cell.gateway.app import make_app
     from robot_cell.gateway.main import listen, read_options
-    from robot_cell.gateway.serve import build
+    from robot_cell.gateway.serve import SWITCH_INTERVAL_S, build
     from robot_cell.model import JobOrder, PlannedOperation
     from robot_cell.model.plant_file import load_plant
     from robot_cell.store import open_journal
@@ -126,6 +126,7 @@ def serve(folder: Path) -> None:
     token = add_token(journal, "benchmark", "viewer", "benchmark", valid_s=None).text
     gateway = build(plant, folder / "journal.db", journal, link, simulated=False)  # type: ignore[arg-type]
 
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     options = read_options(["--plant", "", "--run-dir", str(folder)])
     listening = listen(options)
     print(json.dumps({"port": listening.getsockname()[1], "token": token}), flush=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-STARTED_WITHIN_S = 20.0
+STARTED_WITHIN_S = 60.0
 
 
 @contextlib.contextmanager

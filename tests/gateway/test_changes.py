@@ -86,10 +86,8 @@ def test_formulas_and_scripts_are_refused_or_only_text(served: Served) -> None:
 def test_bombs_and_wrong_types_do_no_harm(served: Served) -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for i in range(24):  # 2.3 GiB of zeros, 2 MiB packed
-            with archive.open(f"xl/worksheets/sheet{i}.xml", "w") as entry:
-                for _ in range(96):
-                    entry.write(bytes(1 << 20))
+        archive.writestr("xl/workbook.xml", bytes(1 << 20))
+        archive.filelist[0].file_size = 3 << 30  # as its directory tells it
     answer = upload(served, "/batches/validate", file.getvalue(), "a.xlsx", XLSX)
     assert not answer.json()["valid"]
     assert "unpacks to" in answer.json()["problems"][0]["expected"]
@@ -203,7 +201,7 @@ def test_faults_are_for_simulated_plants_only(served: Served, verb: str) -> None
 
 def test_what_is_not_journalled_elsewhere_is_journalled_here(served: Served) -> None:
     served.ask("PUT", f"{V1}/cells/cell_a/override", "maintainer", json={"percent": 40})
-    deadline_s = time.monotonic() + 5.0
+    deadline_s = time.monotonic() + 60.0
     while time.monotonic() < deadline_s and not served.journal.commands():
         pass
     (command,) = served.journal.commands()

@@ -156,7 +156,7 @@ def test_refusals_are_in_the_audit_trail(served: Served) -> None:
         ("GET /api/v1/tokens", 401),
         ("log in", 401),
     }
-    deadline_s = time.monotonic() + 10.0
+    deadline_s = time.monotonic() + 60.0
     while time.monotonic() < deadline_s:
         items = served.get(f"{V1}/audit", "admin").json()["items"]
         found = {
