@@ -241,7 +241,7 @@ class PlantClient:
 
     def override(self, cell: str, percent: float) -> CommandResult:
         """Path speed of a cell's arm, percent of the planned one, 0 to 100."""
-        value = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=percent)
+        value = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=float(percent))
         request = SetParameters.Request(
             parameters=[Parameter(name="override_percent", value=value)]
         )
@@ -268,8 +268,8 @@ class PlantClient:
         request = InjectFault.Request(
             device=device,
             verb=verb,
-            amount=math.nan if amount is None else amount,
-            for_s=for_s,
+            amount=math.nan if amount is None else float(amount),
+            for_s=float(for_s),
             asked_by=asked_by,
         )
         service = f"/{cell}/sim/fault"

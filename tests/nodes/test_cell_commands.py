@@ -17,10 +17,11 @@ from std_srvs.srv import SetBool
 
 from robot_cell.bringup.session import PlantSession
 from robot_cell.client import PlantClient
-from robot_cell.model import JointPose, Plant
+from robot_cell.model import FixtureStep, JointPose, Plant
 from robot_cell.model.alarm import AlarmState
 from robot_cell.model.plant_file import load_plant
 from robot_cell.orders import read_batch
+from robot_cell.programs.cycle import step_duration_s
 from robot_cell.store import AlarmRecord, open_journal
 from tests.plant.conftest import PLANT_FILE, SMALL_BATCH, Listener, Watch, domain
 
@@ -165,16 +166,22 @@ def alarms(journal_file: Path) -> list[AlarmRecord]:
 def test_hold_in_mid_clamp_lets_it_close_and_then_holds(
     running: tuple[PlantClient, Plant, Path], heard: Heard
 ) -> None:
-    client, _, journal = running
+    client, plant, journal = running
 
     def doing() -> str:
         return client.cell_states()["cell_a"].message
 
     assert client.fault("cell_a", "nest_clamp", "slow", amount=5).success
     until(client, lambda: doing() == "nest_clamp: close")
+    begun_ns = client.cell_states()["cell_a"].at_ns
     assert client.hold("cell_a", "test", on=True).success
-    heard.until("Holding")  # a clamp that closes is not stopped half-way
     heard.until("Held")
+    # A clamp that closes is not stopped half-way: the cell is Held when it has closed.
+    closed_ns = client.cell_states()["cell_a"].at_ns
+    usual_s = step_duration_s(
+        plant.cells["cell_a"], FixtureStep(fixture="nest_clamp", command="close")
+    )
+    assert closed_ns - begun_ns > 4.5e9 * usual_s
     assert np.max(np.ptp(heard.measured(10)[0], axis=0)) < 1e-3
     assert client.fault("cell_a", "nest_clamp", "ok").success
     assert client.hold("cell_a", "test", on=False).success
