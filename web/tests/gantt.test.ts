@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { lastOfOrders } from '../src/gantt/fromPlant';
 import { buildModel, firstVisible, hit, neighbour, type GanttOperation } from '../src/gantt/model';
-import { fit, pan, reveal, tickStep, ticks, zoom } from '../src/gantt/view';
+import { endThatFits, fit, pan, reveal, tickStep, ticks, zoom } from '../src/gantt/view';
 
 function operation(id: string, lane: string, start: number, end: number): GanttOperation {
   return {
@@ -145,5 +145,16 @@ describe('the view', () => {
       expect((tick + zone) % step).toBe(0);
       expect(tick).toBeGreaterThanOrEqual(view.from);
     }
+  });
+});
+
+describe('endThatFits', () => {
+  const widthOf = (text: string): number => 8 * text.length;
+
+  it('keeps what fits, else the end of it', () => {
+    expect(endThatFits('WO-4804.1', 72, widthOf)).toBe('WO-4804.1');
+    expect(endThatFits('WO-4804.1', 71, widthOf)).toBe('…-4804.1');
+    expect(endThatFits('WO-4804.1', 40, widthOf)).toBe('…04.1');
+    expect(endThatFits('WO-4804.1', 9, widthOf)).toBe('');
   });
 });

@@ -1,7 +1,7 @@
 /** Draws a Gantt on a canvas; nothing is kept between frames. */
 
 import { firstVisible, type GanttModel, type GanttOperation } from './model';
-import { tickStep, ticks, type View } from './view';
+import { endThatFits, tickStep, ticks, type View } from './view';
 
 export interface Palette {
   ground: string;
@@ -49,7 +49,7 @@ const BAR_SHARE = 0.5;
 const PLAN_TOP = 0.72;
 const PLAN_SHARE = 0.12;
 const LABEL_ROOM = 96;
-const LEAST_LABELLED = 58;
+const LEAST_LABELLED = 46;
 
 /** How high each of `count` lanes is drawn in `room` pixels; what does not fit is scrolled. */
 export function laneHeight(count: number, room: number): number {
@@ -229,7 +229,10 @@ function paintBar(
     const x = Math.max(left, 0) + 6;
     context.textBaseline = 'middle';
     context.font = `600 14px ${palette.font}`;
-    context.fillText(`${operation.orderId}.${operation.unit}`, x, bar + high / 2 - 9);
+    const widthOf = (text: string): number => context.measureText(text).width;
+    const unit = `${operation.orderId}.${operation.unit}`;
+    const room = left + wide - 9 - x;
+    context.fillText(endThatFits(unit, room, widthOf), x, bar + high / 2 - 9);
     context.font = `13px ${palette.font}`;
     context.fillText(operation.name, x, bar + high / 2 + 9);
     context.restore();

@@ -65,3 +65,17 @@ export function ticks(view: View, width: number, step: number, offset: number): 
   for (let tick = first; tick <= last; tick += step) found.push(tick);
   return found;
 }
+
+/** A text, or as much of its end as there is room for: numbers of orders differ at their end. */
+export function endThatFits(
+  text: string,
+  room: number,
+  widthOf: (text: string) => number,
+): string {
+  if (widthOf(text) <= room) return text;
+  for (let from = 1; from < text.length; from++) {
+    const short = `…${text.slice(from)}`;
+    if (widthOf(short) <= room) return short;
+  }
+  return '';
+}
