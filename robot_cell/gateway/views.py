@@ -20,7 +20,7 @@ from robot_cell.model import (
     Step,
     unavailable,
 )
-from robot_cell.model.packml import Command, Mode, State, allowed
+from robot_cell.model.packml import ASKERS, Asker, Command, Mode, State, allowed
 from robot_cell.orders.status import JobView
 from robot_cell.reporting.plan_changes import happenings
 from robot_cell.store import (
@@ -317,8 +317,10 @@ def cell_live(
 
 @cache
 def _obeyed(state: State, mode: Mode) -> tuple[str, ...]:
-    """Names of the commands that a cell obeys; asked ten times a second for each cell."""
-    return tuple(command.label for command in allowed(state, mode))
+    """Names of the commands that a cell obeys from people; asked ten times a second for each."""
+    return tuple(
+        command.label for command in allowed(state, mode) if Asker.PERSON in ASKERS[command]
+    )
 
 
 def fixtures_of(cell: Cell) -> list[shapes.FixtureView]:

@@ -17,14 +17,12 @@ export function attention(state: string, lost: boolean): Attention {
   return lost ? 'alarm' : (ATTENTION[state] ?? 'none');
 }
 
-/** All commands of the state machine; what keeps the cell going comes first. */
+/** The commands of the state machine that people give; what keeps the cell going comes first. */
 export const COMMANDS = [
-  'Start',
   'Hold',
   'Unhold',
   'Suspend',
   'Unsuspend',
-  'Complete',
   'Reset',
   'Clear',
   'Stop',
@@ -34,6 +32,6 @@ export const COMMANDS = [
 export type CommandName = (typeof COMMANDS)[number];
 
 /** Offered always, whether allowed or not, so that each is found where it was yesterday. */
-export const EVERYDAY: readonly CommandName[] = ['Start', 'Hold', 'Unhold', 'Reset', 'Stop'];
+export const EVERYDAY: readonly CommandName[] = ['Hold', 'Unhold', 'Reset', 'Stop'];
 
 export const GRAVE: ReadonlySet<string> = new Set(['Stop', 'Abort']);
