@@ -132,6 +132,6 @@ def test_a_question_without_an_answer_is_asked_again(node: Node) -> None:
     link = ProvenLink(node, client, FixtureCommand.Goal())
     assert not link.ready
     until_s = time.monotonic() + ANSWER_S
-    while not (link.ready and len(asked) == 2):
+    while not (link.ready and len(asked) >= 2):  # a busy machine is asked more often
         assert time.monotonic() < until_s
         time.sleep(0.01)
