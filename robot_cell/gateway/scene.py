@@ -138,10 +138,16 @@ def _mesh_file(urdf: Path, name: str) -> Path | None:
     return file if file.suffix.lower() in MESH_ENDINGS and file.is_file() else None
 
 
+def _end_of(joint: ET.Element, which: str) -> str:
+    """The link at one end of a joint: its `parent` or its `child`."""
+    end = joint.find(which)
+    return "" if end is None else end.get("link", "")
+
+
 def _chain(root: ET.Element) -> tuple[tuple[str, ...], str, str]:
     """Moving joints from the base to the flange, the base's link, and the flange's."""
     by_child = {
-        joint.find("child").get("link", ""): joint  # type: ignore[union-attr]
+        _end_of(joint, "child"): joint
         for joint in root.iter("joint")
         if joint.find("child") is not None and joint.find("parent") is not None
     }
@@ -152,7 +158,7 @@ def _chain(root: ET.Element) -> tuple[tuple[str, ...], str, str]:
         found: list[ET.Element] = []
         while link in by_child and len(found) <= len(by_child):
             found.append(by_child[link])
-            link = by_child[link].find("parent").get("link", "")  # type: ignore[union-attr]
+            link = _end_of(by_child[link], "parent")
         return found[::-1]
 
     longest = max(links, key=lambda link: len(up(link)), default=base)

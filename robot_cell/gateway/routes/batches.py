@@ -254,13 +254,13 @@ def _preview(gateway: Gateway, found: Supposed) -> shapes.Preview:
         after_ns = found.ends_after_ns.get(one.order_id)
         if before_ns == after_ns:
             continue
-        both = before_ns is not None and after_ns is not None
+        later_s = None if before_ns is None or after_ns is None else (after_ns - before_ns) * 1e-9
         others.append(
             {
                 "order_id": one.order_id,
                 "before_ms": ms(before_ns),
                 "after_ms": ms(after_ns),
-                "later_s": (after_ns - before_ns) * 1e-9 if both else None,  # type: ignore[operator]
+                "later_s": later_s,
                 "late_before_s": late_s(before_ns, one),
                 "late_after_s": late_s(after_ns, one),
             }
