@@ -155,7 +155,8 @@ def pinocchio_poses(arm: ArmDescription, q: Array) -> Array:
 
     model = pinocchio_model(arm)
     data = model.createData()
-    frame = model.getFrameId(arm.tool0)
+    # A joint may have the link's name.
+    frame = model.getFrameId(arm.tool0, pinocchio.FrameType.BODY)
     poses = np.empty((len(q), 4, 4))
     for k, row in enumerate(q):
         pinocchio.framesForwardKinematics(model, data, configuration(model, row))

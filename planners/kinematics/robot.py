@@ -192,7 +192,7 @@ class Robot:
         transform_base_tool: Array,
         q_near: Array | None = None,
         *,
-        elbow_rad: float | None = 0.0,
+        elbow_rad: float | None = None,
     ) -> InverseSolutions:
         """Every branch of one pose (4, 4) or of many (n, 4, 4).
 
@@ -200,7 +200,8 @@ class Robot:
             transform_base_tool: poses of the tool in the base.
             q_near: (6,) or (n, 6); each joint is given at its turn nearest to it, and a joint that
                 a singular pose leaves free stays there. Zero if it is not given.
-            elbow_rad: with seven axes, the elbow angle; None leaves the elbow where it is nearest.
+            elbow_rad: with seven axes, the elbow angle; None leaves the elbow where the search from
+                `q_near` ends, so that every pose within reach has a solution.
 
         Raises:
             ValueError: a pose is not rigid.

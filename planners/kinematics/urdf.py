@@ -92,15 +92,17 @@ class _Reader:
         for name in (f"{prefix}tool0", f"{prefix}flange"):
             if name in names:
                 return name
-        moving = {
-            name: sum(j.attrib.get("type") in _MOVING for j in self._chain(name)) for name in names
-        }
+        kinds = {name: [j.attrib.get("type") for j in self._chain(name)] for name in names}
+        moving = {name: sum(kind in _MOVING for kind in kinds[name]) for name in names}
         parents = {self._child(j, "parent").attrib["link"] for j in self._by_child.values()}
         most = max(moving.values(), default=0)
         ends = sorted(n for n, count in moving.items() if count == most and n not in parents)
         if len(ends) != 1:
+            arm = {*_MOVING, "fixed"}
+            fit = sorted(n for n, c in moving.items() if c in AXES and arm.issuperset(kinds[n]))
             raise self._error(
-                f"no link 'tool0' (frame of the flange, z outwards); give tip=, one of {ends}"
+                f"no link 'tool0' or 'flange' (z outwards), and the chain ends in {ends};"
+                f" name the flange's link (--tip, tip=); six or seven revolute joints lead to {fit}"
             )
         return ends[0]
 

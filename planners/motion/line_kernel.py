@@ -20,6 +20,10 @@ _NEWTON_STEPS = 4
 _NEARLY = 1e-9
 """A pose that is missed by this much is met to all digits after the next step of Newton's."""
 
+_CONTINUING_STEPS = 12
+_LARGEST_NEWTON_RAD = 0.35
+"""A longer step from one station to the next has left the branch."""
+
 _SINGULAR = 1e-12
 _LIMIT_SLACK_RAD = 1e-9
 
@@ -127,8 +131,31 @@ def interpolated(table: Array, length: float, s: Array, q: Array) -> None:
 
 
 @compiled
+def _without(jacobian: Array, held: int) -> Array:
+    """The columns (6, 6) of the joints that move: all of six, or all of seven but `held`."""
+    if held < 0:
+        return jacobian
+    square = np.empty((6, 6))
+    for r in range(6):
+        for c in range(6):
+            square[r, c] = jacobian[r, c if c < held else c + 1]
+    return square
+
+
+@compiled
+def _with(moving: Array, held: int, values: Array) -> None:
+    """All joints' values (n,) from those (6,) of the joints that move; the held one's is zero."""
+    for j in range(values.shape[0]):
+        if j == held:
+            values[j] = 0.0
+        else:
+            values[j] = moving[j if held < 0 or j < held else j - 1]
+
+
+@compiled
 def on_curve(
     chain: Array,
+    held: int,
     target: Array,
     twist: Array,
     twist_rate: Array,
@@ -139,41 +166,118 @@ def on_curve(
     """Newton's method to poses of the tool, and the derivatives there.
 
     Args:
-        chain: the arm (`chain.py`), six axes.
+        chain: the arm (`chain.py`), n axes: six, or seven of which one is held.
+        held: the joint that stands still, or -1.
         target: (k, 4, 4) poses.
         twist: (k, 6) d(pose)/ds.
         twist_rate: (k, 6) its derivative.
-        q: (k, 6) near them; refined.
-        slope: (k, 6) filled with dq/ds.
-        bend: (k, 6) filled with d2q/ds2.
+        q: (k, n) near them; refined.
+        slope: (k, n) filled with dq/ds.
+        bend: (k, n) filled with d2q/ds2.
 
     Returns:
         -1, or the index at which the arm is singular.
     """
     n = q.shape[1]
     frames, jacobian = np.empty((n + 1, 3, 4)), np.empty((6, n))
-    error, order = np.empty(6), np.empty(6)
+    error, order, step, part = np.empty(6), np.empty(6), np.empty(n), np.empty(6)
     for k in range(q.shape[0]):
+        square = jacobian
         for _ in range(_NEWTON_STEPS):
             chain_frames(chain, q[k], frames)
             chain_jacobian(frames, jacobian)
+            square = _without(jacobian, held)
             size = pose_error(target[k], frames[n], error)
-            if not _factored(jacobian, order):
+            if not _factored(square, order):
                 return k
-            _solved(jacobian, order, error)
+            _solved(square, order, error)
+            _with(error, held, step)
             for j in range(n):
-                q[k, j] += error[j]
+                q[k, j] += step[j]
             if size < _NEARLY:
                 break
         # The last step was so small that what was known before it is right to ten digits.
-        for j in range(n):
-            slope[k, j] = twist[k, j]
-        _solved(jacobian, order, slope[k])
-        _bias(frames, slope[k], bend[k])
-        for j in range(n):
-            bend[k, j] = twist_rate[k, j] - bend[k, j]
-        _solved(jacobian, order, bend[k])
+        for r in range(6):
+            part[r] = twist[k, r]
+        _solved(square, order, part)
+        _with(part, held, slope[k])
+        _bias(frames, slope[k], part)
+        for r in range(6):
+            part[r] = twist_rate[k, r] - part[r]
+        _solved(square, order, part)
+        _with(part, held, bend[k])
     return -1
+
+
+@compiled
+def continued(
+    chain: Array,
+    held: int,
+    poses: Array,
+    q_start: Array,
+    lower: Array,
+    upper: Array,
+    match: float,
+    longest: float,
+    table: Array,
+) -> tuple[int, int, int]:
+    """Joint positions at stations, each by Newton's method from the one before it.
+
+    For arms whose branches have no names: without a closed form, or with seven axes. Arguments and
+    result as `followed`, with `chain` and `held` as `on_curve` and `poses` (m, 4, 4) the stations.
+    """
+    dof = q_start.shape[0]
+    frames, jacobian = np.empty((dof + 1, 3, 4)), np.empty((6, dof))
+    error, order, step = np.empty(6), np.empty(6), np.empty(dof)
+    for i in range(poses.shape[0]):
+        for j in range(dof):
+            table[i, j] = q_start[j] if i == 0 else table[i - 1, j]
+        met = False
+        for _ in range(_CONTINUING_STEPS):
+            chain_frames(chain, table[i], frames)
+            met = pose_error(poses[i], frames[dof], error) < _NEARLY
+            if met:
+                break
+            chain_jacobian(frames, jacobian)
+            square = _without(jacobian, held)
+            if not _factored(square, order):
+                break
+            _solved(square, order, error)
+            _with(error, held, step)
+            most = 0.0
+            for j in range(dof):
+                most = max(most, abs(step[j]))
+            if most > _LARGEST_NEWTON_RAD:
+                break
+            for j in range(dof):
+                table[i, j] += step[j]
+        moved, worst = 0.0, 0
+        for j in range(dof):
+            off = abs(table[i, j] - (q_start[j] if i == 0 else table[i - 1, j]))
+            if off > moved:
+                moved, worst = off, j
+        if i == 0:
+            if not met or moved > match:
+                return NO_BRANCH, 0, 0
+        elif not met:
+            return LOST, i, 0
+        elif moved > longest:
+            return JUMP, i - 1, worst
+    return _beyond(table, lower, upper)
+
+
+@compiled
+def _beyond(table: Array, lower: Array, upper: Array) -> tuple[int, int, int]:
+    """The first station (m, n) that is outside the limits, if there is one."""
+    for i in range(table.shape[0]):
+        worst, most = 0, -np.inf
+        for j in range(table.shape[1]):
+            over = max(table[i, j] - upper[j], lower[j] - table[i, j])
+            if over > most:
+                worst, most = j, over
+        if most > _LIMIT_SLACK_RAD:
+            return LIMIT, i, worst
+    return OK, 0, 0
 
 
 @compiled
@@ -229,12 +333,4 @@ def followed(
                 worst = j
         if abs(table[i, worst] - table[i - 1, worst]) > longest:
             return JUMP, i - 1, worst
-    for i in range(branches.shape[0]):
-        worst, most = 0, -np.inf
-        for j in range(dof):
-            over = max(table[i, j] - upper[j], lower[j] - table[i, j])
-            if over > most:
-                worst, most = j, over
-        if most > _LIMIT_SLACK_RAD:
-            return LIMIT, i, worst
-    return OK, 0, 0
+    return _beyond(table, lower, upper)

@@ -15,8 +15,8 @@ from planners.motion.errors import MotionError
 _STATION_M: Final = 0.004
 _STATION_RAD: Final = 0.02
 _LARGEST_STEP_RAD: Final = 0.35
-_LINE_AXES: Final = 6
 _BRANCH_MATCH_RAD: Final = 1e-4
+_TOOL_FREEDOMS: Final = 6
 
 
 class JointPath(Protocol):
@@ -102,28 +102,23 @@ class ToolLine(ToolCurve):
 class LinePath:
     """The joint path of a line or an arc of the tool.
 
-    `s` is the travel in metres, or the turn in radians where the tool only turns.
+    `s` is the travel in metres, or the turn in radians where the tool only turns. Of seven joints
+    the one stands still that has the largest part in what the arm can move without its tool.
 
     Args:
         line: the curve of the tool.
-        q_start: (6,) where it starts; decides the branch.
+        q_start: (n,) where it starts; decides the branch.
 
     Attributes:
-        table: (k, 6) joint positions at the curve's stations.
+        table: (k, n) joint positions at the curve's stations.
 
     Raises:
         MotionError: the line leaves the reach or the joint limits, or meets a singularity.
     """
 
     def __init__(self, line: ToolCurve, q_start: Array) -> None:
-        if line.robot.dof != _LINE_AXES:
-            raise MotionError(
-                "no_path",
-                f"lines and arcs are made for arms of six axes, and {line.robot.name} has"
-                f" {line.robot.dof}: use ptp moves, with poses in between where the way matters",
-                q=q_start,
-            )
         self._robot, self._line = line.robot, line
+        self._held = _held_joint(line.robot, q_start)
         self.length, self.travel_m = line.length, line.travel_m
         self.table = self._follow(q_start)
         self.q_end: Array = self.table[-1]
@@ -140,7 +135,9 @@ class LinePath:
         interpolated(self.table, self.length, plain(s), q)
         twist, rate = (plain(x) for x in line.twists(s))
         slope, bend = np.empty_like(q), np.empty_like(q)
-        at = on_curve(self._robot.model.chain, line.poses(s), twist, rate, q, slope, bend)
+        at = on_curve(
+            self._robot.model.chain, self._held, line.poses(s), twist, rate, q, slope, bend
+        )
         if at >= 0:
             raise MotionError(
                 "singularity", "the line meets a position in which the arm is singular", q=q[at]
@@ -154,10 +151,17 @@ class LinePath:
         robot = self._robot
         poses = self._line.station_poses
         table = np.empty((len(poses), robot.dof))
-        wrong, at, joint = kernel.followed(
-            self._line.branches(q_start), plain(q_start), plain(robot.lower), plain(robot.upper),
-            _BRANCH_MATCH_RAD, _LARGEST_STEP_RAD, table,
-        )  # fmt: skip
+        start, lower, upper = plain(q_start), plain(robot.lower), plain(robot.upper)
+        if robot.model.family is None:
+            wrong, at, joint = kernel.continued(
+                robot.model.chain, self._held, poses, start, lower, upper,
+                _BRANCH_MATCH_RAD, _LARGEST_STEP_RAD, table,
+            )  # fmt: skip
+        else:
+            wrong, at, joint = kernel.followed(
+                self._line.branches(q_start), start, lower, upper,
+                _BRANCH_MATCH_RAD, _LARGEST_STEP_RAD, table,
+            )  # fmt: skip
         name = robot.joint_names[joint]
         if wrong == kernel.NO_BRANCH:
             raise MotionError("singularity", "the line starts in a singular position", q=q_start)
@@ -188,6 +192,18 @@ class LinePath:
         if self.travel_m > 1e-6:
             return f"after {share * self.travel_m * 1e3:.0f} mm of {self.travel_m * 1e3:.0f} mm"
         return f"after {share * 100:.0f} % of the turn"
+
+
+def _held_joint(robot: Robot, q: Array) -> int:
+    """The joint of seven that a line leaves where it is at its start `q` (7,); -1 with six.
+
+    Without it the Jacobian is the least singular: its determinant without column j is the j-th
+    component of the self-motion (Cramer's rule).
+    """
+    if robot.dof == _TOOL_FREEDOMS:
+        return -1
+    self_motion = np.linalg.svd(robot.jacobian(q[None])[0])[2][-1]
+    return int(np.abs(self_motion).argmax())
 
 
 class SplinePath:

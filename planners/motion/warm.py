@@ -10,7 +10,13 @@ def warm_up() -> None:
     from planners.motion.curve_kernel import spline, straight
     from planners.motion.energy_kernel import cheapest
     from planners.motion.jerk_kernel import fastest
-    from planners.motion.line_kernel import followed, interpolated, line_poses, on_curve
+    from planners.motion.line_kernel import (
+        continued,
+        followed,
+        interpolated,
+        line_poses,
+        on_curve,
+    )
     from planners.motion.reachability import squared_speeds
     from planners.motion.retime_kernel import caps, excess, jerk_rows, linear_rows, new_times
     from planners.motion.straight_kernel import durations_s, pieces
@@ -27,10 +33,9 @@ def warm_up() -> None:
     resampled(knots, states, states, states, knots, np.empty((4, 2, 1)))
     extremes(states[None], np.empty((1, 2, 1)), np.empty((1, 2, 1), dtype=np.intp))
     chain, joints = np.zeros((7, 3, 4)), np.zeros((1, 6))
-    on_curve(
-        chain, np.zeros((1, 4, 4)), joints, joints, joints.copy(), joints.copy(), joints.copy()
-    )
-    one = joints[0]
+    still, one = np.zeros((1, 4, 4)), joints[0]
+    on_curve(chain, -1, still, joints, joints, joints.copy(), joints.copy(), joints.copy())
+    continued(chain, -1, still, one, one, one, 1.0, 1.0, joints.copy())
     followed(np.zeros((1, 8, 6)), one, one, one, 1.0, 1.0, joints.copy())
     squared_speeds(knots, np.ones((2, 1, 3)) / 2, knots + 1.0, knots.copy())
     line_poses(np.eye(4), one, knots, np.empty((2, 4, 4)))

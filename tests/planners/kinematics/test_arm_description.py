@@ -125,6 +125,22 @@ def test_the_flange_is_found_or_asked_for(tmp_path):
         Robot.from_urdf(path, tip="nose")
 
 
+def test_a_flange_with_other_things_on_it_is_asked_for(tmp_path):
+    path = tmp_path / "arm.urdf"
+    urdf = expand_xacro(URDF / "kuka_kr6_r900.urdf.xacro")
+    urdf = urdf.replace("tool0", "hand").replace("flange", "plate")
+    camera = """<joint name="plate" type="fixed"><parent link="plate"/><child link="camera"/>
+      </joint><link name="camera"/></robot>"""
+    path.write_text(urdf.replace("</robot>", camera))
+    with pytest.raises(ArmDescriptionError, match=r"\['camera', 'hand'\].*--tip") as refused:
+        Robot.from_urdf(path)
+    assert "'plate'" in str(refused.value), "where the chain parts is a choice, too"
+    # A joint, too, is called "plate".
+    named = Robot.from_urdf(path, tip="plate")
+    usual = Robot.from_urdf(URDF / "kuka_kr6_r900.urdf.xacro", tip="flange")
+    np.testing.assert_allclose(named.forward(HOME_KUKA), usual.forward(HOME_KUKA))
+
+
 def test_jaws_beside_the_chain_stand_at_zero_and_are_carried_along(tmp_path):
     path = tmp_path / "arm.urdf"
     urdf = expand_xacro(URDF / "kuka_kr6_r900.urdf.xacro")

@@ -197,6 +197,14 @@ def test_seven_axes_keep_the_elbow_angle():
         np.testing.assert_allclose(robot.inverse_nearest(pose, q), q, atol=1e-6)
 
 
+def test_seven_axes_reach_what_they_have_reached_before_with_any_elbow():
+    robot = nominal(SEVEN_AXES)
+    poses = robot.forward(anywhere(robot, 300))
+    found = robot.inverse(poses)
+    assert found.within_limits.any(axis=1).all()
+    assert max(worst_errors(robot, poses, found.q, found.valid)) < TOLERANCE
+
+
 def test_seven_axes_swing_the_elbow_without_moving_the_tool():
     robot = nominal(SEVEN_AXES)
     q = np.array([0.3, 0.6, 0.2, -1.2, 0.1, 0.8, 0.0])
