@@ -71,6 +71,7 @@ class ArmServer:
         self._asked_s = 0.0
         self._streaming = False
         self._setpoints: NDArray[np.float64] | None = None
+        self._refused: str | None = None
         self._path = np.empty((rows + 1, len(self._joints)))
         self.connections = 0
         self.stops = 0
@@ -132,6 +133,13 @@ class ArmServer:
         except ProtocolViolation as error:
             self._fault("PROTOCOL", str(error))
 
+    def refuse(self, why: str | None) -> None:
+        """Take no driver, for a reason (code, space, text), or take one again (None)."""
+        self._refused = why
+        if why is not None and self._link is not None:
+            code, _, what = why.partition(" ")
+            self._fault(code, what)
+
     def drop(self) -> None:
         """Let go of the driver; the arm holds."""
         if self._link is not None:
@@ -156,6 +164,10 @@ class ArmServer:
         link.setblocking(False)
         self._link = link
         self._decoder = Decoder()
+        if self._refused is not None:
+            self._send(encode(Kind.FAULT, time_ns, text=self._refused))
+            self.drop()
+            return
         self._streaming = True
         self.connections += 1
         text = "\n".join([str(self._period_ns), str(self._rows), *self._joints])

@@ -21,6 +21,7 @@ import numpy as np
 from drivers.time_page import TICK_NS
 from robot_cell.model import JointPose, Plant
 from robot_cell.model.register_map import load_register_map
+from sim.arm_faults import ArmFaults
 from sim.arm_server import ArmServer
 from sim.device_log import ArmWitness, DeviceLog
 from sim.devices import CellDevices
@@ -108,7 +109,10 @@ class SimulatedCell:
             name: EmulatedBus(run_dir / bus.port, self._line(name, bus.protocol))
             for name, bus in self.cell.buses.items()
         }
-        self.faults = FaultBoard(self.buses, seed)
+        self._arm_faults = ArmFaults(
+            self.arm.refuse, lambda: self.physics.setpoint, _limits(self.physics)[:, :2]
+        )
+        self.faults = FaultBoard([self._arm_faults, *self.buses.values()], seed)
 
     def _line(self, bus: str, protocol: str) -> Iterable[EmulatedDevice] | Line:
         """The devices of a bus, which speak what the plant file says."""
@@ -188,7 +192,10 @@ class SimulatedCell:
         if self.arm.stops != self._stops:
             self._stops = self.arm.stops
             self.physics.hold()
-        self.physics.step_tick(self.arm.take(), self.devices.tables())
+        setpoints = self.arm.take()
+        if setpoints is None:
+            setpoints = self._arm_faults.hand(STEPS_PER_TICK, TICK_NS * 1e-9)
+        self.physics.step_tick(setpoints, self.devices.tables())
         if self._witness is not None:
             self._witness.ticked(self.time_ns, self.physics.setpoint)
         self.devices.advance()

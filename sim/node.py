@@ -38,7 +38,7 @@ from drivers.errors import DriverError
 from planners.errors import PlannerError
 from planners.kinematics.arm_description import read_arm
 from robot_cell.errors import RobotCellError
-from robot_cell.model.device_fault import read_device_faults
+from robot_cell.model.device_fault import breakable_devices, read_device_faults
 from robot_cell.model.plant_file import load_plant
 from sim.cell import SimulatedCell
 from sim.errors import SimulationError
@@ -214,9 +214,8 @@ class SimNode(LifecycleNode):
             gate.close()
             raise
         self._cell.running = False
-        devices = {name: cell.fixtures for name, cell in plant.cells.items()}
         texts = [text for text in str(self.get_parameter("faults").value).split(";") if text]
-        planned = read_device_faults(texts, devices)
+        planned = read_device_faults(texts, breakable_devices(plant))
         self._cell.faults.plan(fault for fault in planned if fault.cell == name)
         self._run_dir = run_dir
         self._bodies = self.create_publisher(BodyPoses, "~/bodies", 10)

@@ -24,7 +24,8 @@ def fault(
         typer.Argument(
             help="off: answers nothing; stuck: does not move, tells old values; garbage: sends "
             "random bytes; wrong: tells the opposite of the truth; slow: moves slowly; delayed: "
-            "answers late; intermittent: loses replies; ok: is healthy again."
+            "answers late; intermittent: loses replies; ok: is healthy again. Of an arm (CELL/arm) "
+            "off: emergency stop; moved: a person moves it meanwhile by hand; ok: released."
         ),
     ] = None,
     for_s: Annotated[
@@ -36,9 +37,8 @@ def fault(
     amount: Annotated[
         float | None,
         typer.Option(
-            min=0.0,
             help="How much: times as slow (3), seconds late (0.1), part of the replies lost (0.3), "
-            "plant seconds until a stuck device's step fails (5).",
+            "plant seconds until a stuck device's step fails (5), degrees an arm is moved (10).",
         ),
     ] = None,
     timeout: Timeout = 10.0,
@@ -48,14 +48,13 @@ def fault(
     from robot_cell.cli.options import connect, who
     from robot_cell.cli.output import err, make_table, out, print_json
     from robot_cell.model.device_fault import (
-        DEVICE_FAULT_VERBS,
-        HEALTHY,
+        ALL_VERBS,
         BadFaultError,
         find_device,
     )
 
-    if device is not None and verb not in (*DEVICE_FAULT_VERBS, HEALTHY):
-        verbs = ", ".join((*DEVICE_FAULT_VERBS, HEALTHY))
+    if device is not None and verb not in ALL_VERBS:
+        verbs = ", ".join(ALL_VERBS)
         said = "which fault?" if verb is None else f"{verb!r} is no verb;"
         raise typer.BadParameter(f"{said} There are {verbs}", param_hint="VERB")
     with connect(timeout) as client:

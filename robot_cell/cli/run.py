@@ -98,7 +98,11 @@ def run(
     began_s = command_started_s()
     speed_value, start_value = read_speed(speed), read_start(start)
     from robot_cell.bringup.faults import read_faults, refuse_standstill
-    from robot_cell.model.device_fault import BadFaultError, read_device_faults
+    from robot_cell.model.device_fault import (
+        BadFaultError,
+        breakable_devices,
+        read_device_faults,
+    )
     from robot_cell.model.plant_file import load_plant
     from robot_cell.orders import read_batch
 
@@ -108,8 +112,7 @@ def run(
     try:
         faults = read_faults(of_cells, model.cells)
         refuse_standstill(faults, model.cells)
-        devices = {name: cell.fixtures for name, cell in model.cells.items()}
-        read_device_faults(of_devices, devices)
+        read_device_faults(of_devices, breakable_devices(model))
     except BadFaultError as error:
         raise typer.BadParameter(str(error), param_hint="--fault") from error
     batch = read_batch(orders, model)

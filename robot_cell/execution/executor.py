@@ -30,7 +30,7 @@ from robot_cell.execution.asking import (
 )
 from robot_cell.execution.control import CellControl, CommandRefusedError, StoppedError
 from robot_cell.execution.interlocks import Interlocks, Reading
-from robot_cell.execution.operation import OperationOutcome, Work, moving_s
+from robot_cell.execution.operation import BrokenOffError, OperationOutcome, Work, moving_s
 from robot_cell.execution.ports import (
     Alarming,
     ArmPort,
@@ -88,6 +88,10 @@ class Executor:
 
         `begun` are the steps that the journal has of this attempt, oldest first: the operation goes
         on behind them, and of the last one its device is asked if nobody knows how it ended.
+
+        Raises:
+            BrokenOffError: the arm has let go of a motion; what became of the step is asked from
+                where it stands when the operation is taken up again.
         """
         try:
             return self._run(operation_id, product, cycle, on_step, begun)
@@ -238,6 +242,9 @@ class Executor:
             work.positions.append(ended.positions_rad)
         if ended.ok:
             return Ended("done")
+        if ended.arm_gone:
+            self.alarms.raise_("arm_gone", "arm", ended.message)
+            raise BrokenOffError(ended.message)
         outcome: StepOutcome = "uncertain" if ended.lost else "failed"
         return Ended(outcome, ended.message, lost=ended.lost, alarm="arm_fault")
 

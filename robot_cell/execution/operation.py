@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from robot_cell.errors import RobotCellError
 from robot_cell.programs import ProgramCycle
 from robot_cell.store import EndStatus
+
+
+class BrokenOffError(RobotCellError):
+    """An operation cannot go on and is not over: where it stands is in the journal."""
 
 
 @dataclass(frozen=True)

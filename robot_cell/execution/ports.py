@@ -18,7 +18,8 @@ from robot_cell.store import StepEnd, StepOutcome
 class MotionOutcome:
     """How a motion ended; `error_rad` and `positions_rad` (n,) were measured at its end.
 
-    `lost`: nobody answered; where the arm stands says what became of it.
+    `lost`: nobody answered; where the arm stands says what became of it. `arm_gone`: the arm itself
+    has let go of its motion (an emergency stop, a lost link) and takes none for now.
     """
 
     ok: bool
@@ -26,6 +27,7 @@ class MotionOutcome:
     error_rad: tuple[float, ...] = ()
     positions_rad: tuple[float, ...] = ()
     lost: bool = False
+    arm_gone: bool = False
 
 
 @dataclass(frozen=True)

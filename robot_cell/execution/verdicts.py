@@ -15,7 +15,13 @@ OUTCOMES: Final[dict[Word, StepOutcome]] = {"done": "done", "redo": "not_done", 
 """What the journal says of a step after each word."""
 
 
-STEP_ALARMS: Final = ("device_fault", "arm_fault", "part_unexpected", "step_uncertain")
+STEP_ALARMS: Final = (
+    "device_fault",
+    "arm_fault",
+    "arm_gone",
+    "part_unexpected",
+    "step_uncertain",
+)
 """Kinds of alarms that a step can make; a person's word on it is the answer to them."""
 
 

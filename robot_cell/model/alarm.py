@@ -108,6 +108,11 @@ ALARM_KINDS: Final[dict[str, AlarmKind]] = {
         Priority.HIGH,
         "look at the arm and its controller, take the part out, clear and reset the cell",
     ),
+    "arm_gone": AlarmKind(
+        Priority.HIGH,
+        "release the emergency stop, or restore the arm's power and its link; then clear and reset "
+        "the cell: its work goes on from where the arm stands",
+    ),
     "part_unexpected": AlarmKind(
         Priority.MEDIUM,
         "look for the part; put it right, then choose with `robot-cell steps`",

@@ -5,15 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from robot_cell.errors import RobotCellError
 
+if TYPE_CHECKING:
+    from robot_cell.model.plant import Plant
+
 __all__ = [
+    "ALL_VERBS",
+    "ARM_DEVICE",
+    "ARM_VERBS",
     "DEVICE_FAULT_VERBS",
     "HEALTHY",
     "BadFaultError",
     "DeviceFault",
+    "breakable_devices",
     "find_device",
     "read_device_fault",
     "read_device_faults",
@@ -28,10 +35,18 @@ DEVICE_FAULT_VERBS: Final = (
     "delayed",
     "intermittent",
 )
-"""What can be wrong with a device (after PX4's failure injection)."""
+"""What can be wrong with a fixture (after PX4's failure injection)."""
+
+ARM_DEVICE: Final = "arm"
+"""The name that a cell's arm has among the devices that a fault can be put on."""
+
+ARM_VERBS: Final = ("off", "moved")
+"""An emergency stop, and a person who moves the arm by hand meanwhile."""
 
 HEALTHY: Final = "ok"
 """The verb that takes a fault away."""
+
+ALL_VERBS: Final = (*dict.fromkeys((*DEVICE_FAULT_VERBS, *ARM_VERBS)), HEALTHY)
 
 FORM: Final = (
     "[CELL/]DEVICE:VERB[=AMOUNT]@TIME[,VERB@TIME...], for example cell_a/gripper:garbage@30s,ok@40s"
@@ -73,6 +88,11 @@ class DeviceFault:
     def __str__(self) -> str:
         amount = "" if self.amount is None else f"={self.amount:g}"
         return f"{self.cell}/{self.device}:{self.verb}{amount}@{self.at_ns * 1e-9:.9g}s"
+
+
+def breakable_devices(plant: Plant) -> dict[str, tuple[str, ...]]:
+    """What a fault can be put on in each cell of a simulated plant: its arm and its fixtures."""
+    return {name: (ARM_DEVICE, *cell.fixtures) for name, cell in plant.cells.items()}
 
 
 def find_device(name: str, devices: Mapping[str, Collection[str]]) -> tuple[str, str]:
@@ -123,9 +143,11 @@ def read_device_fault(text: str, devices: Mapping[str, Collection[str]]) -> tupl
                 f"expected {FORM}",
             )
         verb, amount, time, unit = found.groups()
-        if verb not in (*DEVICE_FAULT_VERBS, HEALTHY):
-            verbs = ", ".join((*DEVICE_FAULT_VERBS, HEALTHY))
-            raise BadFaultError(text, f"there is no verb {verb!r}; there are {verbs}")
+        known = (*ARM_VERBS, HEALTHY) if device == ARM_DEVICE else (*DEVICE_FAULT_VERBS, HEALTHY)
+        if verb not in known:
+            raise BadFaultError(
+                text, f"there is no verb {verb!r} for {device}; there are {', '.join(known)}"
+            )
         at_ns = round(float(time) * _UNIT_S[unit] * 1e9)
         if faults and at_ns <= faults[-1].at_ns:
             raise BadFaultError(

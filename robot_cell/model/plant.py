@@ -18,6 +18,7 @@ from robot_cell.model.base import (
     Word,
 )
 from robot_cell.model.calendar import Calendar
+from robot_cell.model.device_fault import ARM_DEVICE
 from robot_cell.model.geometry import Box, CartesianPose, Frame, JointPose, Pose
 from robot_cell.model.interlock import Interlock
 from robot_cell.model.program import FixtureStep, InspectStep, MoveStep, Program
@@ -124,6 +125,9 @@ class Cell(Word):
 
         addresses: dict[tuple[str, int], str] = {}
         for name, fixture in self.fixtures.items():
+            if name == ARM_DEVICE:
+                expected = "another name: this is what the cell's arm is called"
+                problems.append(BrokenReference(("fixtures", name), name, expected))
             check("bus", fixture.bus, self.buses, "fixtures", name, "bus")
             check("frame", fixture.frame, self.frames, "fixtures", name, "frame")
             check("frame", fixture.clears, self.frames, "fixtures", name, "clears")

@@ -24,6 +24,7 @@ from robot_cell.errors import RobotCellError
 from robot_cell.execution.begun import Order, TakenBackError, begun_operation
 from robot_cell.execution.control import CellControl, StoppedError
 from robot_cell.execution.executor import Executor, OperationOutcome
+from robot_cell.execution.operation import BrokenOffError
 from robot_cell.execution.ports import Alarming, ArmPort
 from robot_cell.model import JointPose
 from robot_cell.model.packml import Command, Mode, State
@@ -164,6 +165,9 @@ class CellOperations:
         except TakenBackError as error:  # nothing of it was done, and the cell is well
             self._node.get_logger().warning(str(error))
             outcome = OperationOutcome("cancelled", str(error))
+        except BrokenOffError as error:
+            broken = str(error)
+            outcome = OperationOutcome("failed", broken)
         except Exception as error:  # whatever it is: the journal knows how far it came
             broken = f"{type(error).__name__}: {error}"
             self._node.get_logger().error(

@@ -136,6 +136,7 @@ class ActionArm:
             measured.get("error", ()),
             measured.get("positions", ()),
             lost=result.error_code in _LOST,
+            arm_gone=result.error_code == GoalCode.DEVICE,
         )
 
     def _await_end(self, call: GoalCall, signals: int, heard: list[int]) -> None:

@@ -15,7 +15,7 @@ from robot_cell.model.device_fault import (
     read_device_faults,
 )
 
-DEVICES = {"cell_a": ("gripper", "table"), "cell_b": ("gripper", "press")}
+DEVICES = {"cell_a": ("arm", "gripper", "table"), "cell_b": ("gripper", "press")}
 S = 1_000_000_000
 
 
@@ -27,6 +27,8 @@ def test_faults_are_read() -> None:
     assert read_device_fault("press:slow=2.5@0.5s", DEVICES) == (
         DeviceFault(S // 2, "cell_b", "press", "slow", 2.5),
     )
+    stop, by_hand = read_device_fault("arm:off@3s,moved=15@9s", DEVICES)
+    assert (stop.verb, by_hand.verb, by_hand.amount) == ("off", "moved", 15.0)
     several = read_device_faults(["press:off@9s,ok@12s", "table:wrong@10s"], DEVICES)
     assert [f"{one.device} {one.verb}" for one in several] == [
         "press off",
@@ -54,13 +56,14 @@ def test_what_is_written_is_read_again(
     [
         ("", "expected [CELL/]DEVICE:VERB"),
         ("table", "expected [CELL/]DEVICE:VERB"),
-        ("lamp:off@3s", "there is no device 'lamp'; there are cell_a/gripper, cell_a/table"),
+        ("lamp:off@3s", "no device 'lamp'; there are cell_a/arm, cell_a/gripper, cell_a/table"),
         ("cell_b/table:off@3s", "there is no device 'cell_b/table'"),
         ("gripper:off@3s", "several cells have a gripper; say cell_a/gripper or cell_b/gripper"),
         ("table:off", "'off' is not VERB@TIME"),
         ("table:off@3", "'off@3' is not VERB@TIME"),
         ("table:slow=@3s", "'slow=@3s' is not VERB@TIME"),
-        ("table:haunted@3s", "no verb 'haunted'; there are off, stuck, garbage"),
+        ("table:haunted@3s", "no verb 'haunted' for table; there are off, stuck, garbage"),
+        ("arm:garbage@3s", "no verb 'garbage' for arm; there are off, moved, ok"),
         ("table:off@3s,ok@3s", "'ok@3s' is not after 3s"),
     ],
 )

@@ -87,6 +87,13 @@ BROKEN = [
         "this name is unknown",
         "arm_in",
     ),
+    (
+        "outfeed_sensor: {kind",
+        "arm: {kind",
+        "cells.cell_a.fixtures.arm",
+        "what the cell's arm is called",
+        "arm: {kind",
+    ),
     # old, new, path, expected, text on the line that is to be named
     ("mass_kg: 0.30", "mass_kg: -1", "products.housing_s.part.mass_kg", "greater than 0", "-1"),
     ("mass_kg: 0.30", "mass_kg: .nan", "products.housing_s.part.mass_kg", "finite", ".nan"),

@@ -35,7 +35,7 @@ from robot_cell.gateway.views import (
     program_steps,
     step_view,
 )
-from robot_cell.model.device_fault import DEVICE_FAULT_VERBS, HEALTHY
+from robot_cell.model.device_fault import ALL_VERBS
 from robot_cell.model.packml import Command
 from robot_cell.store import looks
 
@@ -75,8 +75,8 @@ class FaultWanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     device: str = Field(max_length=48)
-    verb: str = Field(pattern=f"^({'|'.join((*DEVICE_FAULT_VERBS, HEALTHY))})$")
-    amount: float | None = Field(default=None, ge=0.0, le=1e6)
+    verb: str = Field(pattern=f"^({'|'.join(ALL_VERBS)})$")
+    amount: float | None = Field(default=None, ge=-1e6, le=1e6)
     for_s: float = Field(default=0.0, ge=0.0, le=1e6)
 
 
@@ -367,6 +367,6 @@ def _fault(
         "accepted": answer.success,
         "message": answer.message,
         "devices": answer.devices,
-        "verbs": [*DEVICE_FAULT_VERBS, HEALTHY],
+        "verbs": list(ALL_VERBS),
     }
     return json_response(view)
