@@ -14,6 +14,7 @@ def shared_files() -> list[tuple[str, list[str]]]:
     shared = [
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
+        (f"share/{PACKAGE}/sim/gazebo", ["sim/gazebo/bridge.yaml"]),
     ]
     for top in SHARED_FOLDERS:
         for folder in sorted({file.parent for file in Path(top).rglob("*") if file.is_file()}):
@@ -57,6 +58,7 @@ setup(
             "cell_node = robot_cell.nodes.cell_node:main",
             "gateway = robot_cell.gateway.main:main",
             "fixture_node = robot_cell.nodes.fixture_node:main",
+            "gazebo_server = sim.gazebo.server:main",
             "scheduler_node = robot_cell.nodes.scheduler_node:main",
             "sim_node = sim.node:main",
             "supervisor = robot_cell.execution.supervisor:main",

@@ -25,6 +25,7 @@ from sim.arm_faults import ArmFaults
 from sim.arm_server import ArmServer
 from sim.device_log import ArmWitness, DeviceLog
 from sim.devices import CellDevices
+from sim.engine import EngineFactory, MujocoEngine
 from sim.errors import SimulationError
 from sim.fixtures import EmulatedBus, EmulatedDevice, FaultBoard
 from sim.fixtures.bus import Line
@@ -62,6 +63,7 @@ class SimulatedCell:
         seed: of the feeder's inaccuracy, and of what is random in faults.
         await_arm: before the first tick, wait until the arm's driver has come.
         device_log: file to which the devices write what they carried out; none by default.
+        engine: the simulator that moves the bodies.
 
     Raises:
         SceneError: the cell cannot be modelled.
@@ -78,6 +80,7 @@ class SimulatedCell:
         seed: int = 0,
         await_arm: bool = True,
         device_log: Path | None = None,
+        engine: EngineFactory = MujocoEngine,
     ) -> None:
         self.name = cell
         self.cell = plant.cells[cell]
@@ -87,7 +90,7 @@ class SimulatedCell:
             raise SimulationError(
                 f"{cell}: the home pose must give {len(scene.arm_joints)} joint positions"
             )
-        self.physics = CellPhysics(scene, np.deg2rad(home.joints_deg))
+        self.physics = CellPhysics(scene, np.deg2rad(home.joints_deg), engine)
         self.physics.time_ns = gate.reached_ns
         self.devices = CellDevices(self.cell, self.physics, seed)
         self.gate = gate
@@ -158,6 +161,7 @@ class SimulatedCell:
     def close(self) -> None:
         """Take part no longer: socket and serial ports are gone afterwards."""
         self.arm.close()
+        self.physics.close()
         for bus in self.buses.values():
             bus.close()
         self.gate.close()

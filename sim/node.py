@@ -42,6 +42,7 @@ from robot_cell.model.device_fault import breakable_devices, read_device_faults
 from robot_cell.model.plant_file import load_plant
 from sim.cell import SimulatedCell
 from sim.errors import SimulationError
+from sim.gazebo.choice import chosen_engine
 from sim.scene import TCP, quaternion
 from sim.time import TickGate
 from sim.view import ViewState, start_picture, start_window
@@ -78,6 +79,7 @@ class SimNode(LifecycleNode):
             ("await_arm", True),
             ("faults", ""),
             ("device_log", ""),
+            ("gazebo_world", ""),
         ):
             self.declare_parameter(name, default)
         self._cell: SimulatedCell | None = None
@@ -209,6 +211,7 @@ class SimNode(LifecycleNode):
                 seed=zlib.crc32(name.encode()) ^ seed,
                 await_arm=bool(self.get_parameter("await_arm").value),
                 device_log=Path(device_log) if device_log else None,
+                engine=chosen_engine(plant, name, str(self.get_parameter("gazebo_world").value)),
             )
         except BaseException:
             gate.close()

@@ -11,19 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.time_page import TICK_NS
-from sim.scene import STEP_S, TCP, Grip, Scene
+from sim.engine import STEPS_PER_TICK, EngineFactory, MujocoEngine
+from sim.scene import TCP, Grip, Scene
 
-STEPS_PER_TICK: Final = round(TICK_NS * 1e-9 / STEP_S)
+__all__ = ["SLIP_M", "STEPS_PER_TICK", "CellPhysics", "Region"]
+
 SLIP_M: Final = 0.008
 """A part that has moved this far in its grip is lost: something pulled harder than the clamp."""
 
 SLIP_PERIOD_NS: Final = 5 * TICK_NS
 """How often a held part is looked after."""
-
-_WAKE_N: Final = 1e-12
-_AWAKE: Final = -1 - mujoco.mjMINAWAKE
-"""MuJoCo counts a tree that hardly moves from here to -1, and lets it sleep then."""
-
 
 _GRIPPER_REACH_M: Final = 0.040
 _NEST_REACH_M: Final = 0.050
@@ -39,13 +36,16 @@ class Region:
 
 
 class CellPhysics:
-    """One cell's world. Deterministic: the same calls give bitwise the same states.
+    """One cell's world: what stands where, and who holds what.
 
     Args:
         home: (n,) rad, where the arm stands at first.
+        engine: what lets time pass in it; with MuJoCo the same calls give bitwise the same states.
     """
 
-    def __init__(self, scene: Scene, home: NDArray[np.float64]) -> None:
+    def __init__(
+        self, scene: Scene, home: NDArray[np.float64], engine: EngineFactory = MujocoEngine
+    ) -> None:
         self.scene = scene
         self.model = scene.model
         self.data = mujoco.MjData(scene.model)
@@ -53,24 +53,30 @@ class CellPhysics:
         joints = [model.joint(name).id for name in scene.arm_joints]
         self._qpos = model.jnt_qposadr[joints].copy()
         self._dofs = model.jnt_dofadr[joints].copy()
-        self._servos = np.array([model.actuator(name).id for name in scene.arm_joints])
-        self._table_servos = {
-            name: model.actuator(joint).id for name, joint in scene.tables.items()
-        }
-        self._bodies = {name: model.body(name).id for name in scene.parts}
         self._free = {name: model.jnt_qposadr[model.body(name).jntadr[0]] for name in scene.parts}
         self._tcp = model.site(TCP).id
         self._held: dict[str, str] = {}
+        self._grips: dict[str, NDArray[np.float64]] = {}
         self._stored = set(scene.parts)
-        self._lead = (scene.feed_forward - STEP_S) / STEP_S
+        self._home = home.astype(np.float64)
         self.time_ns = 0
-        self.setpoint = home.astype(np.float64).copy()
+        self.setpoint = self._home.copy()
         data = self.data  # its arrays stay where they are, and asking for one costs a microsecond
-        self._all_qpos, self._all_qvel, self._ctrl = data.qpos, data.qvel, data.ctrl
-        self._torques = data.qfrc_actuator, data.qfrc_gravcomp
-        data.qpos[self._qpos] = home
-        data.ctrl[self._servos] = home
-        mujoco.mj_forward(model, data)
+        self._all_qpos, self._all_qvel = data.qpos, data.qvel
+        self._engine = engine(scene, data)
+        self._engine.reset(self._home)
+
+    def reset(self) -> None:
+        """Everything as at first: arm at home, parts in the store. Plant time goes on."""
+        self._held.clear()
+        self._grips.clear()
+        self._stored = set(self.scene.parts)
+        self.setpoint = self._home.copy()
+        self._engine.reset(self._home)
+
+    def close(self) -> None:
+        """Let go of the simulator; may be called twice."""
+        self._engine.close()
 
     @property
     def dof(self) -> int:
@@ -79,12 +85,10 @@ class CellPhysics:
 
     def arm_state(self) -> NDArray[np.float64]:
         """Positions (rad), velocities (rad/s) and joint torques (N·m) of the arm, (3, n)."""
-        dofs = self._dofs
-        servo, gravity = self._torques
-        state = np.empty((3, len(dofs)))
+        state = np.empty((3, len(self._dofs)))
         state[0] = self._all_qpos[self._qpos]
-        state[1] = self._all_qvel[dofs]
-        state[2] = servo[dofs] + gravity[dofs]
+        state[1] = self._all_qvel[self._dofs]
+        state[2] = self._engine.torques()
         return state
 
     def table_angle(self, table: str) -> float:
@@ -101,21 +105,11 @@ class CellPhysics:
             setpoints: (20, n) rad, where the arm should be at the end of each step; None holds.
             tables: (20,) rad for each rotary table.
         """
-        control = np.empty((STEPS_PER_TICK, self.model.nu))
-        control[:, self._servos] = self._feed_forward(setpoints)
-        for name, servo in self._table_servos.items():
-            control[:, servo] = tables[name]
-        model, data, target, step = self.model, self.data, self._ctrl, mujoco.mj_step
-        if (control == control[0]).all():
-            target[:] = control[0]
-            step(model, data, STEPS_PER_TICK)
-        else:
-            for row in control:
-                target[:] = row
-                step(model, data)
+        path = np.empty((STEPS_PER_TICK + 1, self.dof))
+        path[0], path[1:] = self.setpoint, self.setpoint if setpoints is None else setpoints
+        self.setpoint = path[-1]
+        self._engine.step_tick(path, tables)
         self.time_ns += TICK_NS
-        # What is read between ticks (poses, torques) belongs to the new instant.
-        mujoco.mj_kinematics(model, data)
         if self.time_ns % SLIP_PERIOD_NS == 0:
             for grip in [g for g, part in self._held.items() if self._slipped(g, part)]:
                 self.release(grip)
@@ -163,7 +157,7 @@ class CellPhysics:
         height = self.scene.part_sizes_m[part][2] / 2
         quaternion = np.zeros(4)
         mujoco.mju_mat2Quat(quaternion, np.ascontiguousarray(region.matrix).ravel())
-        self._move(part, region.xyz_m + region.matrix @ [0.0, 0.0, height], quaternion)
+        self._engine.place(part, region.xyz_m + region.matrix @ [0.0, 0.0, height], quaternion)
         self._stored.discard(part)
 
     def take_away(self, part: str) -> None:
@@ -171,7 +165,7 @@ class CellPhysics:
         for clamp in [c for c, held in self._held.items() if held == part]:
             self.release(clamp)
         home = self.scene.store[part]
-        self._move(part, home[:3], home[3:])
+        self._engine.place(part, home[:3], home[3:])
         self._stored.add(part)
 
     # -- clamps ---------------------------------------------------------------------------------
@@ -187,33 +181,19 @@ class CellPhysics:
         part = self._in_reach(clamp, grip)
         if part is None:
             return None
-        weld = grip.welds[part]
         position, quaternion = self._relative(grip, part)
-        self.model.eq_data[weld, 0:3] = 0.0
-        self.model.eq_data[weld, 3:6] = position
-        self.model.eq_data[weld, 6:10] = quaternion
-        self.data.eq_active[weld] = 1
         self._held[clamp] = part
-        self._wake(part)
+        self._grips[clamp] = position
+        self._engine.hold(clamp, part, position, quaternion)
         return part
 
     def release(self, clamp: str) -> None:
         """Open a clamp: nothing holds the part any more."""
         part = self._held.pop(clamp, None)
         if part is not None:
-            self.data.eq_active[self.scene.grips[clamp].welds[part]] = 0
-            self._wake(part)
+            self._engine.let_go(clamp, part)
 
     # -------------------------------------------------------------------------------------------
-
-    def _feed_forward(self, setpoints: NDArray[np.float64] | None) -> NDArray[np.float64]:
-        if setpoints is None:
-            return np.broadcast_to(self.setpoint, (STEPS_PER_TICK, self.dof))
-        path = np.empty((STEPS_PER_TICK + 1, self.dof))
-        path[0], path[1:] = self.setpoint, setpoints
-        self.setpoint = path[-1]
-        led: NDArray[np.float64] = setpoints + self._lead * (path[1:] - path[:-1])
-        return led
 
     def _in_reach(self, clamp: str, grip: Grip) -> str | None:
         region = self.grip_region(clamp)
@@ -241,28 +221,5 @@ class CellPhysics:
         return relative, quaternion
 
     def _slipped(self, clamp: str, part: str) -> bool:
-        grip = self.scene.grips[clamp]
-        moved = self._relative(grip, part)[0] - self.model.eq_data[grip.welds[part], 3:6]
+        moved = self._relative(self.scene.grips[clamp], part)[0] - self._grips[clamp]
         return float(np.linalg.norm(moved)) > SLIP_M
-
-    def _move(
-        self, part: str, position: NDArray[np.float64], quaternion: NDArray[np.float64]
-    ) -> None:
-        at = self._free[part]
-        dof = self.model.body(part).dofadr[0]
-        self.data.qpos[at : at + 3] = position
-        self.data.qpos[at + 3 : at + 7] = quaternion
-        self.data.qvel[dof : dof + 6] = 0.0
-        self.data.qacc_warmstart[dof : dof + 6] = 0.0
-        self._wake(part)
-
-    def _wake(self, part: str) -> None:
-        """Have MuJoCo take notice of what was done to a body that may sleep: a force wakes it.
-
-        One that is still up may be about to fall asleep, in mid-air even: it is counted afresh.
-        """
-        force = self.data.xfrc_applied[self._bodies[part]]
-        force[2] = _WAKE_N
-        mujoco.mj_forward(self.model, self.data)
-        force[2] = 0.0
-        self.data.tree_asleep[self.model.body_treeid[self._bodies[part]]] = _AWAKE

@@ -14,14 +14,14 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_cell.model import Cell, Fixture, Frame, Product
-from sim import scenery
+from robot_cell.model import Cell, Product
+from sim import layout, scenery
 from sim.errors import SceneError
+from sim.layout import STEP_S, TOOL, GripPlace, Layout, Solid, lay_out, rotation
 from sim.servo_tuning import ServoGains, add_armature, add_servo, largest_inertias, tune
 
-STEP_S: Final = 0.001
-PARTS_PER_PRODUCT: Final = 2
-TOOL: Final = "tool"
+__all__ = ["STEP_S", "TCP", "TOOL", "Grip", "Scene", "build_scene", "quaternion", "rotation"]
+
 TCP: Final = "tcp"
 
 # Who touches whom: an arm never touches itself here (the planner answers for that), and jaws are
@@ -30,12 +30,6 @@ _ARM: Final = {"contype": 2, "conaffinity": 1}
 _FIXED: Final = {"contype": 1, "conaffinity": 3}
 _PART: Final = {"contype": 1, "conaffinity": 3}
 
-_TABLE_RADIUS_M: Final = 0.07
-_TABLE_THICKNESS_M: Final = 0.018
-_PLATE_M: Final = (0.05, 0.05, 0.002)
-_STORE_XYZ_M: Final = (-1.9, 0.0, 0.0)
-_STORE_SPACING_M: Final = 0.16
-_STORE_HEIGHT_M: Final = 0.30
 _GRIP_TIME_CONSTANT_S: Final = 0.003
 """Time constant of a grip (MuJoCo solref); at 20 m/s² a part gives by 0.2 mm."""
 
@@ -83,18 +77,6 @@ class Scene:
     speeds: Mapping[str, float]
 
 
-def rotation(rpy_deg: tuple[float, float, float]) -> NDArray[np.float64]:
-    """Rotation matrix (3, 3) of roll, pitch, yaw about fixed x, y, z (the URDF convention)."""
-    (cr, cp, cy), (sr, sp, sy) = np.cos(np.deg2rad(rpy_deg)), np.sin(np.deg2rad(rpy_deg))
-    return np.array(
-        [
-            [cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr],
-            [sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr],
-            [-sp, cp * sr, cp * cr],
-        ]
-    )
-
-
 def quaternion(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """Unit quaternion (w, x, y, z) of a rotation matrix (3, 3)."""
     result = np.zeros(4)
@@ -121,28 +103,14 @@ def build_scene(cell: Cell, products: Mapping[str, Product], urdf: str) -> Scene
     arm_joints = _prepare_arm(spec)
     scenery.dress(spec)
     _mount_tool(spec, cell)
-    for box in cell.obstacles:
-        spec.worldbody.add_geom(
-            name=f"obstacle/{box.name}",
-            type=mujoco.mjtGeom.mjGEOM_BOX,
-            size=np.array(box.size_m) / 2,
-            pos=box.xyz_m,
-            quat=quaternion(rotation((0.0, 0.0, box.yaw_deg))),
-            material="station",
-            **_FIXED,
-        )
-    tables = {
-        name: _add_table(spec, cell, name)
-        for name, fixture in cell.fixtures.items()
-        if fixture.simulated_kind == "table"
-    }
-    _add_stations(spec, cell)
-    parts, sizes, store = _add_parts(spec, products)
-    grips = {
-        name: _add_grip(spec, cell, name, fixture, parts)
-        for name, fixture in cell.fixtures.items()
-        if fixture.simulated_kind == "clamp"
-    }
+    laid = lay_out(cell, products)
+    for solid in laid.obstacles:
+        _add_solid(spec, solid)
+    tables = {table.name: _add_table(spec, table) for table in laid.tables}
+    for solid in laid.plates:
+        _add_solid(spec, solid)
+    parts, sizes, store = _add_parts(spec, laid, list(products))
+    grips = {place.name: _add_grip(spec, place, parts) for place in laid.grips}
     gains = _servo_gains(spec, arm_joints)
     for name, gain in gains.items():
         add_servo(spec, name, gain)
@@ -238,137 +206,86 @@ def _mount_tool(spec: mujoco.MjSpec, cell: Cell) -> None:
     )
 
 
-def _frame(cell: Cell, fixture: Fixture) -> Frame:
-    if fixture.frame is None:
-        raise SceneError(
-            f"the fixture at address {fixture.address} of bus {fixture.bus} "
-            f"(kind {fixture.simulated_kind}) has no frame; give it one"
-        )
-    return cell.frames[fixture.frame]
-
-
-def _add_table(spec: mujoco.MjSpec, cell: Cell, name: str) -> str:
-    frame = _frame(cell, cell.fixtures[name])
-    body = spec.worldbody.add_body(
-        name=name, pos=frame.xyz_m, quat=quaternion(rotation(frame.rpy_deg))
+def _add_solid(spec: mujoco.MjSpec, solid: Solid) -> None:
+    spec.worldbody.add_geom(
+        name=solid.name,
+        type=mujoco.mjtGeom.mjGEOM_BOX,
+        size=solid.half_m,
+        pos=solid.xyz_m,
+        quat=quaternion(solid.matrix),
+        material=solid.material,
+        **(_FIXED if solid.touchable else {"contype": 0, "conaffinity": 0}),
     )
+
+
+def _add_table(spec: mujoco.MjSpec, table: layout.Turntable) -> str:
+    name = table.name
+    body = spec.worldbody.add_body(name=name, pos=table.xyz_m, quat=quaternion(table.matrix))
     body.add_joint(
         name=f"{name}/turn", type=mujoco.mjtJoint.mjJNT_HINGE, axis=[0, 0, 1]
-    ).armature = 0.03
+    ).armature = layout.TABLE_ARMATURE
     body.add_geom(
         name=f"{name}/top",
         type=mujoco.mjtGeom.mjGEOM_CYLINDER,
-        size=[_TABLE_RADIUS_M, _TABLE_THICKNESS_M / 2, 0.0],
-        pos=[0.0, 0.0, -_TABLE_THICKNESS_M / 2],
-        mass=4.0,
+        size=[layout.TABLE_RADIUS_M, layout.TABLE_THICKNESS_M / 2, 0.0],
+        pos=[0.0, 0.0, -layout.TABLE_THICKNESS_M / 2],
+        mass=layout.TABLE_MASS_KG,
         material="turntable",
         **_FIXED,
     )
-    scenery.add_dial(body, _TABLE_RADIUS_M)
+    scenery.add_dial(body, layout.TABLE_RADIUS_M)
     return f"{name}/turn"
 
 
-def _add_stations(spec: mujoco.MjSpec, cell: Cell) -> None:
-    """A plate under every frame where parts are put, solid unless an obstacle's top is there."""
-    turning = {f.frame for f in cell.fixtures.values() if f.simulated_kind == "table"}
-    places = {f.frame for f in cell.fixtures.values()} | {f.clears for f in cell.fixtures.values()}
-    for name in sorted(place for place in places - turning if place is not None):
-        frame = cell.frames[name]
-        carried = any(
-            abs(box.xyz_m[2] + box.size_m[2] / 2 - frame.xyz_m[2]) < 0.001
-            and abs(box.xyz_m[0] - frame.xyz_m[0]) < box.size_m[0] / 2
-            and abs(box.xyz_m[1] - frame.xyz_m[1]) < box.size_m[1] / 2
-            for box in cell.obstacles
-        )
-        matrix = rotation(frame.rpy_deg)
-        height = 0.0006 if carried else 0.0
-        spec.worldbody.add_geom(
-            name=f"plate/{name}",
-            type=mujoco.mjtGeom.mjGEOM_BOX,
-            size=_PLATE_M,
-            pos=np.array(frame.xyz_m) + matrix @ np.array([0, 0, height - _PLATE_M[2]]),
-            quat=quaternion(matrix),
-            material="plate",
-            **({"contype": 0, "conaffinity": 0} if carried else _FIXED),
-        )
-
-
 def _add_parts(
-    spec: mujoco.MjSpec, products: Mapping[str, Product]
+    spec: mujoco.MjSpec, laid: Layout, products: list[str]
 ) -> tuple[dict[str, str], dict[str, tuple[float, float, float]], dict[str, NDArray[np.float64]]]:
     parts: dict[str, str] = {}
     sizes: dict[str, tuple[float, float, float]] = {}
     store: dict[str, NDArray[np.float64]] = {}
-    count = len(products) * PARTS_PER_PRODUCT
-    shelf = np.array(_STORE_XYZ_M)
-    spec.worldbody.add_geom(
-        name="store",
-        type=mujoco.mjtGeom.mjGEOM_BOX,
-        size=[0.12, (count + 1) * _STORE_SPACING_M / 2, _STORE_HEIGHT_M / 2],
-        pos=shelf + np.array([0.0, 0.0, _STORE_HEIGHT_M / 2]),
-        material="station",
-        **_FIXED,
-    )
-    for product_name, product in products.items():
-        for number in range(1, PARTS_PER_PRODUCT + 1):
-            name = f"{product_name}_{number}"
-            half = np.array(product.part.size_m) / 2
-            y = (len(parts) - (count - 1) / 2) * _STORE_SPACING_M
-            at = shelf + np.array([0.0, y, _STORE_HEIGHT_M + half[2]])
-            body = spec.worldbody.add_body(name=name, pos=at)
-            body.add_freejoint()
-            body.sleep = mujoco.mjtSleepPolicy.mjSLEEP_INIT
-            body.add_geom(
-                name=name,
-                type=mujoco.mjtGeom.mjGEOM_BOX,
-                size=half,
-                mass=product.part.mass_kg,
-                friction=[0.8, 0.005, 0.0001],
-                material=scenery.part_material(spec, product_name, list(products)),
-                **_PART,
-            )
-            scenery.add_part_features(body, half)
-            parts[name] = product_name
-            sizes[name] = product.part.size_m
-            store[name] = np.concatenate([at, [1.0, 0.0, 0.0, 0.0]])
+    _add_solid(spec, laid.store)
+    for part in laid.parts:
+        half = np.array(part.size_m) / 2
+        body = spec.worldbody.add_body(name=part.name, pos=part.xyz_m)
+        body.add_freejoint()
+        body.sleep = mujoco.mjtSleepPolicy.mjSLEEP_INIT
+        body.add_geom(
+            name=part.name,
+            type=mujoco.mjtGeom.mjGEOM_BOX,
+            size=half,
+            mass=part.mass_kg,
+            friction=[layout.PART_FRICTION, 0.005, 0.0001],
+            material=scenery.part_material(spec, part.product, products),
+            **_PART,
+        )
+        scenery.add_part_features(body, half)
+        parts[part.name] = part.product
+        sizes[part.name] = part.size_m
+        store[part.name] = np.concatenate([part.xyz_m, [1.0, 0.0, 0.0, 0.0]])
     return parts, sizes, store
 
 
-def _add_grip(
-    spec: mujoco.MjSpec, cell: Cell, name: str, fixture: Fixture, parts: Mapping[str, str]
-) -> Grip:
-    on_tool = name == cell.arm.tool.gripper
-    if on_tool:
-        tool = cell.arm.tool
-        body, xyz, matrix = TOOL, np.array(tool.tcp_xyz_m), rotation(tool.tcp_rpy_deg)
-    else:
-        frame = _frame(cell, fixture)
-        xyz, matrix = np.array(frame.xyz_m), rotation(frame.rpy_deg)
-        body = "world"
-        if fixture.mounted_on is not None:
-            body = fixture.mounted_on
-            base = _frame(cell, cell.fixtures[body])
-            turned = rotation(base.rpy_deg)
-            xyz, matrix = turned.T @ (xyz - np.array(base.xyz_m)), turned.T @ matrix
+def _add_grip(spec: mujoco.MjSpec, place: GripPlace, parts: Mapping[str, str]) -> Grip:
+    if not place.on_tool:
         scenery.add_jaws(
-            spec.body(body),
-            name,
-            centre=tuple(xyz + matrix @ [0, 0, 0.011]),
+            spec.body(place.body),
+            place.name,
+            centre=tuple(place.xyz_m + place.matrix @ [0, 0, 0.011]),
             size=(0.014, 0.03, 0.02),
         )
     for part in parts:
         weld: Any = spec.add_equality(
-            name=f"{name}/{part}",
+            name=f"{place.name}/{part}",
             type=mujoco.mjtEq.mjEQ_WELD,
             objtype=mujoco.mjtObj.mjOBJ_BODY,
-            name1=body,
+            name1=place.body,
             name2=part,
             active=False,
         )
         weld.solref = [_GRIP_TIME_CONSTANT_S, 1.0]
         weld.solimp = [0.99, 0.9999, 0.001, 0.5, 2.0]
         weld.data[10] = 1.0
-    return Grip(body, xyz, matrix, on_tool, {})
+    return Grip(place.body, place.xyz_m, place.matrix, place.on_tool, {})
 
 
 def _servo_gains(spec: mujoco.MjSpec, joints: tuple[str, ...]) -> dict[str, ServoGains]:

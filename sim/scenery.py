@@ -13,9 +13,9 @@ CAMERA: Final = "overview"
 JAW_STROKE_M: Final = 0.018
 """How far each jaw of a clamp travels from open to closed."""
 
-_JAW_OPEN_M: Final = 0.054
+JAW_OPEN_M: Final = 0.054
 _UNSEEN: Final = {"contype": 0, "conaffinity": 0, "mass": 0.0}
-_COLOURS: Final = {
+COLOURS: Final = {
     "station": (0.30, 0.33, 0.37, 1.0),
     "plate": (0.20, 0.55, 0.60, 1.0),
     "turntable": (0.62, 0.64, 0.67, 1.0),
@@ -33,7 +33,7 @@ def dress(spec: mujoco.MjSpec) -> None:
     spec.visual.headlight.diffuse = [0.38, 0.38, 0.38]
     spec.visual.quality.shadowsize = 4096
     spec.visual.map.znear = 0.02
-    for name, colour in _COLOURS.items():
+    for name, colour in COLOURS.items():
         spec.add_material(name=name, rgba=colour, specular=0.3, shininess=0.4)
     spec.add_texture(
         name="sky",
@@ -78,12 +78,16 @@ def dress(spec: mujoco.MjSpec) -> None:
     )
 
 
+def part_colour(hue: float) -> tuple[float, float, float, float]:
+    """A metallic colour; hues 0 to 1 go once round the circle."""
+    return (*colorsys.hsv_to_rgb((0.55 + hue) % 1.0, 0.45, 0.85), 1.0)
+
+
 def part_material(spec: mujoco.MjSpec, product: str, products: list[str]) -> str:
     """A metallic colour of a product's own."""
     name = f"product/{product}"
     if spec.material(name) is None:
-        hue = 0.55 + products.index(product) / max(len(products), 1)
-        colour = (*colorsys.hsv_to_rgb(hue % 1.0, 0.45, 0.85), 1.0)
+        colour = part_colour(products.index(product) / max(len(products), 1))
         spec.add_material(name=name, rgba=colour, specular=0.6, shininess=0.6)
     return name
 
@@ -129,7 +133,7 @@ def add_jaws(
             name=f"{clamp}/jaw_{side}",
             type=mujoco.mjtGeom.mjGEOM_BOX,
             size=np.array(size) / 2,
-            pos=np.array(centre) + np.array([sign * _JAW_OPEN_M, 0.0, 0.0]),
+            pos=np.array(centre) + np.array([sign * JAW_OPEN_M, 0.0, 0.0]),
             material="jaw",
             **_UNSEEN,
         )
@@ -139,5 +143,5 @@ def place_jaws(model: mujoco.MjModel, clamp: str, closed: float) -> None:
     """Draw a clamp's jaws between open (0) and closed (1)."""
     left, right = (model.geom(f"{clamp}/jaw_{side}").id for side in ("left", "right"))
     centre = (model.geom_pos[left, 0] + model.geom_pos[right, 0]) / 2
-    offset = _JAW_OPEN_M - JAW_STROKE_M * closed
+    offset = JAW_OPEN_M - JAW_STROKE_M * closed
     model.geom_pos[left, 0], model.geom_pos[right, 0] = centre + offset, centre - offset

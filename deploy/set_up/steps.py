@@ -34,6 +34,7 @@ EXECUTABLES = (
     "cell_node",
     "fixture_node",
     "gateway",
+    "gazebo_server",
     "robot-cell",
     "scheduler_node",
     "sim_node",
