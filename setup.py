@@ -67,6 +67,9 @@ setup(
         "robot_cell.arm_drivers": [
             "loopback = drivers.arms.loopback:LoopbackArm",
             "mujoco = sim.arm_driver:MujocoArm",
+            "position_stream = drivers.arms.position_stream:PositionStreamArm",
+            "trajectory_action = drivers.arms.trajectory_action:TrajectoryActionArm",
+            "ur_rtde = drivers.arms.ur_rtde:UrRtdeArm",
         ],
         "robot_cell.fixture_drivers": [
             "clamp = drivers.fixtures.devices:Clamp",

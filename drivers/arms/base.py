@@ -1,11 +1,16 @@
-"""What an arm offers to the servo loop: a state each period, and setpoints for the next one."""
+"""What an arm offers: a state each period, and a way to move it that is one of two.
+
+Every arm can be connected to, read, stopped and closed (`Arm`). One that takes a setpoint each
+period is an `ArmDriver`; one whose controller follows whole trajectories by itself is a
+`TrajectoryDriver`.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +20,17 @@ from drivers.plugins import load_driver
 
 __all__ = [
     "ARM_DRIVERS",
+    "Arm",
     "ArmDriver",
     "ArmError",
     "ArmFault",
     "ArmNotConnected",
     "ArmState",
     "ArmTimeout",
+    "Ended",
     "SetpointsRefused",
+    "Trajectory",
+    "TrajectoryDriver",
     "load_arm_driver",
 ]
 
@@ -75,12 +84,15 @@ class ArmState:
         positions: (n,) rad, in the order of the driver's `joint_names`.
         velocities: (n,) rad/s.
         efforts: (n,) N·m at the joint.
+        speed_fraction: at how much of the planned speed the arm's own controller permits motion
+            now, 0 to 1: its speed slider, or a reduced mode.
     """
 
     time_ns: int
     positions: NDArray[np.float64]
     velocities: NDArray[np.float64]
     efforts: NDArray[np.float64]
+    speed_fraction: float = 1.0
 
     def __post_init__(self) -> None:
         """Raises ValueError if the arrays are not vectors of one length and finite."""
@@ -98,27 +110,47 @@ class ArmState:
                 raise ValueError(f"{name} has a value that is not finite: {values}")
 
 
-class ArmDriver(Protocol):
-    """One arm that takes position setpoints in real time.
+@dataclass(frozen=True)
+class Trajectory:
+    """A whole motion, from rest to rest.
 
-    The servo loop calls `connect`, then for ever `read` and `write`, once a period each. An arm
-    that gets no setpoints in time stops by itself. A driver is used by one thread.
+    Attributes:
+        times: (k,) s, increasing, the first 0.
+        positions, velocities, accelerations: (k, n) each, in rad and seconds.
     """
+
+    times: NDArray[np.float64]
+    positions: NDArray[np.float64]
+    velocities: NDArray[np.float64]
+    accelerations: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the controller says that a trajectory has ended.
+
+    Attributes:
+        done: it was followed to its end.
+        code: the controller's own (control_msgs/FollowJointTrajectory), or what was wrong.
+        what: in words; empty if nothing was wrong.
+    """
+
+    done: bool
+    code: str = ""
+    what: str = ""
+
+
+class Arm(Protocol):
+    """What every arm offers. A driver is used by one thread."""
 
     @property
     def joint_names(self) -> tuple[str, ...]:
         """In the order of every array; fixed after `connect`."""
 
-    @property
-    def period_ns(self) -> int:
-        """Time between two states."""
-
-    @property
-    def setpoints_per_period(self) -> int:
-        """How many setpoints `write` takes."""
-
     def connect(self, timeout_s: float) -> ArmState:
         """Connect, or connect again after a loss; the measured state to start from.
+
+        Whatever still moved the arm on an earlier connection's behalf has been stopped.
 
         Raises:
             ArmNotConnected: nobody answered in time.
@@ -129,10 +161,32 @@ class ArmDriver(Protocol):
         """Wait for the next periodic state.
 
         Raises:
-            ArmTimeout: none came in time.
-            ArmNotConnected: the connection was lost.
+            ArmTimeout: none came in time; the connection may still be good.
+            ArmNotConnected: the connection was lost, or has been silent for longer than it may.
             ArmFault: the controller stopped by itself.
         """
+
+    def stop(self) -> None:
+        """Stop the arm on its path and hold; needs nothing further. Never raises ArmFault."""
+
+    def close(self) -> None:
+        """Let go of the connection; the arm holds. May be called twice."""
+
+
+class ArmDriver(Arm, Protocol):
+    """One arm that takes position setpoints in real time.
+
+    The servo loop calls `connect`, then for ever `read` and `write`, once a period each. An arm
+    that gets no setpoints in time stops by itself.
+    """
+
+    @property
+    def period_ns(self) -> int:
+        """Time between two states."""
+
+    @property
+    def setpoints_per_period(self) -> int:
+        """How many setpoints `write` takes."""
 
     def write(self, setpoints: NDArray[np.float64]) -> None:
         """Send the next (k, n) setpoints in rad, at `period_ns / k` spacing; does not wait.
@@ -142,17 +196,35 @@ class ArmDriver(Protocol):
             ArmNotConnected: the connection was lost.
         """
 
-    def stop(self) -> None:
-        """Stop the arm on its path and hold; needs no further setpoints. Never raises ArmFault."""
 
-    def close(self) -> None:
-        """Let go of the connection; the arm holds. May be called twice."""
+@runtime_checkable
+class TrajectoryDriver(Arm, Protocol):
+    """One arm whose controller follows a whole trajectory by itself, at a speed of its own."""
+
+    @property
+    def stalled_s(self) -> float:
+        """How long the arm may make no way in mid-motion."""
+
+    def send(self, trajectory: Trajectory) -> None:
+        """Have a trajectory followed from now on; does not wait.
+
+        Raises:
+            SetpointsRefused: wrong shape, or not finite; or another one is being followed.
+            ArmNotConnected: there is no connection.
+        """
+
+    def ended(self) -> Ended | None:
+        """How the last trajectory has ended; None while it is followed."""
 
 
-def load_arm_driver(name: str) -> Callable[..., ArmDriver]:
+def load_arm_driver(name: str) -> Callable[..., ArmDriver | TrajectoryDriver]:
     """The factory that entry-point group `robot_cell.arm_drivers` registers under a name.
+
+    It takes what the plant file gives the driver, as keywords.
 
     Raises:
         DriverNotFound: no such driver; the message lists those that exist.
     """
-    return cast("Callable[..., ArmDriver]", cast(Any, load_driver(ARM_DRIVERS, name)))
+    return cast(
+        "Callable[..., ArmDriver | TrajectoryDriver]", cast(Any, load_driver(ARM_DRIVERS, name))
+    )

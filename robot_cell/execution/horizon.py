@@ -39,6 +39,7 @@ class Outcome(IntEnum):
     GOAL_TOLERANCE = 4
     DEVICE_FAULT = 5
     STARVED = 6
+    STALLED = 7
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Horizon:
         self._peaks = head[224 : 224 + 2 * dof].reshape(2, dof)
         self._numbers = memoryview(self._map)[_FLOATS_AT + 8 * 256 : _STATISTICS_AT].cast("d")
         if create:
-            self._numbers[0] = 1.0
+            self._numbers[0] = self._numbers[4] = 1.0
         self.statistics = memoryview(self._map)[_STATISTICS_AT:_HEAD_BYTES].cast("q")
         """What the servo counts of its own loop (`loop_statistics`)."""
         count = MAX_SEGMENTS + 1 + MAX_SEGMENTS * 6 * dof
@@ -162,6 +163,10 @@ class Horizon:
     def progress(self) -> tuple[float, float]:
         """Path time (s) and path speed of the newest motion's last setpoint."""
         return self._numbers[2], self._numbers[3]
+
+    def permitted_speed(self) -> float:
+        """The share of the planned speed that the arm's own controller permits, as last heard."""
+        return self._numbers[4]
 
     def stop(self) -> None:
         """Void every order so far: one that runs stops on its path, one not begun never does."""
@@ -246,6 +251,10 @@ class Horizon:
         """Publish where on its path the motion is."""
         self._numbers[2] = path_s
         self._numbers[3] = speed
+
+    def set_permitted_speed(self, fraction: float) -> None:
+        """Publish the share of the planned speed that the arm's controller permits."""
+        self._numbers[4] = fraction
 
     def set_connected(self, connected: bool) -> None:
         """Say whether the device is there."""

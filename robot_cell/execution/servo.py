@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import logging
 import os
 import signal
@@ -19,18 +20,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.arms import ArmDriver, ArmError, ArmTimeout, load_arm_driver
+from drivers.arms import ArmDriver, ArmError, ArmTimeout, TrajectoryDriver, load_arm_driver
 from drivers.time_page import TimePage
 from robot_cell.execution.heartbeat import Heartbeat
 from robot_cell.execution.horizon import Horizon, Outcome
 from robot_cell.execution.loop_statistics import COMPUTE, LATENESS, PERIOD, LoopStatistics
 from robot_cell.execution.motion import Motion
 from robot_cell.execution.real_time import prefer_real_time
+from robot_cell.execution.relay import Relay
 
 Array = NDArray[np.float64]
 
@@ -39,6 +41,9 @@ _RECONNECT_S: Final = 0.5
 _HEARTBEAT_S: Final = 0.2
 STALL_S: Final = 0.02
 """In real time a loop that has not turned for so long is ended by the supervisor."""
+CONNECTING: Final = "connecting"
+"""How the state of a servo without its arm begins; what is wrong follows."""
+
 _LEISURE_NS: Final = 50_000
 
 _log = logging.getLogger("servo")
@@ -90,6 +95,7 @@ class Servo:
         self._seen_order = horizon.order()
         self._count = 1
         self._step_s = 0.001
+        self._permitted = 1.0
 
     @property
     def changing_speed(self) -> bool:
@@ -148,10 +154,15 @@ class Servo:
                 self._still = np.repeat(setpoint[None], self._count, axis=0)
             block = self._still
         else:
-            block = order.motion.setpoints(self._count, horizon.asked_speed())
+            block = order.motion.setpoints(
+                self._count, horizon.asked_speed() * state.speed_fraction
+            )
             self._hold = block[-1].copy()
             self._still = None
             horizon.set_progress(order.motion.path_s, order.motion.speed)
+        if state.speed_fraction != self._permitted:
+            self._permitted = state.speed_fraction
+            horizon.set_permitted_speed(self._permitted)
         horizon.set_measured(state.time_ns, state.positions, state.velocities, setpoint)
         self._driver.write(block)
         if order is not None and self._in_real_time:
@@ -237,8 +248,21 @@ class Servo:
         self._announce(now_ns)
 
 
+class Follower(Protocol):
+    """What moves an arm as the horizon page says: the servo, or the relay."""
+
+    def connect(self, timeout_s: float) -> None:
+        """Connect to the arm and hold it where it is; raises ArmError."""
+
+    def step(self, timeout_s: float) -> None:
+        """One period; raises ArmTimeout if there was none, ArmError if the arm is lost."""
+
+    def lost(self) -> None:
+        """The arm is gone: its motion has failed, and nothing is resumed."""
+
+
 def run(
-    servo: Servo,
+    follower: Follower,
     beat: Callable[[str, float | None], None],
     stop: Callable[[], bool],
     *,
@@ -247,17 +271,23 @@ def run(
     """Serve until asked to stop; a lost arm is connected again with back-off.
 
     In real time each turn of the loop is a sign of life, and the next has to come within `STALL_S`;
-    in simulation the loop waits for the plant's time.
+    so it never waits longer than half of that for the arm. In simulation the loop waits for the
+    plant's time.
     """
     every_s, stall_s = (0.0, STALL_S) if in_real_time else (_HEARTBEAT_S, None)
+    read_s = STALL_S / 2 if in_real_time else _READ_S
+    said = ""
     while not stop():
         try:
-            servo.connect(_RECONNECT_S)
+            follower.connect(_RECONNECT_S)
         except ArmError as error:
-            _log.info("%s", error)
-            beat("connecting", None)
+            if str(error) != said:  # the same again is no news
+                said = str(error)
+                _log.warning("%s", error)
+            beat(f"{CONNECTING}: {error.what}", None)
             time.sleep(_RECONNECT_S / 2)
             continue
+        said = ""
         _log.info("connected")
         try:
             beaten_s = 0.0
@@ -267,13 +297,13 @@ def run(
                     beaten_s = now_s
                     beat("running", stall_s)
                 try:
-                    servo.step(_READ_S)
+                    follower.step(read_s)
                 except ArmTimeout:
                     beat("waiting for the arm", None)
         except ArmError as error:
-            beat("connecting", None)
+            beat(f"{CONNECTING}: {error.what}", None)
             _log.warning("%s", error)
-            servo.lost()
+            follower.lost()
 
 
 def main() -> None:
@@ -281,7 +311,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cell", required=True, help="name of the cell")
     parser.add_argument("--driver", required=True, help="name of the arm driver")
-    parser.add_argument("--address", required=True, help="where the driver finds its arm")
+    parser.add_argument("--options", type=json.loads, default={}, help="what it is given, as JSON")
     parser.add_argument("--dof", type=int, required=True, help="number of joints")
     parser.add_argument("--run-dir", type=Path, required=True, help="run directory of the plant")
     parser.add_argument("--event-fd", type=int, required=True, help="pipe that wakes the node")
@@ -307,12 +337,18 @@ def main() -> None:
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     horizon = Horizon(args.run_dir / "horizons" / f"{args.cell}.page", args.dof)
-    driver = load_arm_driver(args.driver)(args.address)
+    driver = load_arm_driver(args.driver)(**args.options)
     heartbeat = Heartbeat(args.run_dir / "heartbeats" / f"{args.cell}.page", "servo", _HEARTBEAT_S)
-    settings = 0 if args.simulated else prefer_real_time()
-    servo = Servo(driver, horizon, announce, in_real_time=not args.simulated, settings=settings)
+    follower: Follower
+    in_real_time = not args.simulated
+    if isinstance(driver, TrajectoryDriver):
+        in_real_time = False  # its controller keeps the time, and goes on when we are late
+        follower = Relay(driver, horizon, announce)
+    else:
+        settings = prefer_real_time() if in_real_time else 0
+        follower = Servo(driver, horizon, announce, in_real_time=in_real_time, settings=settings)
     try:
-        run(servo, heartbeat.beat, lambda: stopped, in_real_time=not args.simulated)
+        run(follower, heartbeat.beat, lambda: stopped, in_real_time=in_real_time)
     finally:
         with contextlib.suppress(ArmError):
             driver.stop()

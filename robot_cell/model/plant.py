@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
+from robot_cell.model.arm_driver import Driver, MujocoDriver
 from robot_cell.model.base import (
     BrokenReference,
     BrokenReferences,
@@ -45,14 +46,20 @@ class Arm(Word):
 
     Attributes:
         urdf: path of the URDF or xacro file, relative to the plant file's folder or absolute.
-        driver: name in the entry-point group `robot_cell.arm_drivers`.
+        driver: how it is spoken to (docs/arms.md).
+        simulate_as: what takes the driver's place in simulated time.
         home: taught pose where every program starts and ends.
     """
 
     urdf: Path
-    driver: str
+    driver: Driver
     tool: Tool
     home: Name = "home"
+    simulate_as: Driver = MujocoDriver()
+
+    def driver_for(self, *, simulated: bool) -> Driver:
+        """The driver to use: a plant in simulated time never moves its real arm."""
+        return self.simulate_as if simulated else self.driver
 
 
 class Bus(Word):

@@ -48,6 +48,7 @@ _CODES: Final = {
     Outcome.GOAL_TOLERANCE: GoalCode.GOAL_TOLERANCE_VIOLATED,
     Outcome.DEVICE_FAULT: GoalCode.DEVICE,
     Outcome.STARVED: GoalCode.STOPPED,
+    Outcome.STALLED: GoalCode.DEVICE,
 }
 
 
@@ -77,12 +78,11 @@ class ArmNode(PlantNode):
             acceleration=np.array([joint.acceleration for joint in joints]),
             jerk=np.array([joint.jerk for joint in joints]),
         )
-        dof = len(self._limits.names)
         path = self.run_dir / "horizons" / f"{self.cell_name}.page"
-        self._horizon = Horizon(path, dof, create=True)
+        self._horizon = Horizon(path, len(self._limits.names), create=True)
         self._beats = HeartbeatPage(self.run_dir / "heartbeats" / f"{self.cell_name}.page")
         self._epochs = EpochPage(self.run_dir, self.cell_name)
-        servo = self._servo = ServoChild(self, dof)
+        servo = self._servo = ServoChild(self, self._limits.names)
         self.start_thread(lambda: servo.listen(self._on_servo), "servo events")
         self._speed = PathSpeed(self, self._horizon, lambda: bool(self._pending))
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -125,7 +125,7 @@ class ArmNode(PlantNode):
         self._publish_state()
         self._stop_if_void()
         self._speed.tell_held()
-        if self._speed.slowed:
+        if self._speed.slowed or self._horizon.permitted_speed() < 1.0:
             self._tell_that_it_goes_on()
         now_s = time.monotonic()
         if now_s - self._reported_s > REPORT_S:
@@ -171,6 +171,8 @@ class ArmNode(PlantNode):
             "settings": " ".join(report.settings) or "none",
             "path_speed_percent": 100.0 * self._horizon.progress()[1],
             "held_back_by": self._speed.held_back_by or "nobody",
+            "permitted_speed_percent": 100.0 * self._horizon.permitted_speed(),
+            "arm": self._arm_state(),
         }
         for name in ("period", "lateness", "compute"):
             spread = getattr(report, name)
@@ -179,7 +181,7 @@ class ArmNode(PlantNode):
             level=DiagnosticStatus.WARN if report.overruns else DiagnosticStatus.OK,
             name=f"{self.cell_name}/arm: servo loop",
             message=f"{report.overruns} of {report.cycles} periods missed",
-            hardware_id=self.cell.arm.driver,
+            hardware_id=self.cell.arm.driver_for(simulated=self.simulated).kind,
             values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
         )
         return DiagnosticArray(header=Header(stamp=self.stamp()), status=[status])
@@ -193,7 +195,8 @@ class ArmNode(PlantNode):
         self._states.publish(
             JointState(
                 header=Header(
-                    stamp=self.stamp(measured.time_ns), frame_id=f"{self.cell_name}/base_link"
+                    stamp=self.stamp(measured.time_ns if self.simulated else None),
+                    frame_id=f"{self.cell_name}/base_link",
                 ),
                 name=list(self._limits.names),
                 position=measured.positions.tolist(),
@@ -240,7 +243,7 @@ class ArmNode(PlantNode):
             )
         measured = self._horizon.measured()
         if measured is None or not self._horizon.connected:
-            raise GoalRefusedError(GoalCode.DEVICE, "the arm is not connected")
+            raise GoalRefusedError(GoalCode.DEVICE, f"the arm is not there: {self._arm_state()}")
         points = [
             Point(seconds(p.time_from_start), p.positions, p.velocities, p.accelerations)
             for p in request.trajectory.points
@@ -284,6 +287,11 @@ class ArmNode(PlantNode):
             goal.abort()
         self._server.finish(goal, answer)
 
+    def _arm_state(self) -> str:
+        """What the servo says of itself; why it has no arm, where it has none."""
+        beat = self._beats.read().get("servo")
+        return "its servo has not come yet" if beat is None else beat.state
+
     def _tolerance(self, given: Any, default: float) -> Any:
         """Per joint (n,): 0 means the default, negative means unlimited (control_msgs)."""
         values = np.full(len(self._limits.names), default)
@@ -316,6 +324,11 @@ class ArmNode(PlantNode):
             return "stopped on the path, as was asked"
         if result.outcome is Outcome.DEVICE_FAULT:
             return "the arm was lost in mid-motion; see the servo's log"
+        if result.outcome is Outcome.STALLED:
+            return (
+                "the arm's controller made no way in mid-motion and was stopped; "
+                "see its panel: paused, or its speed at zero?"
+            )
         what = "path" if result.outcome is Outcome.PATH_TOLERANCE else "goal"
         return f"{name} is {error:+.4f} rad off, beyond its {what} tolerance; the arm has stopped"
 

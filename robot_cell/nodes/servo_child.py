@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from robot_cell.nodes.base import PlantNode
@@ -20,17 +21,19 @@ class ServoChild:
     """The process that holds the real-time loop of a node's arm.
 
     Args:
-        dof: number of joints.
+        joints: the arm's, in the order of every array.
     """
 
-    def __init__(self, node: PlantNode, dof: int) -> None:
+    def __init__(self, node: PlantNode, joints: Sequence[str]) -> None:
         self._node = node
         self._ending = False
         self._event_fd, write_fd = os.pipe()
         command = [sys.executable, "-m", "robot_cell.execution.servo"]
-        command += ["--cell", node.cell_name, "--driver", node.cell.arm.driver]
-        command += ["--address", str(node.run_dir / "sockets" / f"{node.cell_name}.arm")]
-        command += ["--dof", str(dof), "--run-dir", str(node.run_dir)]
+        driver = node.cell.arm.driver_for(simulated=node.simulated)
+        socket = node.run_dir / "sockets" / f"{node.cell_name}.arm"
+        command += ["--cell", node.cell_name, "--driver", driver.kind]
+        command += ["--options", json.dumps(driver.options(socket, joints))]
+        command += ["--dof", str(len(joints)), "--run-dir", str(node.run_dir)]
         command += ["--event-fd", str(write_fd)]
         if node.simulated:
             command.append("--simulated")

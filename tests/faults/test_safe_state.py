@@ -90,7 +90,7 @@ def start_servo(run_dir: Path) -> subprocess.Popen[bytes]:
     read_fd, write_fd = os.pipe()
     servo = subprocess.Popen(
         [sys.executable, "-m", "robot_cell.execution.servo", "--cell", CELL, "--driver",
-         "loopback", "--address", "6@500", "--dof", "6", "--run-dir", str(run_dir),
+         "loopback", "--options", '{"address": "6@500"}', "--dof", "6", "--run-dir", str(run_dir),
          "--event-fd", str(write_fd)],
         pass_fds=(write_fd,), stderr=subprocess.DEVNULL,
     )  # fmt: skip

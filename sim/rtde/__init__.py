@@ -1,0 +1,1 @@
+"""A Universal Robots controller that is not there: RTDE as published, with faults on request."""

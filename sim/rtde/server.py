@@ -1,0 +1,421 @@
+"""The RTDE server of the simulated controller: sockets, protocol, and faults of the link.
+
+Versions 1 and 2 of the protocol as the "Real-Time Data Exchange (RTDE) Guide" has them. One thread:
+between two cycles it waits for bytes, at each cycle the robot goes on by 2 ms and states are sent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+import struct
+import time
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from sim.rtde.robot import CYCLE_S, HOME, Robot, RobotMode, Runtime, SafetyMode
+from sim.rtde.variables import INPUTS, OUTPUTS, flat, layout, types_of
+
+_CYCLE_NS: Final = round(CYCLE_S * 1e9)
+_HEADER: Final = struct.Struct(">HB")
+_VERSION: Final = (5, 12, 2, 1101)
+_KEPT: Final = 200_000
+
+
+@dataclass(eq=False)
+class Client:
+    """One connection, and what it has agreed on."""
+
+    link: socket.socket
+    version: int = 1
+    rest: bytes = b""
+    started: bool = False
+    outputs: tuple[str, ...] = ()
+    out_layout: struct.Struct | None = None
+    every: int = 1
+    inputs: tuple[str, ...] = ()
+    in_layout: struct.Struct | None = None
+    unsent: bytes = b""
+
+
+@dataclass
+class Faults:
+    """What is wrong with the link, until instants of CLOCK_MONOTONIC in ns."""
+
+    deaf_until_ns: int = 0
+    late_until_ns: int = 0
+    late_ns: int = 0
+    unknown: set[str] = field(default_factory=set)
+    in_use: set[str] = field(default_factory=set)
+
+
+class RtdeServer:
+    """A controller that serves any number of clients.
+
+    Attributes:
+        robot: the robot behind it.
+        latencies_ns: from the sending of a state to the arrival of the setpoint that answers it.
+        lateness_ns: of the server's own cycles: what the machine is late by.
+    """
+
+    def __init__(self, port: int = 0, host: str = "127.0.0.1") -> None:
+        self.robot = Robot()
+        self.faults = Faults()
+        self.latencies_ns: list[int] = []
+        self.lateness_ns: list[int] = []
+        self.connections = 0
+        self._selector = selectors.SelectSelector()  # epoll waits in whole milliseconds
+        self._clients: list[Client] = []
+        self._door: socket.socket | None = None
+        self._held: list[tuple[int, Client, bytes]] = []
+        self._told_ns = 0
+        self._up_at_ns = 0
+        self._play_after_boot = True
+        self.host, self.port = host, port
+        self._open()
+        self._due_ns = time.monotonic_ns() + _CYCLE_NS
+
+    def register(self, file: Any, callback: Any) -> None:
+        """Call back when a file has something to be read."""
+        self._selector.register(file, selectors.EVENT_READ, callback)
+
+    def turn(self) -> None:
+        """Serve until the next cycle, and do that."""
+        while True:
+            left_ns = self._due_ns - time.monotonic_ns()
+            if left_ns <= 0:
+                break
+            for key, _ in self._selector.select(left_ns * 1e-9):
+                key.data()
+        now_ns = time.monotonic_ns()
+        if len(self.lateness_ns) < _KEPT:
+            self.lateness_ns.append(now_ns - self._due_ns)
+        self._due_ns += _CYCLE_NS
+        if now_ns - self._due_ns > 50 * _CYCLE_NS:  # the machine slept: nothing is made up for
+            self._due_ns = now_ns + _CYCLE_NS
+        self._cycle(now_ns)
+
+    def close(self) -> None:
+        """Hang up on everybody."""
+        for client in list(self._clients):
+            self._drop(client)
+        self._shut()
+        self._selector.close()
+
+    # -- what is asked from outside ---------------------------------------------------------------
+
+    def ask(self, words: dict[str, Any]) -> dict[str, Any]:
+        """Do what a test asks: `do` names it, the rest are its arguments; then how things are."""
+        given = dict(words)
+        getattr(self, f"do_{given.pop('do')}")(**given)
+        return self.report()
+
+    def do_report(self) -> None:
+        """Nothing: only the answer is wanted."""
+
+    def do_reboot(self, down_s: float, play: bool = True) -> None:
+        """Away at once, there again after `down_s`: then playing, or waiting for a person."""
+        for client in list(self._clients):
+            self._drop(client)
+        self._shut()
+        self.robot.boot()
+        self._up_at_ns = time.monotonic_ns() + round(down_s * 1e9)
+        self._play_after_boot = play
+
+    def do_protective_stop(self) -> None:
+        """The arm met something."""
+        self.robot.protective_stop()
+
+    def do_unlock(self) -> None:
+        """A person has enabled the robot again; the program stays stopped."""
+        self.robot.safety = SafetyMode.NORMAL
+        self.robot.stop_program()
+
+    def do_play(self, other: bool = False) -> None:
+        """A person plays our program, or another one."""
+        self.robot.mode = RobotMode.RUNNING
+        self.robot.other_program = other
+        self.robot.play()
+
+    def do_stop_program(self) -> None:
+        """A person stops the program."""
+        self.robot.stop_program()
+
+    def do_pause_program(self) -> None:
+        """A person pauses the program."""
+        self.robot.runtime = Runtime.PAUSED
+
+    def do_slider(self, fraction: float) -> None:
+        """A person moves the speed slider."""
+        self.robot.slider = fraction
+
+    def do_link(self, lost_s: float) -> None:
+        """The cable is out: nothing is sent or heard, and nobody hangs up."""
+        self.faults.deaf_until_ns = time.monotonic_ns() + round(lost_s * 1e9)
+
+    def do_late(self, late_s: float, for_s: float) -> None:
+        """Each state leaves late, all those that are due at once together."""
+        self.faults.late_ns = round(late_s * 1e9)
+        self.faults.late_until_ns = time.monotonic_ns() + round(for_s * 1e9)
+
+    def do_hang_up(self) -> None:
+        """Every connection ends; the robot goes on."""
+        for client in list(self._clients):
+            self._drop(client)
+
+    def do_recipe(self, unknown: list[str] = [], in_use: list[str] = []) -> None:  # noqa: B006
+        """Variables that this controller does not know, or that somebody else writes."""
+        self.faults.unknown, self.faults.in_use = set(unknown), set(in_use)
+
+    def do_message(self, words: str, level: int = 2) -> None:
+        """The controller says something."""
+        self.robot.messages.append((level, words))
+
+    def do_garbage(self) -> None:
+        """What is no RTDE, to everybody."""
+        for client in list(self._clients):
+            self._send(client, b"\x00\x01garbage")
+
+    def do_reset(self) -> None:
+        """As it was at first."""
+        for client in list(self._clients):
+            self._drop(client)
+        self.faults = Faults()
+        self.robot = Robot()
+        self.robot.q = HOME.copy()
+        self.do_forget()
+
+    def do_forget(self) -> None:
+        """Count anew."""
+        self.latencies_ns.clear()
+        self.lateness_ns.clear()
+        self.connections = 0
+        robot = self.robot
+        robot.cycles = robot.followed = robot.missed = robot.starved = 0
+        robot.moved = robot.largest_step = 0.0
+
+    def report(self) -> dict[str, Any]:
+        """How things are, as JSON has it."""
+        robot = self.robot
+        return {
+            "q": robot.q.tolist(),
+            "qd": robot.qd.tolist(),
+            "moved": robot.moved,
+            "largest_step": robot.largest_step,
+            "cycles": robot.cycles,
+            "followed": robot.followed,
+            "missed": robot.missed,
+            "starved": robot.starved,
+            "doing": int(robot.outputs.get("output_int_register_25", -1)),
+            "runtime": int(robot.runtime),
+            "clients": len(self._clients),
+            "connections": self.connections,
+            "inputs": robot.inputs,
+            "latency_us": spread_us(self.latencies_ns),
+            "lateness_us": spread_us(self.lateness_ns),
+        }
+
+    # -- a cycle ----------------------------------------------------------------------------------
+
+    def _cycle(self, now_ns: int) -> None:
+        if self._up_at_ns:
+            if now_ns < self._up_at_ns:
+                return
+            self._up_at_ns = 0
+            self._open()
+            if self._play_after_boot:
+                self.robot.mode = RobotMode.RUNNING
+                self.robot.play()
+            else:
+                self.robot.mode = RobotMode.POWER_OFF
+        robot = self.robot
+        robot.cycle()
+        messages, robot.messages = robot.messages, []
+        if now_ns < self.faults.deaf_until_ns:
+            return
+        for client in list(self._clients):
+            for level, words in messages:
+                self._send(client, text(client.version, level, words))
+            if client.started and robot.cycles % client.every == 0:
+                self._tell(client, now_ns)
+        due, self._held = self._held, []
+        for at_ns, client, data in due:
+            if at_ns <= now_ns:
+                self._send(client, data)
+            else:
+                self._held.append((at_ns, client, data))
+
+    def _tell(self, client: Client, now_ns: int) -> None:
+        assert client.out_layout is not None
+        values = client.out_layout.pack(*flat([self.robot.value(n) for n in client.outputs]))
+        data = package("U", (b"\x01" if client.version == 2 else b"") + values)
+        if now_ns < self.faults.late_until_ns:
+            late_ns = self.faults.late_ns
+            # All of a stretch of `late_ns` leave together at its end.
+            self._held.append(((now_ns // late_ns + 1) * late_ns, client, data))
+        else:
+            self._told_ns = time.monotonic_ns()
+            self._send(client, data)
+
+    # -- sockets ----------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind((self.host, self.port))
+        door.listen(8)
+        door.setblocking(False)
+        self.port = door.getsockname()[1]
+        self._door = door
+        self._selector.register(door, selectors.EVENT_READ, self._accept)
+
+    def _shut(self) -> None:
+        if self._door is not None:
+            self._selector.unregister(self._door)
+            self._door.close()
+            self._door = None
+
+    def _accept(self) -> None:
+        if self._door is None or time.monotonic_ns() < self.faults.deaf_until_ns:
+            return
+        link, _ = self._door.accept()
+        link.setblocking(False)
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client = Client(link)
+        self._clients.append(client)
+        self.connections += 1
+        self._selector.register(link, selectors.EVENT_READ, lambda: self._hear(client))
+
+    def _drop(self, client: Client) -> None:
+        if client in self._clients:
+            self._clients.remove(client)
+            self._selector.unregister(client.link)
+            client.link.close()
+
+    def _send(self, client: Client, data: bytes) -> None:
+        with contextlib.suppress(BlockingIOError):  # who does not read loses what comes
+            try:
+                client.link.sendall(data)
+            except ConnectionError:
+                self._drop(client)
+
+    def _hear(self, client: Client) -> None:
+        if time.monotonic_ns() < self.faults.deaf_until_ns:
+            return
+        try:
+            data = client.link.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(client)
+            return
+        heard_ns = time.monotonic_ns()
+        client.rest += data
+        while len(client.rest) >= _HEADER.size:
+            size, kind = _HEADER.unpack_from(client.rest)
+            if size < _HEADER.size:
+                self._drop(client)
+                return
+            if len(client.rest) < size:
+                return
+            payload, client.rest = client.rest[_HEADER.size : size], client.rest[size:]
+            self._answer(client, chr(kind), payload, heard_ns)
+
+    # -- the protocol -----------------------------------------------------------------------------
+
+    def _answer(self, client: Client, kind: str, payload: bytes, heard_ns: int) -> None:
+        if kind == "U":
+            self._take(client, payload, heard_ns)
+        elif kind == "V":
+            (wanted,) = struct.unpack_from(">H", payload)
+            if wanted in (1, 2):
+                client.version = wanted
+            self._send(client, package("V", bytes([wanted in (1, 2)])))
+        elif kind == "v":
+            self._send(client, package("v", struct.pack(">4I", *_VERSION)))
+        elif kind == "O":
+            self._set_up_outputs(client, payload)
+        elif kind == "I":
+            self._set_up_inputs(client, payload)
+        elif kind == "S":
+            client.started = client.out_layout is not None
+            self._send(client, package("S", bytes([client.started])))
+        elif kind == "P":
+            client.started = False
+            self._send(client, package("P", b"\x01"))
+        else:
+            self._send(client, text(client.version, 1, f"unknown package type {kind!r}"))
+
+    def _set_up_outputs(self, client: Client, payload: bytes) -> None:
+        rate_hz = 125.0
+        if client.version == 2:
+            (rate_hz,) = struct.unpack_from(">d", payload)
+            payload = payload[8:]
+        names = names_of(payload)
+        known = {n: kind for n, kind in OUTPUTS.items() if n not in self.faults.unknown}
+        types = types_of(names, known, set())
+        good = "NOT_FOUND" not in types and 0.0 < rate_hz <= 500.0
+        if good:
+            client.outputs, client.out_layout = names, layout(types)
+            client.every = max(1, round(500.0 / rate_hz))
+        number = bytes([good]) if client.version == 2 else b""
+        self._send(client, package("O", number + ",".join(types).encode()))
+
+    def _set_up_inputs(self, client: Client, payload: bytes) -> None:
+        names = names_of(payload)
+        taken = {n for other in self._clients if other is not client for n in other.inputs}
+        known = {n: kind for n, kind in INPUTS.items() if n not in self.faults.unknown}
+        types = types_of(names, known, taken | self.faults.in_use)
+        good = not {"NOT_FOUND", "IN_USE"} & set(types)
+        if good:
+            client.inputs, client.in_layout = names, layout(types)
+        self._send(client, package("I", bytes([good]) + ",".join(types).encode()))
+
+    def _take(self, client: Client, payload: bytes, heard_ns: int) -> None:
+        if client.in_layout is None or len(payload) != 1 + client.in_layout.size:
+            self._send(client, text(client.version, 1, "a data package of no recipe"))
+            return
+        values = client.in_layout.unpack(payload[1:])
+        if self._told_ns and len(self.latencies_ns) < _KEPT:
+            self.latencies_ns.append(heard_ns - self._told_ns)
+            self._told_ns = 0
+        self.robot.write(dict(zip(client.inputs, values, strict=True)))
+
+
+def names_of(payload: bytes) -> tuple[str, ...]:
+    """The variables of a recipe; some clients end theirs by a comma."""
+    return tuple(payload.decode().rstrip(",").split(","))
+
+
+def package(kind: str, payload: bytes) -> bytes:
+    """A package as bytes."""
+    return _HEADER.pack(_HEADER.size + len(payload), ord(kind)) + payload
+
+
+def text(version: int, level: int, words: str) -> bytes:
+    """A text message: 0 exception, 1 error, 2 warning, 3 information."""
+    said = words.encode()[:255]
+    if version == 1:
+        return package("M", bytes([level]) + said)
+    source = b"RTDE"
+    body = bytes([len(said)]) + said + bytes([len(source)]) + source + bytes([level])
+    return package("M", body)
+
+
+def spread_us(values_ns: list[int]) -> dict[str, float]:
+    """Count, median, p99 and largest of durations, in µs."""
+    if not values_ns:
+        return {"count": 0}
+    us = np.array(values_ns) * 1e-3
+    return {
+        "count": len(us),
+        "p50": round(float(np.median(us)), 1),
+        "p99": round(float(np.quantile(us, 0.99)), 1),
+        "p999": round(float(np.quantile(us, 0.999)), 1),
+        "max": round(float(us.max()), 1),
+    }
