@@ -178,7 +178,16 @@ def test_the_same_at_every_speed_and_in_every_process(tmp_path):
 def test_time_runs_at_the_speed_that_was_asked_for(simulate, until, speed):
     cell = simulate(speed=speed, await_arm=False)
     until(lambda: cell.spent.ticks >= 1, lambda: cell.run_once(0.05))
-    began_s, began_ns = time.monotonic(), cell.time_ns
-    until(lambda: time.monotonic() - began_s > 0.5, lambda: cell.run_once(0.05))
-    factor = (cell.time_ns - began_ns) * 1e-9 / (time.monotonic() - began_s)
-    assert factor == pytest.approx(speed, rel=0.15)
+
+    def factor() -> float:
+        began_s, began_ns = time.monotonic(), cell.time_ns
+        until(lambda: time.monotonic() - began_s > 0.5, lambda: cell.run_once(0.05))
+        return (cell.time_ns - began_ns) * 1e-9 / (time.monotonic() - began_s)
+
+    fast_enough = False
+    until_s = time.monotonic() + DEADLINE_S / 2
+    while not fast_enough:  # a busy machine falls behind, and is not hurried afterwards
+        assert time.monotonic() < until_s
+        seen = factor()
+        assert seen < 1.15 * speed
+        fast_enough = seen > 0.85 * speed
