@@ -33,6 +33,7 @@ from robot_cell.execution.loop_statistics import COMPUTE, LATENESS, PERIOD, Loop
 from robot_cell.execution.motion import Motion
 from robot_cell.execution.real_time import prefer_real_time
 from robot_cell.execution.relay import Relay
+from robot_cell.execution.segments import quintic
 
 Array = NDArray[np.float64]
 
@@ -45,6 +46,11 @@ CONNECTING: Final = "connecting"
 """How the state of a servo without its arm begins; what is wrong follows."""
 
 _LEISURE_NS: Final = 50_000
+
+_GIVING_WAY_RAD_S: Final = 0.1
+_GIVING_WAY_LEAST_S: Final = 0.5
+_PEAK_OF_QUINTIC: Final = 1.875
+"""Largest speed of a quintic from rest to rest, in units of its mean speed."""
 
 _log = logging.getLogger("servo")
 
@@ -92,6 +98,7 @@ class Servo:
         self._order: Order | None = None
         self._hold: Array | None = None
         self._still: Array | None = None
+        self._giving_way: Motion | None = None
         self._seen_order = horizon.order()
         self._count = 1
         self._step_s = 0.001
@@ -110,7 +117,7 @@ class Servo:
         """
         state = self._driver.connect(timeout_s)
         self._hold = state.positions.copy()
-        self._still = None
+        self._still = self._giving_way = None
         self._count = self._driver.setpoints_per_period
         self._period_ns = self._driver.period_ns
         self._step_s = self._period_ns * 1e-9 / self._count
@@ -149,7 +156,13 @@ class Servo:
             self._judge(state.time_ns, state.positions, state.velocities)
         self._take_order(state.time_ns, state.positions)
         order, horizon = self._order, self._horizon
-        if order is None or order.motion.ended:
+        if self._giving_way is not None:
+            block = self._giving_way.setpoints(self._count, 1.0)
+            self._hold = block[-1].copy()
+            self._still = None
+            if self._giving_way.ended:
+                self._giving_way = None
+        elif order is None or order.motion.ended:
             if self._still is None:
                 self._still = np.repeat(setpoint[None], self._count, axis=0)
             block = self._still
@@ -194,6 +207,11 @@ class Servo:
             self._seen_order = number
             if self._order is not None:
                 self._finish(now_ns, positions, Outcome.STOPPED)
+            if self._giving_way is not None:  # it would begin where the arm no longer is
+                zero = np.zeros(horizon.dof)
+                horizon.finish(number, Outcome.STOPPED, now_ns, zero, positions)
+                self._announce(now_ns)
+                return
             extensions = horizon.extensions()
             motion = Motion(
                 horizon.segments(),
@@ -246,6 +264,22 @@ class Servo:
         assert self._hold is not None
         self._horizon.finish(order.number, outcome, now_ns, positions - self._hold, positions)
         self._announce(now_ns)
+        if outcome in (Outcome.PATH_TOLERANCE, Outcome.GOAL_TOLERANCE):
+            self._give_way(positions)
+
+    def _give_way(self, positions: Array) -> None:
+        """Bring the setpoint, slowly, to where something keeps the arm.
+
+        Else the arm goes on pushing, jumps once it is freed, and nothing that begins where it was
+        measured to stand can be followed.
+        """
+        assert self._hold is not None
+        ends = np.stack([self._hold, positions])
+        away_rad = float(np.abs(ends[1] - ends[0]).max())
+        lasts_s = max(_GIVING_WAY_LEAST_S, _PEAK_OF_QUINTIC * away_rad / _GIVING_WAY_RAD_S)
+        rest = np.zeros_like(ends)
+        path = quintic(np.array([0.0, lasts_s]), ends, rest, rest)
+        self._giving_way = Motion(path, self._horizon.limits(), self._step_s)
 
 
 class Follower(Protocol):

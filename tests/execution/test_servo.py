@@ -133,6 +133,51 @@ def test_an_arm_that_leaves_its_path_is_stopped_on_it(bench) -> None:
     assert np.concatenate(arm.written)[-1, 0] < 0.79
 
 
+def test_an_arm_that_something_keeps_is_no_longer_pushed(bench) -> None:
+    horizon, arm, servo, announced = bench
+    order(horizon, move(0.8), path_rad=0.05)
+    for _ in range(40):
+        servo.step(1.0)
+    arm.stuck = True
+    turn(servo, announced)
+    assert horizon.result().outcome is Outcome.PATH_TOLERANCE
+    ended = len(arm.written)
+    pushed = arm.written[-1][-1] - arm.positions
+    assert (np.abs(pushed) > 0.04).all()
+    for _ in range(600):
+        servo.step(1.0)
+    measured = horizon.measured()
+    assert measured is not None
+    assert measured.setpoint == pytest.approx(arm.positions, abs=1e-9)
+    way = np.concatenate(arm.written[ended - 1 :])
+    require_smooth(way)
+    assert np.abs(np.diff(way, axis=0)).max() / 0.001 < 0.11
+    arm.stuck = False
+    before = arm.positions.copy()
+    for _ in range(20):
+        servo.step(1.0)
+    assert arm.positions == pytest.approx(before, abs=1e-9)
+    announced.clear()
+    rest = np.zeros((2, DOF))
+    way_on = quintic(np.array([0.0, 1.0]), np.stack([before, np.zeros(DOF)]), rest, rest)
+    order(horizon, way_on, path_rad=0.05)
+    turn(servo, announced)
+    assert horizon.result().outcome is Outcome.DONE
+
+
+def test_what_is_asked_of_an_arm_that_gives_way_is_void(bench) -> None:
+    horizon, arm, servo, announced = bench
+    order(horizon, move(0.8), path_rad=0.05)
+    for _ in range(40):
+        servo.step(1.0)
+    arm.stuck = True
+    turn(servo, announced)
+    announced.clear()
+    number = order(horizon, move(0.8))
+    assert turn(servo, announced) == 1
+    assert (horizon.result().order, horizon.result().outcome) == (number, Outcome.STOPPED)
+
+
 def require_smooth(stream: np.ndarray, tolerance: float = 1e-6) -> None:
     """Speed, acceleration and jerk of every setpoint, from differences alone, are within limits."""
     way = np.concatenate(
