@@ -22,7 +22,7 @@ from robot_cell.model import (
 )
 from robot_cell.model.packml import ASKERS, Asker, Command, Mode, State, allowed
 from robot_cell.orders.status import JobView
-from robot_cell.reporting.plan_changes import happenings
+from robot_cell.reporting.plan_changes import DRAFTED, happenings
 from robot_cell.store import (
     CommandRecord,
     EventRecord,
@@ -197,8 +197,15 @@ def event_view(record: EventRecord, start: datetime | None) -> shapes.Event:
         "kind": record.kind,
         "what": record.what,
         "text": text,
-        "data": record.data,
+        "data": _told_data(record),
     }
+
+
+def _told_data(record: EventRecord) -> Any:
+    """What an event carries; the places of a draft are asked for by whoever wants them."""
+    if record.what == DRAFTED and isinstance(record.data, dict):
+        return {name: value for name, value in record.data.items() if name != "placed"}
+    return record.data
 
 
 def _sentence(record: EventRecord) -> str:
@@ -251,6 +258,7 @@ def alarm_view(record: AlarmRecord, start: datetime) -> shapes.Alarm:
         "acknowledged_ms": _ms(record.acknowledged_ns, start),
         "acknowledged_by": record.acknowledged_by,
         "shelved_until_ms": None if shelved_us is None else shelved_us // 1000,
+        "shelved_by": record.shelved_by,
     }
 
 
@@ -285,6 +293,7 @@ def cell_live(
     override_percent: float | None,
     mode: Mode = Mode.PRODUCTION,
     alarms: int = 0,
+    devices: int = 0,
 ) -> shapes.CellLive:
     """What a cell says of itself; of one that was never heard the state is empty."""
     if view is None:
@@ -292,7 +301,7 @@ def cell_live(
             "state": "", "mode": mode.label, "operation_id": "", "order_id": "", "unit": 0,
             "program": "", "step": 0, "steps": 0, "progress": 0.0, "message": "",
             "since_ms": None, "allowed": [], "lost": lost, "held": False,
-            "override_percent": override_percent, "alarms": alarms,
+            "override_percent": override_percent, "alarms": alarms, "devices": devices,
         }  # fmt: skip
     state = _STATES[view.state]
     return {
@@ -312,6 +321,7 @@ def cell_live(
         "held": view.state in _HELD,
         "override_percent": override_percent,
         "alarms": alarms,
+        "devices": devices,
     }
 
 

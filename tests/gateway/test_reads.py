@@ -123,3 +123,16 @@ def test_events_are_told_in_words(reading: Served) -> None:
         "cell_a is lost; it had no work",
         "cell_a is back",
     ]
+
+
+def test_devices_say_what_they_were_read_to_say(served: Served) -> None:
+    served.gateway.hub._read()
+    devices = {one["name"]: one for one in served.get(f"{V1}/cells/cell_a/devices").json()["items"]}
+    assert set(devices) == set(served.plant.plant.cells["cell_a"].fixtures)
+    assert devices["gripper"]["readings"] == {"state": "closed", "part": "present"}
+    assert [devices[one]["answers"] for one in ("gripper", "table", "infeed")] == [
+        True, False, None,
+    ]  # fmt: skip
+    before = served.get(f"{V1}/cells/cell_a").json()["devices"]
+    served.gateway.hub._read()
+    assert served.get(f"{V1}/cells/cell_a").json()["devices"] == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Path
 from fastapi.responses import Response
@@ -52,6 +52,14 @@ class CommandWanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     command: str = Field(max_length=20)
+    reason: str = Field(default="", max_length=200)
+
+
+class ModeWanted(BaseModel):
+    """A unit mode: production, maintenance or manual."""
+
+    model_config = ConfigDict(extra="forbid")
+    mode: Literal["production", "maintenance", "manual"]
     reason: str = Field(default="", max_length=200)
 
 
@@ -181,6 +189,35 @@ def command(gateway: Served, caller: Operator, cell: CellName, wanted: CommandWa
             "state": state.state if state is not None else "",
         }
     )
+
+
+@router.get("/cells/{cell}/devices", response_model=shapes.Devices, responses=_READ)
+def devices(gateway: Served, caller: Viewer, cell: CellName) -> Response:
+    """The devices of a cell and what they were last read to say."""
+    del caller
+    model, said = gateway.cell(cell), gateway.hub.devices(cell)
+    items: list[shapes.DeviceView] = [
+        {
+            "name": name,
+            "kind": fixture.kind,
+            "answers": bool(said[name]) if name in said else None,
+            "readings": said.get(name, {}),
+        }
+        for name, fixture in model.fixtures.items()
+    ]
+    return json_response({"items": items})
+
+
+@router.put("/cells/{cell}/mode", response_model=shapes.Answer, responses=_CHANGE)
+def mode(gateway: Served, caller: Maintainer, cell: CellName, wanted: ModeWanted) -> Response:
+    """Have a cell go over to another unit mode; it does so Stopped, Idle or Aborted."""
+    gateway.cell(cell)
+    who = f"{caller.who}: {wanted.reason}" if wanted.reason else caller.who
+    answer = gateway.link.change_mode(cell, wanted.mode, who)
+    if not answer.success:
+        raise Problem("refused", answer.message)
+    gateway.mirror.refresh()
+    return json_response({"accepted": True, "message": answer.message})
 
 
 @router.put("/cells/{cell}/override", response_model=shapes.Answer, responses=_CHANGE)
