@@ -11,16 +11,13 @@ from robot_cell.client import CellStateView
 from robot_cell.gateway import shapes
 from robot_cell.model import (
     Cell,
-    FixtureStep,
-    InspectStep,
-    MoveStep,
     PlannedOperation,
     Plant,
     Program,
-    Step,
     unavailable,
 )
 from robot_cell.model.packml import ASKERS, Asker, Command, Mode, State, allowed
+from robot_cell.model.step_text import describe
 from robot_cell.orders.status import JobView
 from robot_cell.reporting.plan_changes import DRAFTED, happenings
 from robot_cell.store import (
@@ -151,7 +148,10 @@ def step_view(record: StepRecord, start: datetime) -> shapes.Step:
 
 
 def program_steps(
-    program: Program, begun: Mapping[int, StepRecord], start: datetime | None
+    program: Program,
+    begun: Mapping[int, StepRecord],
+    start: datetime | None,
+    product: str = "$product",
 ) -> list[shapes.ProgramStep]:
     """The steps of a program with what has become of those that were begun, by index."""
     views: list[shapes.ProgramStep] = []
@@ -161,7 +161,7 @@ def program_steps(
         views.append(
             {
                 "index": index,
-                "label": record.label if record is not None else step_label(step),
+                "label": record.label if record is not None else describe(step, product),
                 "id": record.step_id if record is not None else None,
                 "outcome": record.outcome if record is not None else None,
                 "intent_ms": plant_ms(record.intent_ns, start) if known else None,  # type: ignore[union-attr, arg-type]
@@ -170,18 +170,6 @@ def program_steps(
             }
         )
     return views
-
-
-def step_label(step: Step) -> str:
-    """A step in a few words."""
-    if isinstance(step, MoveStep):
-        above = f" + {step.above_m * 1000:g} mm" if step.above_m else ""
-        return f"move {step.move} to {step.to}{above}"
-    if isinstance(step, FixtureStep):
-        return " ".join((step.fixture, step.command, *step.args))
-    if isinstance(step, InspectStep):
-        return f"inspect {step.inspect}"
-    return f"{step.label} {step.wait_s:g} s"
 
 
 def event_view(record: EventRecord, start: datetime | None) -> shapes.Event:

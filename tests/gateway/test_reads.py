@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from robot_cell.model.step_text import describe
 from tests.gateway.conftest import NS, Served, order
 
 V1 = "/api/v1"
@@ -136,3 +137,12 @@ def test_devices_say_what_they_were_read_to_say(served: Served) -> None:
     before = served.get(f"{V1}/cells/cell_a").json()["devices"]
     served.gateway.hub._read()
     assert served.get(f"{V1}/cells/cell_a").json()["devices"] == before
+
+
+def test_a_step_to_come_is_told_as_it_will_be_told_when_it_is_done(served: Served) -> None:
+    told = served.get(f"{V1}/cells/cell_a/programs/deburr_s").json()["steps"]
+    cell = served.plant.plant.cells["cell_a"]
+    assert [one["label"] for one in told] == [
+        describe(step, "$product") for step in cell.programs["deburr_s"].steps
+    ]
+    assert told[1]["label"] == "ptp to infeed_s +0.12 m"

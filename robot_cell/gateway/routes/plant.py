@@ -247,8 +247,10 @@ def steps(gateway: Served, caller: Viewer, cell: CellName) -> Response:
     operation_id = state.operation_id if state is not None else ""
     record = gateway.mirror.record(operation_id)
     program = model.programs.get(record.program or "") if record is not None else None
-    begun = {}
+    begun, product = {}, ""
     if record is not None:
+        order = gateway.mirror.orders.get(record.order_id)
+        product = order.order.product if order is not None else ""
         begun = {
             one.step_index: one
             for one in gateway.journal.steps(operation_id)
@@ -258,7 +260,7 @@ def steps(gateway: Served, caller: Viewer, cell: CellName) -> Response:
     view: shapes.CellSteps = {
         "operation_id": operation_id,
         "program": (record.program or "") if record is not None else "",
-        "steps": [] if program is None else program_steps(program, begun, start),
+        "steps": [] if program is None else program_steps(program, begun, start, product),
         "uncertain": [] if start is None else [step_view(one, start) for one in uncertain],
     }
     return json_response(view)
