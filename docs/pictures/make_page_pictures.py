@@ -1,16 +1,23 @@
-"""Takes the operator guide's pictures from a run of the example: the real pages, the real plant.
+"""Takes pictures of every page, at three sizes, from a run of the example: real pages, real plant.
 
-`. ./env.sh && python docs/pictures/make_page_pictures.py` writes page_*.png beside it.
+`. ./env.sh && python docs/pictures/make_page_pictures.py` writes page_*.png beside it: light and
+English, dark and Chinese in turns.
 """
 
 from __future__ import annotations
 
+import io
 import json
+import tempfile
 import time
+import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import yaml
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from robot_cell.bringup.session import PlantSession
@@ -21,6 +28,9 @@ ROOT = HERE.parents[1]
 ORDERS = ROOT / "examples" / "orders_week48.csv"
 READY_S = 120.0
 LAPTOP, WALL, TABLET = (1280, 800), (1920, 1080), (820, 1180)
+COLOURS = 128
+"""Pages are greys with a few colours: so many make small files that look the same."""
+
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic"]
 BAD = """\
 order_id,product,quantity,release,due,priority,customer
@@ -28,6 +38,8 @@ WO-5101,housing_s,none,2026-11-23T06:00:00+01:00,2026-11-23T06:05:00+01:00,5,Nor
 WO-5102,housing_x,1,2026-11-23T06:00:00+01:00,soon,5,Hansa Hydraulik
 WO-5103,valve_block,1,2026-11-23T06:00:00+01:00,2026-11-23T06:05:00+01:00,12,Ventil & Co
 """
+FAULT = "cell_b:off@45s,on@75s"
+"""A cell is lost and comes back: an alarm, a repaired plan, and a better one that waits."""
 
 
 class Camera:
@@ -36,12 +48,14 @@ class Camera:
     def __init__(self, browser: Browser, address: str, session: dict[str, Any]) -> None:
         self._browser, self.address, self._session = browser, address, session
 
-    def open(self, path: str, size: tuple[int, int], language: str = "en-GB") -> Page:
+    def open(
+        self, path: str, size: tuple[int, int], language: str = "en-GB", *, dark: bool = False
+    ) -> Page:
         """A page, live."""
         context = self._browser.new_context(
             viewport={"width": size[0], "height": size[1]},
             locale=language,
-            color_scheme="dark" if language == "zh-CN" else "light",
+            color_scheme="dark" if dark else "light",
         )
         context.set_default_timeout(60_000)
         kept = json.dumps(json.dumps(self._session))
@@ -55,24 +69,33 @@ class Camera:
         """The picture of a page that has come to rest."""
         page.wait_for_load_state("networkidle")
         page.wait_for_timeout(500)
-        page.screenshot(path=HERE / f"page_{name}.png")
-        print(HERE / f"page_{name}.png")
+        taken = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        file = HERE / f"page_{name}.png"
+        taken.quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
+        print(file)
         page.context.close()
 
 
-def ask(address: str, path: str, body: Any = None, token: str = "") -> Any:
-    """Ask the gateway itself."""
-    headers = {"Content-Type": "application/json"} | (
-        {"Authorization": f"Bearer {token}"} if token else {}
-    )
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{address}/api/v1{path}", data, headers)
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.load(answer)
+Ask = Callable[..., Any]
 
 
-def photograph(camera: Camera) -> None:
-    """Hand the example in, and take the pages while it is made."""
+def asker(address: str) -> Ask:
+    """Asks the gateway itself."""
+
+    def ask(path: str, body: Any = None, token: str = "") -> Any:
+        headers = {"Content-Type": "application/json"} | (
+            {"Authorization": f"Bearer {token}"} if token else {}
+        )
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{address}/api/v1{path}", data, headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    return ask
+
+
+def hand_in(camera: Camera) -> None:
+    """A bad batch and its errors; a good one, previewed and handed in."""
     page = camera.open("/orders", TABLET)
     file = {"name": "orders_week49.csv", "mimeType": "text/csv", "buffer": BAD.encode()}
     page.set_input_files("input[type=file]", files=[file])
@@ -83,59 +106,127 @@ def photograph(camera: Camera) -> None:
     page.set_input_files("input[type=file]", files=[str(ORDERS)])
     page.wait_for_selector("[data-testid=preview]")
     page.wait_for_timeout(300)
-    page.screenshot(path=HERE / "page_preview_1280.png")
+    camera.take(page, "preview_1280")
+    page = camera.open("/orders", LAPTOP)
+    page.set_input_files("input[type=file]", files=[str(ORDERS)])
     page.get_by_test_id("submit").click()
     page.wait_for_selector("tr[data-order]")
     page.context.close()
 
-    page = camera.open("/cells/cell_a", LAPTOP)
-    page.wait_for_selector("canvas[data-ready=true]")
-    page.wait_for_selector("li[aria-current=step]")
-    page.wait_for_timeout(4000)
-    camera.take(page, "cell_1280")
-    page = camera.open("/plant", LAPTOP)
-    page.wait_for_selector("[data-cell=cell_b] .badge[data-state=Execute]")
-    camera.take(page, "plant_1280")
-    page = camera.open("/schedule", WALL)
+
+def suppose(page: Page) -> None:
+    """Ask what would be if cell_b were down for an hour."""
+    page.get_by_test_id("suppose").click()
+    page.get_by_test_id("what-if-cell").select_option("cell_b")
+    page.get_by_test_id("what-if-add").click()
+    page.get_by_test_id("what-if-compare").click()
+    page.get_by_test_id("what-if").get_by_test_id("comparison").wait_for()
+
+
+def each_page(camera: Camera) -> None:
+    """Every page at every size."""
+    sizes = {"1280": LAPTOP, "1920": WALL, "820": TABLET}
+    pages: dict[str, tuple[str, str]] = {
+        "cell": ("/cells/cell_a", "canvas[data-ready=true]"),
+        "plant": ("/plant", "[data-cell=cell_b] .badge"),
+        "schedule": ("/schedule", "canvas[data-operations]"),
+        "orders": ("/orders", "tr[data-order]"),
+        "alarms": ("/alarms", "main table tbody tr"),
+        "trace": ("/trace/WO-4801/1", "main section h3"),
+        "performance": ("/performance", "[data-ready=true] canvas"),
+    }
+    for i, (name, (path, there)) in enumerate(pages.items()):
+        for j, (width, size) in enumerate(sizes.items()):
+            # Each page in three of the four, and the README's in light and English.
+            dark, chinese = (j > 0 and (i + j) % 2 == 0), j == 2 or (j == 1 and i % 3 == 2)
+            page = camera.open(path, size, "zh-CN" if chinese else "en-GB", dark=dark)
+            page.wait_for_selector(there)
+            if name == "cell":
+                page.wait_for_timeout(2500)
+            camera.take(page, f"{name}_{width}")
+
+
+def photograph(camera: Camera, ask: Ask, token: str) -> None:
+    """Hand the example in, and take the pages while it is made."""
+    hand_in(camera)
+    page = camera.open("/schedule", LAPTOP)
     page.wait_for_selector("canvas[data-operations]")
-    page.locator("canvas").focus()
-    for _ in range(5):
-        page.keyboard.press("ArrowRight")
-    camera.take(page, "schedule_1920")
-    camera.take(camera.open("/orders", WALL), "orders_1920")
-    camera.take(camera.open("/orders", TABLET, "zh-CN"), "orders_zh_820")
-    page = camera.open("/performance", LAPTOP)
-    page.wait_for_selector("[data-ready=true] canvas")
-    camera.take(page, "performance_1280")
+    suppose(page)
+    page.wait_for_timeout(300)
+    camera.take(page, "what_if_1280")
+    each_page(camera)
+    deadline_s = time.monotonic() + READY_S
+    while not drafted(ask, token):
+        if time.monotonic() > deadline_s:
+            raise SystemExit("no better plan was found")
+        time.sleep(0.2)
+    for width, size, dark in (("1280", LAPTOP, False), ("820", TABLET, True)):
+        page = camera.open("/schedule", size, "zh-CN" if dark else "en-GB", dark=dark)
+        page.get_by_test_id("draft").get_by_test_id("comparison").wait_for()
+        camera.take(page, f"draft_{width}")
+
+
+def drafted(ask: Ask, token: str) -> bool:
+    """Whether a plan waits that moves work to another cell."""
+    try:
+        return bool(ask("/schedule/draft", token=token)["comparison"]["other_cell"])
+    except urllib.error.HTTPError:
+        return False
+
+
+def careful_plant(folder: Path) -> Path:
+    """The example plant where people approve better plans, and some work is fixed."""
+    described = yaml.safe_load((ROOT / "examples" / "housing_plant.yaml").read_text())
+    described["planning"] = {
+        "approve_drafts": True, "confirm_ahead_s": 20.0, "improve_gain_s": 0.0,
+        "improve_gain_per_move_s": 0.0,
+    }  # fmt: skip
+    described["cells"]["cell_b"]["calendar"]["maintenance"] = [
+        {
+            "start": "2026-11-23T06:05:00+01:00",
+            "end": "2026-11-23T06:06:00+01:00",
+            "reason": "oil change",
+        }
+    ]
+    file = folder / "plant.yaml"
+    text = yaml.safe_dump(described, sort_keys=False)
+    file.write_text(text.replace("../urdf/", f"{ROOT / 'urdf'}/"))
+    return file
 
 
 def main() -> None:
     """Start the plant, take the pictures, end it."""
-    plant_file = ROOT / "examples" / "housing_plant.yaml"
+    with tempfile.TemporaryDirectory(prefix="robot_cell_pictures_") as folder:
+        run(careful_plant(Path(folder)))
+
+
+def run(plant_file: Path) -> None:
+    """Take the pictures of a plant."""
     arguments = {
         "plant": str(plant_file),
-        "speed": "4.0",
+        "speed": "2.0",
         "start": "2026-11-23T06:00:00+01:00",
         "hold_until_batch": "true",
         "http_port": "0",
         "link_role": "maintainer",
     }
-    with PlantSession(load_plant(plant_file).cells, arguments) as session:
+    with PlantSession(load_plant(plant_file).cells, arguments, faults=[FAULT]) as session:
         deadline_s = time.monotonic() + READY_S
         while (link := session.link()) is None:
             session.check()
             time.sleep(0.1)
         address, _, code = link.partition("/#code=")
-        signed_in = ask(address, "/login", {"code": code})
+        ask = asker(address)
+        signed_in = ask("/login", {"code": code})
         token = signed_in["token"]
-        while any(one["state"] == "" for one in ask(address, "/cells", token=token)["items"]):
+        while any(one["state"] == "" for one in ask("/cells", token=token)["items"]):
             session.check()
             if time.monotonic() > deadline_s:
                 raise SystemExit("the plant does not answer")
             time.sleep(0.2)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
-            photograph(Camera(browser, address, {**signed_in, "name": "Anna Berg"}))
+            photograph(Camera(browser, address, {**signed_in, "name": "Anna Berg"}), ask, token)
             browser.close()
 
 

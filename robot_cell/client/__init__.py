@@ -1,6 +1,6 @@
 """The typed client of a running plant's ROS services, for the command line and the gateway."""
 
-from robot_cell.client.motion_feed import BodiesView, JointsView, MotionFeed
+from robot_cell.client.motion_feed import BodiesView, DevicesView, JointsView, MotionFeed
 from robot_cell.client.plant_client import PlantClient, PlantNotReachable, orders_json
 from robot_cell.client.views import (
     CellStateView,
@@ -17,6 +17,7 @@ __all__ = [
     "BodiesView",
     "CellStateView",
     "CommandResult",
+    "DevicesView",
     "FaultResult",
     "InputErrorView",
     "JobView",

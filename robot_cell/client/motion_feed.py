@@ -1,4 +1,4 @@
-"""Where arms and simulated bodies are, taken when somebody asks and not when it comes.
+"""Where arms and simulated bodies are, and what devices say: taken when somebody asks.
 
 Joint states come fifty times a second from each arm. Whoever shows them ten times a second would
 spend most of its time on those it does not show: here the middleware keeps the newest, and only
@@ -14,7 +14,7 @@ from typing import Any, Final
 from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
-from robot_cell_interfaces.msg import BodyPoses
+from robot_cell_interfaces.msg import BodyPoses, FixtureReadings
 from sensor_msgs.msg import JointState
 
 _NEWEST: Final = QoSProfile(
@@ -22,6 +22,11 @@ _NEWEST: Final = QoSProfile(
     history=HistoryPolicy.KEEP_LAST,
     reliability=ReliabilityPolicy.BEST_EFFORT,
     durability=DurabilityPolicy.VOLATILE,
+)
+_LATCHED: Final = QoSProfile(
+    depth=1,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
 
 
@@ -36,10 +41,12 @@ class JointsView:
 
 BodiesView = dict[str, list[float]]
 """Pose of each moving body of a simulated cell: x, y, z in m, quaternion x, y, z, w."""
+DevicesView = dict[str, dict[str, str]]
+"""What each device of a cell was last read to say; an empty one does not answer."""
 
 
 class MotionFeed:
-    """The newest joint states and body poses of each cell; used by one thread at a time.
+    """The newest joint states, body poses and device readings of each cell, for one thread.
 
     Args:
         cells: whose.
@@ -57,6 +64,7 @@ class MotionFeed:
         )
         self._joints: dict[str, JointsView] = {}
         self._bodies: dict[str, BodiesView] = {}
+        self._devices: dict[str, DevicesView] = {}
         self._of_joints = {
             cell: self._listen(JointState, f"/{cell}/joint_states") for cell in cells
         }
@@ -65,15 +73,21 @@ class MotionFeed:
             if bodies
             else {}
         )
+        self._of_devices = {
+            cell: self._listen(FixtureReadings, f"/{cell}/fixtures/readings", _LATCHED)
+            for cell in self._of_joints
+        }
 
-    def _listen(self, kind: Any, topic: str) -> Any:
-        return self._node.create_subscription(kind, topic, lambda _message: None, _NEWEST)
+    def _listen(self, kind: Any, topic: str, profile: QoSProfile = _NEWEST) -> Any:
+        return self._node.create_subscription(kind, topic, lambda _message: None, profile)
 
-    def take(self) -> None:
-        """Read what is newest."""
+    def take(self) -> bool:
+        """Read what is newest; whether an arm was heard."""
+        heard = False
         for cell, subscription in self._of_joints.items():
             message = _newest(subscription)
             if message is not None:
+                heard = True
                 stamp = message.header.stamp
                 self._joints[cell] = JointsView(
                     tuple(message.name),
@@ -92,6 +106,15 @@ class MotionFeed:
                     for name, pose in zip(message.names, message.poses, strict=True)
                 }  # fmt: skip
 
+        for cell, subscription in self._of_devices.items():
+            message = _newest(subscription)
+            if message is not None:
+                self._devices[cell] = {
+                    one.device: dict(zip(one.keys, one.values, strict=True))
+                    for one in message.readings
+                }
+        return heard
+
     @property
     def joints(self) -> dict[str, JointsView]:
         """As of the last `take`, of the cells that have been heard of."""
@@ -101,6 +124,11 @@ class MotionFeed:
     def bodies(self) -> dict[str, BodiesView]:
         """As of the last `take`, of the simulated cells that have been heard of."""
         return self._bodies
+
+    @property
+    def devices(self) -> dict[str, DevicesView]:
+        """As of the last `take`, of the cells that have told of any."""
+        return self._devices
 
     def close(self) -> None:
         """Listen no more."""

@@ -43,8 +43,9 @@ from robot_cell.execution.ports import (
 from robot_cell.execution.verdicts import STEP_ALARMS, Verdicts
 from robot_cell.model import Cell, FixtureStep, InspectStep, MoveStep, Step, WaitStep
 from robot_cell.model.packml import Command, State
+from robot_cell.model.step_text import arguments, describe
 from robot_cell.programs import ProgramCycle, StepMotion
-from robot_cell.programs.cycle import arguments, describe, step_duration_s
+from robot_cell.programs.cycle import step_duration_s
 from robot_cell.store import EndStatus, StepEnd, StepOutcome, StepRecord
 
 __all__ = ["Executor", "FixtureOutcome", "MotionOutcome", "OperationOutcome"]

@@ -28,13 +28,14 @@ from robot_cell.gateway.routes import (
     performance,
     plant,
     schedule,
+    what_ifs,
 )
 from robot_cell.gateway.service import API, Gateway, Needs, Served, Viewer
 
 OPEN: Final = frozenset({"/health", "/login"})
 """What needs no token, below the API's path."""
 
-_ROUTERS: Final = (access, plant, batches, orders, schedule, events, performance)
+_ROUTERS: Final = (access, plant, batches, orders, schedule, what_ifs, events, performance)
 
 
 class UnguardedRoute(RobotCellError):

@@ -14,6 +14,7 @@ from robot_cell.client import (
     BodiesView,
     CellStateView,
     CommandResult,
+    DevicesView,
     FaultResult,
     JointsView,
     MotionFeed,
@@ -56,6 +57,9 @@ class PlantLink(Protocol):
     def bodies(self) -> Mapping[str, BodiesView]:
         """Where the moving bodies of simulated cells are."""
 
+    def devices(self) -> Mapping[str, DevicesView]:
+        """What the devices of each cell were last read to say."""
+
     def submit(self, content: str, source: str, format: str, submitted_by: str) -> SubmitResult:
         """Hand in a batch, its orders as JSON."""
 
@@ -67,6 +71,9 @@ class PlantLink(Protocol):
 
     def command(self, cell: str, command: str, asked_by: str) -> CommandResult:
         """Give a cell a PackML command."""
+
+    def change_mode(self, cell: str, mode: str, asked_by: str) -> CommandResult:
+        """Have a cell go over to another unit mode."""
 
     def resolve(self, cell: str, step_id: int, word: str, asked_by: str) -> CommandResult:
         """Say what became of a step."""
@@ -152,10 +159,10 @@ class RosLink:
         feed = self._feed
         if feed is None:
             return
-        feed.take()
-        newest = max((one.at_ns for one in feed.joints.values()), default=None)
-        if newest is not None and newest != self._now_ns:
-            self._now_ns, self._heard_s = newest, time.monotonic()
+        # Time of a simulated plant may stand, while it waits for a batch: its arms still speak.
+        if feed.take():
+            self._heard_s = time.monotonic()
+            self._now_ns = max(one.at_ns for one in feed.joints.values())
 
     def now_ns(self) -> int | None:
         """Plant time of the newest position."""
@@ -173,6 +180,10 @@ class RosLink:
         """Where moving bodies are."""
         return {} if self._feed is None else self._feed.bodies
 
+    def devices(self) -> Mapping[str, DevicesView]:
+        """What devices were last read to say."""
+        return {} if self._feed is None else self._feed.devices
+
     def submit(self, content: str, source: str, format: str, submitted_by: str) -> SubmitResult:
         """Hand in a batch, its orders as JSON."""
         return self._asked().submit_json(content, source, format, submitted_by)
@@ -188,6 +199,10 @@ class RosLink:
     def command(self, cell: str, command: str, asked_by: str) -> CommandResult:
         """Give a cell a PackML command."""
         return self._asked().command(cell, command, asked_by)
+
+    def change_mode(self, cell: str, mode: str, asked_by: str) -> CommandResult:
+        """Have a cell go over to another unit mode."""
+        return self._asked().change_mode(cell, mode, asked_by)
 
     def resolve(self, cell: str, step_id: int, word: str, asked_by: str) -> CommandResult:
         """Say what became of a step."""

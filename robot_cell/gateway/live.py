@@ -16,6 +16,7 @@ from typing import Final
 import orjson
 import structlog
 
+from robot_cell.client import DevicesView
 from robot_cell.errors import RobotCellError
 from robot_cell.gateway import shapes
 from robot_cell.gateway.access import Caller
@@ -88,6 +89,7 @@ class Hub:
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._version = -1
+        self._devices: dict[str, tuple[int, DevicesView]] = {}
         self.seq = 0
         self.now_ns: int | None = None
         self.changed = asyncio.Condition()
@@ -163,7 +165,15 @@ class Hub:
     def _read(self) -> None:
         self._link.take()
         self.now_ns = self._link.now_ns()
+        for cell, devices in self._link.devices().items():
+            version, known = self._devices.get(cell, (0, {}))
+            if devices != known:
+                self._devices[cell] = version + 1, devices
         self._mirror.refresh()
+
+    def devices(self, cell: str) -> DevicesView:
+        """What the devices of a cell say now."""
+        return self._devices.get(cell, (0, {}))[1]
 
     def cell(self, name: str) -> shapes.CellLive:
         """What a cell says of itself now."""
@@ -173,7 +183,8 @@ class Hub:
             lost=name in self._mirror.lost,
             override_percent=self._overrides.get(name),
             mode=self._mirror.modes.get(name, Mode.PRODUCTION),
-            alarms=sum(one.source == name for one in self._mirror.alarms),
+            alarms=self._mirror.alarms_of(name),
+            devices=self._devices.get(name, (0, {}))[0],
         )
 
     def now_ms(self) -> int | None:

@@ -120,6 +120,10 @@ class Mirror:
         """Id of the newest event that is known here."""
         return max(0, self._last_event)
 
+    def alarms_of(self, source: str) -> int:
+        """How many alarms of a cell a person is to look at: those that are not shelved."""
+        return sum(one.source == source and not one.state.shelved for one in self.alarms)
+
     def refresh(self, not_older_than_s: float = 0.0) -> None:
         """Take over what has happened since; nothing to do if that was done a moment ago."""
         if time.monotonic() - self._read_s < not_older_than_s:

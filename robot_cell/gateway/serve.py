@@ -23,6 +23,7 @@ from robot_cell.gateway.main import LINK, Options, address_of, private
 from robot_cell.gateway.mirror import Mirror
 from robot_cell.gateway.service import Gateway
 from robot_cell.gateway.tokens import ROLES
+from robot_cell.gateway.what_ifs import WhatIfs
 from robot_cell.gateway.worker import Worker
 from robot_cell.model import Plant
 from robot_cell.model.plant_file import load_plant
@@ -51,6 +52,7 @@ def build(
     access = Access(journal, mirror, Trail(journal, link.now_ns))
     overrides: dict[str, float] = {}
     hub = Hub(tuple(plant.cells), mirror, link, overrides, access.still_valid)
+    worker = Worker(plant)
     return Gateway(
         plant=plant,
         place=place,
@@ -59,7 +61,8 @@ def build(
         link=link,
         access=access,
         hub=hub,
-        worker=Worker(plant),
+        worker=worker,
+        what_ifs=WhatIfs(worker),
         simulated=simulated,
         origins=origins,
         overrides=overrides,

@@ -20,6 +20,7 @@ from robot_cell.gateway.live import Hub
 from robot_cell.gateway.mirror import Mirror
 from robot_cell.gateway.problems import Problem
 from robot_cell.gateway.tokens import Role
+from robot_cell.gateway.what_ifs import WhatIfs
 from robot_cell.gateway.worker import Worker
 from robot_cell.model import Cell, Plant
 from robot_cell.store import Journal
@@ -46,6 +47,7 @@ class Gateway:
     access: Access
     hub: Hub
     worker: Worker
+    what_ifs: WhatIfs
     simulated: bool = False
     origins: tuple[str, ...] = ()
     overrides: dict[str, float] = field(default_factory=dict)

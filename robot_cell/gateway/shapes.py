@@ -55,7 +55,10 @@ class Operations(TypedDict):
 
 
 class CellLive(TypedDict):
-    """What a cell says of itself now; texts are empty if there is nothing to say."""
+    """What a cell says of itself now; texts are empty if there is nothing to say.
+
+    `devices` is another number whenever one of its devices says something new.
+    """
 
     state: str
     mode: str | None
@@ -73,6 +76,22 @@ class CellLive(TypedDict):
     held: bool
     override_percent: float | None
     alarms: int
+    devices: int
+
+
+class DeviceView(TypedDict):
+    """A device of a cell and what it was last read to say; `answers` is null before that."""
+
+    name: str
+    kind: str
+    answers: bool | None
+    readings: dict[str, str]
+
+
+class Devices(TypedDict):
+    """The devices of a cell."""
+
+    items: list[DeviceView]
 
 
 class Closed(TypedDict):
@@ -478,6 +497,7 @@ class Alarm(TypedDict):
     acknowledged_ms: int | None
     acknowledged_by: str | None
     shelved_until_ms: int | None
+    shelved_by: str | None
 
 
 class Alarms(TypedDict):

@@ -11,18 +11,15 @@ from robot_cell.client import CellStateView
 from robot_cell.gateway import shapes
 from robot_cell.model import (
     Cell,
-    FixtureStep,
-    InspectStep,
-    MoveStep,
     PlannedOperation,
     Plant,
     Program,
-    Step,
     unavailable,
 )
 from robot_cell.model.packml import ASKERS, Asker, Command, Mode, State, allowed
+from robot_cell.model.step_text import describe
 from robot_cell.orders.status import JobView
-from robot_cell.reporting.plan_changes import happenings
+from robot_cell.reporting.plan_changes import DRAFTED, happenings
 from robot_cell.store import (
     CommandRecord,
     EventRecord,
@@ -151,7 +148,10 @@ def step_view(record: StepRecord, start: datetime) -> shapes.Step:
 
 
 def program_steps(
-    program: Program, begun: Mapping[int, StepRecord], start: datetime | None
+    program: Program,
+    begun: Mapping[int, StepRecord],
+    start: datetime | None,
+    product: str = "$product",
 ) -> list[shapes.ProgramStep]:
     """The steps of a program with what has become of those that were begun, by index."""
     views: list[shapes.ProgramStep] = []
@@ -161,7 +161,7 @@ def program_steps(
         views.append(
             {
                 "index": index,
-                "label": record.label if record is not None else step_label(step),
+                "label": record.label if record is not None else describe(step, product),
                 "id": record.step_id if record is not None else None,
                 "outcome": record.outcome if record is not None else None,
                 "intent_ms": plant_ms(record.intent_ns, start) if known else None,  # type: ignore[union-attr, arg-type]
@@ -170,18 +170,6 @@ def program_steps(
             }
         )
     return views
-
-
-def step_label(step: Step) -> str:
-    """A step in a few words."""
-    if isinstance(step, MoveStep):
-        above = f" + {step.above_m * 1000:g} mm" if step.above_m else ""
-        return f"move {step.move} to {step.to}{above}"
-    if isinstance(step, FixtureStep):
-        return " ".join((step.fixture, step.command, *step.args))
-    if isinstance(step, InspectStep):
-        return f"inspect {step.inspect}"
-    return f"{step.label} {step.wait_s:g} s"
 
 
 def event_view(record: EventRecord, start: datetime | None) -> shapes.Event:
@@ -197,8 +185,15 @@ def event_view(record: EventRecord, start: datetime | None) -> shapes.Event:
         "kind": record.kind,
         "what": record.what,
         "text": text,
-        "data": record.data,
+        "data": _told_data(record),
     }
+
+
+def _told_data(record: EventRecord) -> Any:
+    """What an event carries; the places of a draft are asked for by whoever wants them."""
+    if record.what == DRAFTED and isinstance(record.data, dict):
+        return {name: value for name, value in record.data.items() if name != "placed"}
+    return record.data
 
 
 def _sentence(record: EventRecord) -> str:
@@ -251,6 +246,7 @@ def alarm_view(record: AlarmRecord, start: datetime) -> shapes.Alarm:
         "acknowledged_ms": _ms(record.acknowledged_ns, start),
         "acknowledged_by": record.acknowledged_by,
         "shelved_until_ms": None if shelved_us is None else shelved_us // 1000,
+        "shelved_by": record.shelved_by,
     }
 
 
@@ -285,6 +281,7 @@ def cell_live(
     override_percent: float | None,
     mode: Mode = Mode.PRODUCTION,
     alarms: int = 0,
+    devices: int = 0,
 ) -> shapes.CellLive:
     """What a cell says of itself; of one that was never heard the state is empty."""
     if view is None:
@@ -292,7 +289,7 @@ def cell_live(
             "state": "", "mode": mode.label, "operation_id": "", "order_id": "", "unit": 0,
             "program": "", "step": 0, "steps": 0, "progress": 0.0, "message": "",
             "since_ms": None, "allowed": [], "lost": lost, "held": False,
-            "override_percent": override_percent, "alarms": alarms,
+            "override_percent": override_percent, "alarms": alarms, "devices": devices,
         }  # fmt: skip
     state = _STATES[view.state]
     return {
@@ -312,6 +309,7 @@ def cell_live(
         "held": view.state in _HELD,
         "override_percent": override_percent,
         "alarms": alarms,
+        "devices": devices,
     }
 
 

@@ -10,12 +10,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 from planners.errors import PlannerError
+from planners.scheduling import Progress
 from robot_cell.client import orders_json
 from robot_cell.errors import RobotCellError
 from robot_cell.gateway.problems import Problem
@@ -34,6 +35,29 @@ MAX_MEMORY: Final = 3 << 30
 _TOO_MUCH: Final = "this needs more memory than it may have and was ended; split it"
 _T = TypeVar("_T")
 _plants: list[Plant] = []
+_better: list[Any] = []
+"""In the worker: where it counts the plans that it finds; -1 before the search begins."""
+
+
+class Cancelled(RobotCellError):
+    """Somebody has no more need of it."""
+
+
+@dataclass(eq=False)
+class Ticket:
+    """A piece of work that can be watched and cancelled.
+
+    Attributes:
+        begun: whether its turn has come.
+        searching: whether the search for plans has begun.
+        better_plans: how many it has found, each better than the one before.
+        cancelled: whether nobody wants it any more.
+    """
+
+    begun: bool = False
+    searching: bool = False
+    better_plans: int = 0
+    cancelled: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True)
@@ -76,6 +100,10 @@ class Worker:
         self._plant = plant
         self._pool: ProcessPoolExecutor | None = None
         self._lock = threading.Lock()
+        self._turn = threading.Lock()
+        self._context = get_context("forkserver")
+        self._found: Any = None
+        self._ticket: Ticket | None = None
 
     def read(self, path: Path) -> ReadBatch:
         """Read a batch file.
@@ -86,30 +114,59 @@ class Worker:
         """
         return self._do(READ_WITHIN_S, _read, path)
 
-    def plan(self, at: Moment, otherwise: Otherwise, path: Path | None) -> Supposed:
+    def plan(
+        self, at: Moment, otherwise: Otherwise, path: Path | None, ticket: Ticket | None = None
+    ) -> Supposed:
         """Plan with something otherwise, and with the orders of a file besides.
 
         Raises:
             RobotCellError: there is no plan.
+            Cancelled: its ticket was cancelled.
         """
-        return self._do(PLAN_WITHIN_S, _suppose, at, otherwise, path)
+        return self._do(PLAN_WITHIN_S, _suppose, at, otherwise, path, ticket=ticket)
+
+    def look(self, ticket: Ticket) -> None:
+        """Bring a ticket that is in work up to date."""
+        if self._ticket is ticket and self._found is not None:
+            found = int(self._found.value)
+            ticket.searching, ticket.better_plans = found >= 0, max(0, found)
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Nobody wants this any more: if it is in work, its process is ended."""
+        with self._turn:
+            ticket.cancelled.set()
+            if self._ticket is ticket:
+                _kill(self._pool)
 
     def close(self) -> None:
         """End the process."""
         with self._lock:
             self._end()
 
-    def _do(self, within_s: float, work: Callable[..., _T | Failed], *args: object) -> _T:
+    def _do(
+        self,
+        within_s: float,
+        work: Callable[..., _T | Failed],
+        *args: object,
+        ticket: Ticket | None = None,
+    ) -> _T:
+        own = ticket or Ticket()
         with self._lock:
             if self._pool is None:
+                self._found = self._context.RawValue("i", -1)
                 self._pool = ProcessPoolExecutor(
                     1,
-                    mp_context=get_context("forkserver"),
+                    mp_context=self._context,
                     initializer=_prepare,
-                    initargs=(self._plant,),
+                    initargs=(self._plant, self._found),
                 )
-            job = self._pool.submit(_guarded, work, *args)
+            self._found.value = -1
             try:
+                with self._turn:
+                    if own.cancelled.is_set():
+                        raise Cancelled("it was cancelled before its turn came")
+                    own.begun, self._ticket = True, own
+                    job = self._pool.submit(_guarded, work, *args)
                 done: _T | Failed = job.result(within_s)
             except TookTooLong:
                 self._end()
@@ -120,7 +177,15 @@ class Worker:
                 ) from None
             except BrokenExecutor:
                 self._end()
+                if own.cancelled.is_set():
+                    raise Cancelled("it was cancelled") from None
                 raise Problem("invalid", _TOO_MUCH, problems=[]) from None
+            finally:
+                self.look(own)
+                with self._turn:
+                    self._ticket = None
+                if own.begun and own.cancelled.is_set():
+                    self._end()  # its process is gone, or about to be
         if isinstance(done, Failed):
             raise done.error()
         return done
@@ -129,20 +194,24 @@ class Worker:
         pool, self._pool = self._pool, None
         if pool is None:
             return
-        processes: dict[int, Any] = dict(pool._processes or {})
+        _kill(pool)
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes.values():
-            process.kill()
 
 
-def _prepare(plant: Plant) -> None:
+def _kill(pool: ProcessPoolExecutor | None) -> None:
+    processes: dict[int, Any] = {} if pool is None else dict(pool._processes or {})
+    for process in processes.values():
+        process.kill()
+
+
+def _prepare(plant: Plant, better: Any) -> None:
     """In the worker: know the plant, let the arms go first, and take no more than it may have."""
     import os
     import resource
 
     os.nice(5)
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
-    _plants[:] = [plant]
+    _plants[:], _better[:] = [plant], [better]
 
 
 def _guarded(work: Callable[..., Any], *args: object) -> Any:
@@ -165,4 +234,8 @@ def _read(path: Path) -> ReadBatch:
 
 def _suppose(at: Moment, otherwise: Otherwise, path: Path | None) -> Supposed:
     more = () if path is None else tuple(read_batch(path, _plants[0]).orders)
-    return suppose(at, replace(otherwise, more=more))
+    return suppose(at, replace(otherwise, more=(*otherwise.more, *more)), on_progress=_count)
+
+
+def _count(found: Progress | None) -> None:
+    _better[0].value = 0 if found is None else _better[0].value + 1

@@ -1,4 +1,4 @@
-"""Reads the devices that interlocks look at, again and again, beside the commands.
+"""Reads the devices that interlocks look at, again and again, beside the commands; tells of all.
 
 A device is talked to by two threads from then on, so each call to one goes through `SharedDevice`:
 one call at a time on a bus, and a sequence for every reading, by which the newer of two is told.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from robot_cell_interfaces.msg import FixtureReading, FixtureReadings
 
@@ -36,12 +36,14 @@ class SharedDevice:
     Attributes:
         reading: sequence of the last reading: the machine's monotonic time in ns, so that it grows
             over a restart of this process too.
+        last: what that reading was; None before the first.
     """
 
     def __init__(self, device: FixtureDriver, on_bus: threading.Lock) -> None:
         self._device = device
         self._on_bus = on_bus
         self.reading = 0
+        self.last: FixtureReading | None = None
 
     @property
     def name(self) -> str:
@@ -72,6 +74,12 @@ class SharedDevice:
         with self._on_bus:
             values = self._device.read()
             self.reading = time.monotonic_ns()
+            self.last = FixtureReading(
+                device=self.name,
+                sequence=self.reading,
+                keys=list(values),
+                values=list(values.values()),
+            )
             return self.reading, values
 
     def stop(self) -> None:
@@ -81,39 +89,46 @@ class SharedDevice:
 
 
 class FixtureWatch:
-    """Publishes on `fixtures/readings` what the devices of a cell's interlocks say."""
+    """Publishes on `fixtures/readings` what a cell's devices say.
+
+    Those of its interlocks are read for that, again and again. Of the others it tells what the last
+    command or question found: pages show it, and nobody decides by it.
+    """
 
     def __init__(self, node: PlantNode, devices: Mapping[str, SharedDevice]) -> None:
         looked_at = {d for one in node.cell.interlocks.values() for d in one.devices}
         self._devices = {name: devices[name] for name in sorted(looked_at)}
-        self._last = {name: FixtureReading(device=name) for name in self._devices}
+        self._others = [one for name, one in sorted(devices.items()) if name not in looked_at]
+        self._last: dict[str, Any] = {name: FixtureReading(device=name) for name in self._devices}
         self._again_s = dict.fromkeys(self._devices, 0.0)
         self._ending = threading.Event()
         self._topic = node.create_publisher(FixtureReadings, "fixtures/readings", LATCHED)
-        if self._devices:
-            node.start_thread(self._serve, "watch")
+        node.start_thread(self._serve, "watch")
 
     def end(self) -> None:
         """End the thread."""
         self._ending.set()
 
     def _serve(self) -> None:
+        told: list[FixtureReading] = []
         while not self._ending.wait(WATCH_S):
             for name in self._devices:
                 if time.monotonic() >= self._again_s[name]:
                     self._read(name)
             known = [one for one in self._last.values() if one.sequence]
-            self._topic.publish(FixtureReadings(readings=known))
+            known += [one.last for one in self._others if one.last is not None]
+            # An interlock takes silence for a fault of this watch, so it is told the same again.
+            if self._devices or known != told:
+                self._topic.publish(FixtureReadings(readings=known))
+                told = known
 
     def _read(self, name: str) -> None:
         for _ in range(BELIEVED_AFTER):
             try:
-                sequence, values = self._devices[name].read_in_order()
+                self._devices[name].read_in_order()
             except DriverError:
                 continue
-            self._last[name] = FixtureReading(
-                device=name, sequence=sequence, keys=list(values), values=list(values.values())
-            )
+            self._last[name] = self._devices[name].last
             return
         self._again_s[name] = time.monotonic() + AGAIN_S
         self._last[name] = FixtureReading(device=name, sequence=time.monotonic_ns())

@@ -17,7 +17,7 @@ from robot_cell.nodes.alarm_writer import AlarmWriter
 from robot_cell.nodes.base import PlantNode
 from robot_cell.nodes.leases import Task
 from robot_cell.orders.board import Board
-from robot_cell.orders.plan_change import compare
+from robot_cell.orders.plan_change import compare, placements
 from robot_cell.orders.planning_job import Moment, Plan
 from robot_cell.orders.planning_process import PlanningProcess
 from robot_cell.store import Journal
@@ -136,7 +136,10 @@ class PlanKeeper:
             return  # none is worth it, or something else has happened in the meantime
         if self._node.plant.planning.approve_drafts:
             self._draft = plan
-            self._note("plan drafted", self.plan, plan, "it is better than the repair", began_s)
+            self._note(
+                "plan drafted", self.plan, plan, "it is better than the repair", began_s,
+                placed=placements(self.plan.rows, plan.rows),
+            )  # fmt: skip
             self._node.get_logger().info(
                 "a better plan waits for approval (robot-cell draft approve)"
             )
@@ -180,7 +183,9 @@ class PlanKeeper:
         self._board.refresh()
         self._publish()
 
-    def _note(self, what: str, before: Plan, after: Plan, because: str, began_s: float) -> None:
+    def _note(
+        self, what: str, before: Plan, after: Plan, because: str, began_s: float, **more: Any
+    ) -> None:
         """Write down how the plan was changed."""
         change = compare(before.rows, after.rows, self._board.operations.values())
         data = asdict(change) | {
@@ -188,5 +193,6 @@ class PlanKeeper:
             "revision": self.revision,
             "engine": after.engine,
             "wall_s": round(time.monotonic() - began_s, 3),
+            **more,
         }
         self._journal.event("scheduler", what, self._node.clock.now_ns(), data)

@@ -65,6 +65,22 @@ def compare(
     )
 
 
+def placements(
+    before: Sequence[PlannedOperation], after: Sequence[PlannedOperation]
+) -> list[list[str | int]]:
+    """The operations that a plan puts elsewhere in place or time, or for the first time.
+
+    Returns:
+        For each: operation id, cell, start and end (plant time in ns), by start.
+    """
+    known = {row.operation_id: (row.cell, row.start_ns, row.end_ns) for row in before}
+    return [
+        [row.operation_id, row.cell, row.start_ns, row.end_ns]
+        for row in sorted(after, key=lambda row: (row.start_ns, row.operation_id))
+        if known.get(row.operation_id) != (row.cell, row.start_ns, row.end_ns)
+    ]
+
+
 def _order_ends(rows: Sequence[PlannedOperation]) -> dict[str, int]:
     ends: dict[str, int] = {}
     for row in rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from planners.errors import PlannerError
 from planners.scheduling import (
     FOREVER_MS,
     ObjectiveWeights,
+    Progress,
     Schedule,
     SchedulingProblem,
     Violation,
@@ -98,6 +99,7 @@ def plan_orders(
     lost: Collection[str] = (),
     published: Collection[PlannedOperation] = (),
     confirmed_ns: int = 0,
+    on_progress: Callable[[Progress], None] | None = None,
 ) -> Plan:
     """Plan everything that is open, and let nothing out that the verifier does not pass.
 
@@ -130,6 +132,7 @@ def plan_orders(
                 seed=seed,
                 effort=effort,
                 weights=weights,
+                on_progress=on_progress,
             )
         except PlannerError as error:
             raise PlanningError(f"no plan: {error}") from error

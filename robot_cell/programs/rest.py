@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from robot_cell.model import Cell, MoveStep, Product
+from robot_cell.model.step_text import describe
 from robot_cell.programs.cycle import (
     CONTACT_ALLOWANCE_M,
     ProgramCycle,
     ProgramError,
     StepMotion,
-    describe,
     planned_move,
     robot_and_scene,
     step_motion,

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_cell.model import Cell, FixtureStep
-from robot_cell.programs.cycle import STEP_OVERHEAD_S, ProgramCycle, arguments, describe
+from robot_cell.model.step_text import arguments, describe
+from robot_cell.programs.cycle import STEP_OVERHEAD_S, ProgramCycle
 
 STEP_S = 0.001
 

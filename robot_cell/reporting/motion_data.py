@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_cell.model import Cell, FixtureStep, MoveStep, Product
+from robot_cell.model.step_text import describe
 from robot_cell.programs import ProgramCycle
-from robot_cell.programs.cycle import CONTACT_ALLOWANCE_M, describe, robot_and_scene
+from robot_cell.programs.cycle import CONTACT_ALLOWANCE_M, robot_and_scene
 
 if TYPE_CHECKING:
     from planners.kinematics import PartShape

@@ -16,6 +16,7 @@ from robot_cell.client import (
     BodiesView,
     CellStateView,
     CommandResult,
+    DevicesView,
     FaultResult,
     JointsView,
     PlantNotReachable,
@@ -27,6 +28,7 @@ from robot_cell.gateway.serve import build
 from robot_cell.gateway.service import Gateway
 from robot_cell.gateway.tokens import ROLES, Secret, new_secret
 from robot_cell.model import JobOrder, PlannedOperation, Plant
+from robot_cell.model.packml import Mode
 from robot_cell.model.plant_file import load_plant
 from robot_cell.orders.intake import orders_from_json
 from robot_cell.store import Journal, open_journal, token_book
@@ -74,6 +76,9 @@ class MadeUpPlant:
     def bodies(self) -> Mapping[str, BodiesView]:
         return {}
 
+    def devices(self) -> Mapping[str, DevicesView]:
+        return {"cell_a": {"gripper": {"state": "closed", "part": "present"}, "table": {}}}
+
     def submit(self, content: str, source: str, format: str, submitted_by: str) -> SubmitResult:
         self._note("submit", source, format, submitted_by)
         try:
@@ -107,6 +112,13 @@ class MadeUpPlant:
         if command == "Hold":
             self.said[cell] = "Held"
         return CommandResult(True, command)
+
+    def change_mode(self, cell: str, mode: str, asked_by: str) -> CommandResult:
+        self._note("mode", cell, mode, asked_by)
+        if self.said.get(cell, "Execute") == "Execute":
+            return CommandResult(False, f"cell {cell} is Execute and does not change its mode")
+        self.journal.change_mode(cell, Mode[mode.upper()], asked_by, self.at_ns)
+        return CommandResult(True, mode)
 
     def resolve(self, cell: str, step_id: int, word: str, asked_by: str) -> CommandResult:
         self._note("resolve", cell, step_id, word, asked_by)

@@ -126,10 +126,6 @@ def test_a_preview_changes_nothing_and_names_who_would_be_late(served: Served) -
     assert preview["first_late"]["order_id"] == "NEW-1"
     assert preview["first_late"]["promised_ms"] > preview["first_late"]["due_ms"]
     assert {row["order_id"] for row in preview["operations"]} >= {"NEW-1", "WO-2"}
-    without = served.ask(
-        "POST", f"{V1}/what-if", "operator", json={"without_orders": ["WO-2"]}
-    ).json()
-    assert "WO-2" not in {row["order_id"] for row in without["operations"]}
     assert list(served.journal.history()) == before
 
 
@@ -233,3 +229,42 @@ def test_alarms_are_seen_to(served: Served) -> None:
     assert (first["state"], first["acknowledged_ms"] is None) == ("shelved", False)
     assert first["acknowledged_by"] == f"operator ({served.ids['operator']}): on my way"
     assert served.ask("POST", f"{V1}/alarms/99/acknowledge", "operator", json={}).status_code == 404
+
+
+def test_a_mode_is_changed_by_who_may_where_the_cell_allows_it(served: Served) -> None:
+    path = f"{V1}/cells/cell_a/mode"
+    assert served.ask("PUT", path, "operator", json={"mode": "manual"}).status_code == 403
+    refused = served.ask("PUT", path, "maintainer", json={"mode": "manual"})
+    assert (refused.status_code, refused.json()["detail"]) == (
+        409, "cell cell_a is Execute and does not change its mode",
+    )  # fmt: skip
+    served.plant.said["cell_a"] = "Stopped"
+    changed = served.ask(
+        "PUT", path, "maintainer", json={"mode": "manual", "reason": "teach a pose"}
+    )
+    assert changed.status_code == 200
+    assert served.get(f"{V1}/cells/cell_a").json()["mode"] == "manual"
+    assert served.plant.asked[-1][1][:2] == ("cell_a", "manual")
+    assert served.plant.asked[-1][1][2].endswith(": teach a pose")
+    assert served.ask("PUT", path, "maintainer", json={"mode": "fast"}).status_code == 422
+
+
+def test_a_shelved_alarm_counts_no_more_until_it_is_taken_back(served: Served) -> None:
+    alarm = served.journal.alarms.raise_("cell_a", "device_fault", "gripper", "it is dead", 40 * NS)
+    path = f"{V1}/alarms/{alarm}"
+
+    def counted() -> int:
+        served.gateway.mirror.refresh()
+        return int(served.get(f"{V1}/cells/cell_a").json()["alarms"])
+
+    assert counted() == 1
+    wanted = {"for_s": 600.0, "reason": "spare part is on its way"}
+    assert served.ask("POST", f"{path}/shelve", "operator", json=wanted).status_code == 200
+    listed = served.get(f"{V1}/alarms").json()["items"]
+    assert [one["state"] for one in listed] == ["shelved"]
+    assert listed[0]["shelved_by"].endswith("spare part is on its way")
+    assert counted() == 0
+    assert served.ask("POST", f"{path}/shelve", "operator", json=wanted).status_code == 409
+    assert served.ask("POST", f"{path}/unshelve", "viewer", json={}).status_code == 403
+    assert served.ask("POST", f"{path}/unshelve", "operator", json={}).status_code == 200
+    assert counted() == 1

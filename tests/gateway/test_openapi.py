@@ -28,7 +28,7 @@ from tests.gateway.conftest import MadeUpPlant, add_tokens, fill
 from tests.gateway.server import running
 
 # One answer has no end, one voids the token that asks, and two plan for seconds.
-LEFT_OUT = "/events/stream$|/logout$|/batches/preview$|/what-if$"
+LEFT_OUT = "/events/stream$|/logout$|/batches/preview$|/what-ifs$"
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from robot_cell.model.step_text import describe
 from tests.gateway.conftest import NS, Served, order
 
 V1 = "/api/v1"
@@ -123,3 +124,25 @@ def test_events_are_told_in_words(reading: Served) -> None:
         "cell_a is lost; it had no work",
         "cell_a is back",
     ]
+
+
+def test_devices_say_what_they_were_read_to_say(served: Served) -> None:
+    served.gateway.hub._read()
+    devices = {one["name"]: one for one in served.get(f"{V1}/cells/cell_a/devices").json()["items"]}
+    assert set(devices) == set(served.plant.plant.cells["cell_a"].fixtures)
+    assert devices["gripper"]["readings"] == {"state": "closed", "part": "present"}
+    assert [devices[one]["answers"] for one in ("gripper", "table", "infeed")] == [
+        True, False, None,
+    ]  # fmt: skip
+    before = served.get(f"{V1}/cells/cell_a").json()["devices"]
+    served.gateway.hub._read()
+    assert served.get(f"{V1}/cells/cell_a").json()["devices"] == before
+
+
+def test_a_step_to_come_is_told_as_it_will_be_told_when_it_is_done(served: Served) -> None:
+    told = served.get(f"{V1}/cells/cell_a/programs/deburr_s").json()["steps"]
+    cell = served.plant.plant.cells["cell_a"]
+    assert [one["label"] for one in told] == [
+        describe(step, "$product") for step in cell.programs["deburr_s"].steps
+    ]
+    assert told[1]["label"] == "ptp to infeed_s +0.12 m"

@@ -26,6 +26,7 @@ TABLE: dict[str, list[tuple[str, str, Any]]] = {
         ("GET", f"{V1}/cells", None),
         ("GET", f"{V1}/cells/cell_a", None),
         ("GET", f"{V1}/cells/cell_a/steps", None),
+        ("GET", f"{V1}/cells/cell_a/devices", None),
         ("GET", f"{V1}/cells/cell_a/programs/deburr_s", None),
         ("GET", f"{V1}/cells/cell_a/scene", None),
         ("GET", f"{V1}/cells/cell_a/urdf", None),
@@ -33,6 +34,9 @@ TABLE: dict[str, list[tuple[str, str, Any]]] = {
         ("GET", f"{V1}/orders", None),
         ("GET", f"{V1}/orders/WO-1", None),
         ("GET", f"{V1}/schedule", None),
+        ("GET", f"{V1}/schedule/draft", None),
+        ("GET", f"{V1}/what-ifs", None),
+        ("GET", f"{V1}/what-ifs/none", None),
         ("GET", f"{V1}/schedule/revisions", None),
         ("GET", f"{V1}/schedule/revisions/1", None),
         ("GET", f"{V1}/operations", None),
@@ -52,14 +56,17 @@ TABLE: dict[str, list[tuple[str, str, Any]]] = {
         ("POST", f"{V1}/batches/validate?name=a.csv", CSV),
         ("POST", f"{V1}/batches/preview?name=a.csv", CSV),
         ("POST", f"{V1}/batches?name=a.csv", CSV),
-        ("POST", f"{V1}/what-if", {}),
+        ("POST", f"{V1}/what-ifs", {}),
+        ("DELETE", f"{V1}/what-ifs/none", None),
         ("POST", f"{V1}/orders/WO-2/cancel", {"reason": "no"}),
         ("PATCH", f"{V1}/orders/WO-2", {"priority": 9}),
         ("POST", f"{V1}/schedule/draft", {"verdict": "approve"}),
         ("POST", f"{V1}/alarms/1/acknowledge", {}),
         ("POST", f"{V1}/alarms/1/shelve", {"for_s": 1.0, "reason": "x"}),
+        ("POST", f"{V1}/alarms/1/unshelve", {}),
     ],
     "maintainer": [
+        ("PUT", f"{V1}/cells/cell_a/mode", {"mode": "production"}),
         ("PUT", f"{V1}/cells/cell_a/override", {"percent": 50.0}),
         ("POST", f"{V1}/cells/cell_a/steps/1/resolution", {"verdict": "done"}),
         ("GET", f"{V1}/cells/cell_a/faults", None),
@@ -74,7 +81,7 @@ TABLE: dict[str, list[tuple[str, str, Any]]] = {
 }
 CALLS = [(role, *call) for role, calls in TABLE.items() for call in calls]
 # These take long when they are let through (a planning process, an endless answer).
-SLOW = (f"{V1}/batches", f"{V1}/what-if", f"{V1}/events/stream")
+SLOW = (f"{V1}/batches", f"{V1}/what-ifs", f"{V1}/events/stream")
 
 
 def call(served: Served, method: str, path: str, body: Any, role: str | None) -> Any:

@@ -46,6 +46,7 @@ class Node:
         self.heard: list[FixtureReadings] = []
         self.changed = threading.Condition()
         self.threads: list[threading.Thread] = []
+        self.shared: dict[str, SharedDevice] = {}
 
     def create_publisher(self, kind: Any, name: str, profile: Any) -> Node:
         assert name == "fixtures/readings"
@@ -78,6 +79,7 @@ def watched(
     devices = {name: Device(name) for name in node.cell.fixtures}
     bus = threading.Lock()
     shared = {name: SharedDevice(one, bus) for name, one in devices.items()}  # type: ignore[arg-type]
+    node.shared = shared
     watch = FixtureWatch(node, shared)  # type: ignore[arg-type]
     yield node, devices
     watch.end()
@@ -129,3 +131,15 @@ def test_commands_and_the_watch_take_turns_on_a_bus(plant: Plant) -> None:
     for thread in threads:
         thread.join(EACH_S)
     assert len(set(sequences)) == len(sequences) == 600
+
+
+def test_what_a_command_read_of_another_device_is_told_as_well(
+    watched: tuple[Node, dict[str, Device]],
+) -> None:
+    node, devices = watched
+    devices["gripper"].values = {"state": "closed"}
+    node.shared["gripper"].read()
+    gripper = node.next("gripper")
+    assert (list(gripper.keys), list(gripper.values)) == (["state"], ["closed"])
+    devices["gripper"].values = {"state": "open"}  # nobody reads it, so nobody knows
+    assert list(node.next("gripper").values) == ["closed"]

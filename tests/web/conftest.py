@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import re
+import signal
 import time
 import urllib.error
 import urllib.request
@@ -14,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from openpyxl import Workbook
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from robot_cell.bringup.session import PlantSession
@@ -46,8 +51,24 @@ order_id,product,quantity,release,due,priority,customer
 W-1,housing_s,1,2026-11-23T06:00:00+01:00,2026-11-23T06:05:00+01:00,5,Nordpumpen AG
 W-2,valve_block,1,2026-11-23T06:00:00+01:00,2026-11-23T06:06:00+01:00,5,"{EVIL.replace('"', '""')}"
 W-3,housing_m,1,2026-11-23T06:00:00+01:00,2026-11-23T06:06:00+01:00,9,Hansa Hydraulik
-W-4,housing_s,2,2026-11-23T06:00:00+01:00,2026-11-23T06:00:10+01:00,3,Alpenwerk GmbH
+W-4,housing_s,6,2026-11-23T06:00:00+01:00,2026-11-23T06:00:10+01:00,3,Alpenwerk GmbH
 """
+# Nothing of these is begun while the tests run.
+LATER = (
+    ("X-1", "housing_m", 2, "2026-11-24T08:00:00+01:00", "2026-11-24T10:00:00+01:00", 7, "Åse AB"),
+    (
+        "X-2",
+        "housing_s",
+        1,
+        "2026-11-24T08:00:00+01:00",
+        "2026-11-24T11:00:00+01:00",
+        2,
+        "东方机械",
+    ),
+)
+COLUMNS = ("order_id", "product", "quantity", "release", "due", "priority", "customer")
+LOST_AND_BACK = "cell_b:off@25s,on@40s"
+"""Its work goes to cell_a; when it is back, a better plan than the repaired one is found."""
 BAD = """\
 order_id,product,quantity,release,due,priority,customer
 W-5,housing_s,none,2026-11-23T06:00:00+01:00,2026-11-23T06:05:00+01:00,5,Nordpumpen AG
@@ -82,23 +103,66 @@ class Served:
                 raise
             return False
 
+    def wait(self, path: str, until: Callable[[Any], bool]) -> Any:
+        """Ask until the answer is as wanted; refusals are answers too."""
+        deadline_s = time.monotonic() + READY_S
+        while True:
+            try:
+                answer = self.ask(path)
+            except urllib.error.HTTPError as error:
+                answer = json.load(error)
+            if until(answer):
+                return answer
+            assert time.monotonic() < deadline_s, (answer, self.session.story())
+            self.session.check()
+            time.sleep(0.1)
+
+    def kill(self, process: str) -> None:
+        """SIGKILL one of the plant's processes, by its name in the launch file."""
+        rows = json.loads((self.session.run_dir / "processes.json").read_text())["processes"]
+        os.kill(next(int(row["pid"]) for row in rows if row["name"] == process), signal.SIGKILL)
+
     def gateway_process(self) -> int:
         return int(json.loads((self.session.run_dir / "gateway.json").read_text())["pid"])
 
 
+def careful_plant(folder: Path) -> Path:
+    """The example plant, where people approve better plans, some work is fixed, and cell_b is
+    maintained in the evening."""
+    described = yaml.safe_load(PLANT_FILE.read_text())
+    described["planning"] = {
+        "approve_drafts": True,
+        "confirm_ahead_s": 5.0,
+        "improve_gain_s": 0.0,
+        "improve_gain_per_move_s": 0.0,
+    }
+    described["cells"]["cell_b"]["calendar"]["maintenance"] = [
+        {
+            "start": "2026-11-23T18:00:00+01:00",
+            "end": "2026-11-23T19:00:00+01:00",
+            "reason": "oil change",
+        }
+    ]
+    text = yaml.safe_dump(described, sort_keys=False)
+    file = folder / "careful_plant.yaml"
+    file.write_text(text.replace("../urdf/", f"{PLANT_FILE.parents[1] / 'urdf'}/"))
+    return file
+
+
 @pytest.fixture(scope="session")
-def served(domain: int) -> Iterator[Served]:
+def served(domain: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A simulated plant ten times as fast as a real one, whose clock waits for the first batch."""
-    plant = load_plant(PLANT_FILE)
+    file = careful_plant(tmp_path_factory.mktemp("plant"))
+    plant = load_plant(file)
     arguments = {
-        "plant": str(PLANT_FILE),
+        "plant": str(file),
         "speed": "10.0",
         "start": "2026-11-23T06:00:00+01:00",
         "hold_until_batch": "true",
         "http_port": "0",
         "link_role": "admin",
     }
-    with PlantSession(plant.cells, arguments) as session:
+    with PlantSession(plant.cells, arguments, faults=[LOST_AND_BACK]) as session:
         deadline_s = time.monotonic() + READY_S
         while (link := session.link()) is None:
             session.check()
@@ -181,10 +245,21 @@ def serious_faults(page: Page) -> list[str]:
     ]
 
 
-def drop(page: Page, name: str, text: str) -> None:
-    """Hand a file to the page."""
-    file = {"name": name, "mimeType": "text/csv", "buffer": text.encode()}
+def drop(page: Page, name: str, content: str | bytes) -> None:
+    """Hand a file to the page; browsers do not know the kinds of all files."""
+    data = content.encode() if isinstance(content, str) else content
+    file = {"name": name, "mimeType": "application/octet-stream", "buffer": data}
     page.set_input_files("input[type=file]", files=[file])
+
+
+def workbook(*rows: tuple[object, ...]) -> bytes:
+    """A spreadsheet with the columns of a batch and these rows."""
+    book = Workbook()
+    for row in (COLUMNS, *rows):
+        book.active.append(row)
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
 
 
 def state_of(page: Page) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -12,8 +13,10 @@ from playwright.sync_api import expect
 
 from .conftest import (
     BAD,
+    COLUMNS,
     EVIL,
     GOOD,
+    LATER,
     Opened,
     Served,
     answers,
@@ -22,6 +25,7 @@ from .conftest import (
     is_fresh,
     serious_faults,
     state_of,
+    workbook,
 )
 
 pytestmark = [pytest.mark.plant, pytest.mark.ros, pytest.mark.timeout(300)]
@@ -63,6 +67,23 @@ def test_a_bad_batch_shows_every_error_at_its_cell_and_cannot_be_handed_in(
     assert served.ask("/orders")["items"] == []
 
 
+def test_a_spreadsheet_with_errors_shows_them_at_their_rows(opened: Opened) -> None:
+    with opened("/orders") as page:
+        wrong = ("X-3", "housing_s", 0, "2026-11-24T08:00:00+01:00", "tomorrow", 5, "=cmd")
+        drop(page, "orders.xlsx", workbook(LATER[0], wrong))
+        expect(page.get_by_test_id("fault")).to_have_count(3)
+        rows = page.get_by_test_id("batch").locator("ol > li")
+        expect(rows).to_have_count(1)
+        expect(rows).to_contain_text("Row 3")
+        for value in ("0", "tomorrow", "=cmd"):
+            expect(rows).to_contain_text(value)
+        expect(page.get_by_test_id("submit")).to_have_count(0)
+        # The next file takes its place.
+        page.get_by_role("button", name="Discard").click()
+        drop(page, "orders.json", json.dumps([{"order_id": "X-4"}]))
+        expect(page.get_by_test_id("fault").first).to_be_visible()
+
+
 def test_a_viewer_can_hand_in_nothing(opened: Opened) -> None:
     with opened("/orders", role="viewer") as page:
         expect(page.locator("input[type=file]")).to_be_disabled()
@@ -95,6 +116,35 @@ def test_a_priority_is_changed(opened: Opened, served: Served) -> None:
     assert served.ask("/orders/W-4")["priority"] == 8
 
 
+def test_what_if_is_solved_beside_the_plan_and_compared(opened: Opened, served: Served) -> None:
+    with opened("/schedule") as page:
+        page.get_by_test_id("suppose").click()
+        expect(page).to_have_url(re.compile(r"/schedule\?what-if=1$"))
+        panel = page.get_by_test_id("what-if")
+        # cell_b is the second: without it all work is cell_a's, for an hour.
+        page.get_by_test_id("what-if-cell").select_option("cell_b")
+        page.get_by_test_id("what-if-add").click()
+        page.get_by_test_id("what-if-kind").select_option("more")
+        page.get_by_test_id("what-if-order").fill("RUSH-1")
+        page.get_by_test_id("what-if-due").fill("2026-11-23T06:00:30")
+        page.get_by_test_id("what-if-add").click()
+        expect(panel.locator("li")).to_have_count(2)
+        page.get_by_test_id("what-if-compare").click()
+        result = panel.get_by_test_id("comparison")
+        expect(result).to_contain_text("to another cell")
+        result.locator("summary").click()
+        rush = result.locator("tr", has_text="RUSH-1")
+        expect(rush.locator(".late")).to_be_visible()
+        # The chart shows the plan that would be: with the new order's operations.
+        count = len(served.ask("/schedule")["operations"])
+        expect(page.locator("canvas")).to_have_attribute("data-operations", str(count + 3))
+        page.get_by_role("button", name="Published plan").click()
+        expect(page.locator("canvas")).to_have_attribute("data-operations", str(count))
+        assert serious_faults(page) == []
+    orders = [order["order_id"] for order in served.ask("/orders")["items"]]
+    assert "RUSH-1" not in orders
+
+
 def test_a_cell_is_held_and_goes_on(opened: Opened) -> None:
     with opened("/cells/cell_a") as page:
         expect(state_of(page)).to_have_attribute("data-state", "Execute", timeout=RUN_MS)
@@ -114,6 +164,49 @@ def test_a_cell_is_held_and_goes_on(opened: Opened) -> None:
             "before => Number(document.querySelector('canvas').dataset.frames) > before + 5",
             arg=before,
         )
+
+
+def test_a_better_plan_waits_until_somebody_approves_it(opened: Opened, served: Served) -> None:
+    # Work went to cell_a when cell_b was lost; some of it is better done by cell_b again.
+    draft = served.wait(
+        "/schedule/draft", lambda found: found.get("comparison", {}).get("other_cell", 0) > 0
+    )
+    moved = next(
+        one for one in draft["comparison"]["moves"] if one["before"]["cell"] != one["after"]["cell"]
+    )
+    assert (moved["before"]["cell"], moved["after"]["cell"]) == ("cell_a", "cell_b")
+    before = served.ask("/schedule")["revision"]
+    with opened("/schedule", role="viewer") as page:
+        expect(page.get_by_test_id("approve")).to_be_disabled()
+    with opened("/schedule") as page:
+        notice = page.get_by_test_id("draft")
+        expect(notice).to_contain_text("waits for approval")
+        expect(notice.get_by_test_id("comparison")).to_contain_text("to another cell")
+        expect(page.get_by_test_id("show-other")).to_have_attribute("aria-pressed", "true")
+        assert serious_faults(page) == []
+        page.get_by_test_id("approve").click()
+        page.get_by_test_id("confirm").click()
+        expect(notice).to_have_count(0)
+        expect(page.get_by_text(f"Revision {before + 1}")).to_be_visible()
+    after = served.ask("/schedule")
+    assert (after["revision"], after["draft"]) == (before + 1, None)
+    asked = served.ask("/audit?limit=1000")["items"]
+    approved = [one for one in asked if one["what"] == "approve"]
+    assert [one["outcome"] for one in approved] == [f"plan {before + 1} holds now"]
+    assert approved[0]["who"].startswith("operator of the tests")
+
+
+def test_an_alarm_is_acknowledged(opened: Opened, served: Served) -> None:
+    with opened("/alarms") as page:
+        alarm = page.get_by_test_id("active").locator("article", has_text="cell_b").first
+        expect(alarm).to_contain_text("What to do")
+        key = alarm.get_attribute("data-alarm")
+        assert serious_faults(page) == []
+        alarm.get_by_test_id("acknowledge").click()
+        this = page.locator(f"article[data-alarm='{key}']")
+        expect(this.get_by_test_id("acknowledge")).to_have_count(0)
+    known = {str(one["id"]): one for one in served.ask("/alarms?state=all")["items"]}
+    assert known[str(key)]["acknowledged_by"].startswith("operator of the tests")
 
 
 def test_a_lost_server_greys_the_page_and_comes_back_by_itself(
@@ -152,6 +245,78 @@ def test_the_run_is_watched_to_its_end(opened: Opened, served: Served) -> None:
         expect(done).to_have_count(4, timeout=RUN_MS)
     orders = {order["order_id"]: order for order in served.ask("/orders")["items"]}
     assert all(order["done"] == order["quantity"] for order in orders.values())
+
+
+def test_an_alarm_is_shelved_and_taken_back(opened: Opened, served: Served) -> None:
+    served.kill("cell_b.cell")
+
+    def standing(state: str) -> list[int]:
+        found = served.ask("/alarms")["items"]
+        return [one["id"] for one in found if (one["cell"], one["state"]) == ("cell_b", state)]
+
+    # Its controller is started again, so the cause is gone; a person has not seen it yet.
+    served.wait("/alarms", lambda _: standing("returned"))
+    (key,) = standing("returned")
+    with opened("/alarms") as page:
+        page.locator(f"article[data-alarm='{key}']").get_by_test_id("shelve").click()
+        page.get_by_role("button", name="15 min").click()
+        # Nothing is put aside without a word.
+        page.get_by_test_id("confirm").click()
+        assert standing("returned") == [key]
+        page.get_by_label("Reason").fill("new power supply on its way")
+        page.get_by_test_id("confirm").click()
+        shelved = page.get_by_test_id("shelved").locator(f"article[data-alarm='{key}']")
+        expect(shelved).to_contain_text("new power supply on its way")
+        expect(page.get_by_test_id("active").locator("article")).to_have_count(0)
+        assert serious_faults(page) == []
+        shelved.get_by_test_id("unshelve").click()
+        expect(page.get_by_test_id("shelved")).to_have_count(0)
+    assert standing("shelved_returned") == []
+
+
+def test_a_unit_mode_is_changed_where_cell_and_role_allow_it(
+    opened: Opened, served: Served
+) -> None:
+    with opened("/cells/cell_a", role="operator") as page:
+        expect(page.locator("[data-mode=manual]")).to_be_disabled()
+    with opened("/cells/cell_a", role="maintainer") as page:
+        command(page, "Stop")
+        expect(state_of(page)).to_have_attribute("data-state", "Stopped")
+        page.locator("[data-mode=manual]").click()
+        page.get_by_test_id("confirm").click()
+        expect(page.get_by_test_id("mode")).to_have_text("Manual")
+        assert served.ask("/cells/cell_a")["mode"] == "manual"
+        page.locator("[data-mode=production]").click()
+        page.get_by_test_id("confirm").click()
+        expect(page.get_by_test_id("mode")).to_have_count(0)
+        command(page, "Reset")
+        expect(state_of(page)).to_have_attribute("data-state", re.compile("Idle|Execute"))
+        # What the program left behind: the gripper is open, the table stands.
+        gripper = page.locator("[data-device=gripper]")
+        expect(gripper).to_contain_text("open")
+        expect(page.locator("[data-device=table]")).to_contain_text("ready")
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "json"])
+def test_a_batch_of_another_kind_is_handed_in_and_cancelled(
+    opened: Opened, served: Served, kind: str
+) -> None:
+    row = LATER[kind == "json"]
+    content: str | bytes = workbook(row)
+    if kind == "json":
+        content = json.dumps([dict(zip(COLUMNS, row, strict=True))])
+    with opened("/orders") as page:
+        drop(page, f"later.{kind}", content)
+        shown = page.get_by_test_id("batch").locator("tbody tr", has_text=row[0])
+        expect(shown).to_contain_text(row[6])
+        page.get_by_test_id("submit").click()
+        expect(page.locator(f"tr[data-order={row[0]}]")).to_contain_text(row[6])
+    with opened(f"/orders/{row[0]}") as page:
+        page.get_by_role("button", name="Cancel the order").click()
+        page.get_by_label("Reason").fill("ordered twice")
+        page.get_by_test_id("confirm").click()
+        expect(page.locator("[data-status=cancelled]").first).to_be_visible()
+    assert served.ask(f"/orders/{row[0]}")["status"] == "cancelled"
 
 
 def test_the_chart_and_its_table_show_every_operation(opened: Opened, served: Served) -> None:

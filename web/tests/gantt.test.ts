@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { lastOfOrders } from '../src/gantt/fromPlant';
+import { beside, lastOfOrders } from '../src/gantt/fromPlant';
 import { buildModel, firstVisible, hit, neighbour, type GanttOperation } from '../src/gantt/model';
 import { endThatFits, fit, pan, reveal, tickStep, ticks, zoom } from '../src/gantt/view';
 
@@ -156,5 +156,46 @@ describe('endThatFits', () => {
     expect(endThatFits('WO-4804.1', 71, widthOf)).toBe('…-4804.1');
     expect(endThatFits('WO-4804.1', 40, widthOf)).toBe('…04.1');
     expect(endThatFits('WO-4804.1', 9, widthOf)).toBe('');
+  });
+});
+
+describe('a plan beside the published one', () => {
+  const place = (cell: string, start: number) => ({ cell, start_ms: start, end_ms: start + 10 });
+  const move = { order_id: 'o', unit: 1, name: 'deburr' };
+  const comparison = {
+    moves: [
+      { ...move, id: 'moved', before: place('a', 0), after: place('b', 20) },
+      { ...move, id: 'dropped', before: place('a', 40), after: null },
+      { ...move, id: 'new', before: null, after: place('b', 60) },
+      { ...move, id: 'begun', before: place('a', 80), after: place('b', 80) },
+    ],
+    other_cell: 1, waiting: ['dropped'], orders: [], late_before: 0, late_after: 0,
+    ends_before_ms: null, ends_after_ms: null,
+  };
+  const begun = { ...operation('begun', 'a', 80, 90), status: 'running', actualStart: 81 };
+  const published = [
+    operation('moved', 'a', 0, 10), operation('dropped', 'a', 40, 50), operation('still', 'a', 90, 99),
+    begun,
+  ];
+
+  it('shows the other plan, and below it where the published one has what moves', () => {
+    const found = beside(published, comparison);
+    const shown = new Map(found.operations.map((it) => [it.id, it]));
+    expect([...shown.keys()].sort()).toEqual(['begun', 'moved', 'new', 'still']);
+    expect(shown.get('moved')).toMatchObject({ lane: 'b', plannedStart: 20, moved: true });
+    expect(shown.get('begun')).toBe(begun);
+    expect(found.formers).toEqual([
+      { lane: 'a', start: 0, end: 10, dropped: false },
+      { lane: 'a', start: 40, end: 50, dropped: true },
+    ]);
+  });
+
+  it('keeps formers and closed times by lane, and shows all of them', () => {
+    const { operations, formers } = beside(published, comparison);
+    const closed = { b: [{ start: 5, end: 7, reason: 'oil' }] };
+    const model = buildModel(['a', 'b'], operations, 0, formers, closed);
+    expect(model.formers.map((lane) => lane.length)).toEqual([2, 0]);
+    expect(model.closings.map((lane) => lane.length)).toEqual([0, 1]);
+    expect(model.from).toBe(0);
   });
 });

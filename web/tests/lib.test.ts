@@ -6,6 +6,8 @@ import { faultyRows } from '../src/lib/faults';
 import { clock, duration, format, zoneOffset } from '../src/lib/format';
 import { OperationsCopy } from '../src/lib/operations';
 import { reconnectDelay } from '../src/lib/reconnect';
+import { supposition, subject, type Change } from '../src/lib/whatIf.svelte';
+import { partOf } from '../src/scene/parts';
 import en from '../src/locales/en.json';
 import zh from '../src/locales/zh.json';
 
@@ -130,5 +132,35 @@ describe('the copy of all operations', () => {
     copy.replace({ boot: 'c', version: 1, full: true, operations: [] });
     expect(copy.byId.size).toBe(0);
     expect(copy.take(tick(1, 1, [], 'c'))).toBe(false);
+  });
+});
+
+describe('what if', () => {
+  it('says what is supposed as the gateway wants it, the last word on each subject', () => {
+    const changes: Change[] = [
+      { kind: 'priority', order: 'A', priority: 9 },
+      { kind: 'without', order: 'B' },
+      { kind: 'due', order: 'A', due: 5000 },
+      { kind: 'more', order: 'N', product: 'p', quantity: 2, due: 7000, priority: 4 },
+      { kind: 'down', cell: 'c', seconds: 60 },
+    ];
+    expect(new Set(changes.map(subject)).size).toBe(5);
+    expect(supposition(changes)).toEqual({
+      priorities: { A: 9 },
+      dues_ms: { A: 5000 },
+      without_orders: ['B'],
+      more_orders: [{ order_id: 'N', product: 'p', quantity: 2, due_ms: 7000, priority: 4 }],
+      without_cells: [],
+      cells_down_s: { c: 60 },
+    });
+  });
+});
+
+describe('bodies of a simulated cell', () => {
+  it('are parts of their products, but for the tool centre point', () => {
+    const parts = { housing_s: { size_m: [1, 2, 3] as [number, number, number] } };
+    expect(partOf('housing_s_12', parts, '')).toEqual([1, 2, 3]);
+    expect(partOf('other_1', parts, 'housing_s')).toEqual([1, 2, 3]);
+    expect(partOf('tcp', parts, 'housing_s')).toBeNull();
   });
 });

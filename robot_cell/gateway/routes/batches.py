@@ -11,15 +11,14 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
 
 from robot_cell.gateway import shapes
+from robot_cell.gateway.planning_moment import moment_of
 from robot_cell.gateway.problems import Problem, problem_responses
 from robot_cell.gateway.service import Gateway, Operator, Served, json_response
 from robot_cell.gateway.views import instant_ms, planned_view, plant_ms
 from robot_cell.model import JobOrder
 from robot_cell.orders import BatchError
-from robot_cell.orders.planning_job import Moment
 from robot_cell.orders.what_if import Otherwise, Supposed
 
 router: Final = APIRouter(tags=["batches"])
@@ -47,17 +46,6 @@ Name = Annotated[
         description="Name of the file; its ending (.csv, .json, .xlsx) tells what it is.",
     ),
 ]  # fmt: skip
-
-
-class Supposition(BaseModel):
-    """What is supposed to be otherwise."""
-
-    model_config = ConfigDict(extra="forbid")
-    priorities: dict[str, Annotated[int, Field(ge=1, le=9)]] = Field(
-        default_factory=dict, max_length=1000
-    )
-    without_orders: list[str] = Field(default_factory=list, max_length=1000)
-    without_cells: list[str] = Field(default_factory=list, max_length=100)
 
 
 @contextlib.asynccontextmanager
@@ -149,7 +137,7 @@ async def preview(gateway: Served, caller: Operator, request: Request, name: Nam
     """What a batch would do to the plan: when its orders would be done, and which would be late."""
     del caller
     async with _uploaded(request, name) as path:
-        found = await asyncio.to_thread(gateway.worker.plan, _moment(gateway), Otherwise(), path)
+        found = await asyncio.to_thread(gateway.worker.plan, moment_of(gateway), Otherwise(), path)
     return json_response(_preview(gateway, found))
 
 
@@ -178,40 +166,6 @@ async def submit(gateway: Served, caller: Operator, request: Request, name: Name
         "message": result.message,
     }
     return json_response(view, 201)
-
-
-@router.post("/what-if", response_model=shapes.Preview, responses=_CHANGE)
-def what_if(gateway: Served, caller: Operator, wanted: Supposition) -> Response:
-    """What the plan would be if something were otherwise; nothing is changed."""
-    del caller
-    for cell in wanted.without_cells:
-        gateway.cell(cell)
-    for one in (*wanted.priorities, *wanted.without_orders):
-        if one not in gateway.mirror.orders:
-            raise Problem("not-found", f"there is no order {one[:80]!r}")
-    otherwise = Otherwise(
-        priorities=wanted.priorities,
-        without_orders=frozenset(wanted.without_orders),
-        without_cells=frozenset(wanted.without_cells),
-    )
-    return json_response(_preview(gateway, gateway.worker.plan(_moment(gateway), otherwise, None)))
-
-
-def _moment(gateway: Gateway) -> Moment:
-    start, now_ns = gateway.mirror.start, gateway.hub.now_ns
-    if start is None or now_ns is None:
-        raise Problem("plant-unreachable", "the plant's time is not known yet; try again soon")
-    published = gateway.journal.schedule()
-    ahead_ns = int(gateway.plant.planning.confirm_ahead_s * 1e9)
-    return Moment(
-        gateway.plant,
-        gateway.place,
-        now_ns,
-        start,
-        tuple(gateway.mirror.lost),
-        () if published is None else published.rows,
-        now_ns + ahead_ns if ahead_ns else 0,
-    )
 
 
 def _order_in(order: JobOrder, known: bool) -> shapes.OrderIn:

@@ -158,6 +158,16 @@ def shelve(gateway: Served, caller: Operator, alarm_id: AlarmId, wanted: Shelved
     )
 
 
+@router.post("/alarms/{alarm_id}/unshelve", response_model=shapes.Answer, responses=_CHANGE)
+def unshelve(
+    gateway: Served, caller: Operator, alarm_id: AlarmId, wanted: Acknowledged
+) -> Response:
+    """Take a shelved alarm back before its time is up."""
+    who = f"{caller.who}: {wanted.comment}" if wanted.comment else caller.who
+    at_ns = gateway.link.now_ns()
+    return _changed(gateway, lambda: gateway.journal.alarms.unshelve(alarm_id, who, at_ns))
+
+
 def _changed(gateway: Gateway, change: Callable[[], AlarmRecord]) -> Response:
     try:
         record = change()

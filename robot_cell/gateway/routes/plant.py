@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Path
 from fastapi.responses import Response
@@ -52,6 +52,14 @@ class CommandWanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     command: str = Field(max_length=20)
+    reason: str = Field(default="", max_length=200)
+
+
+class ModeWanted(BaseModel):
+    """A unit mode: production, maintenance or manual."""
+
+    model_config = ConfigDict(extra="forbid")
+    mode: Literal["production", "maintenance", "manual"]
     reason: str = Field(default="", max_length=200)
 
 
@@ -183,6 +191,35 @@ def command(gateway: Served, caller: Operator, cell: CellName, wanted: CommandWa
     )
 
 
+@router.get("/cells/{cell}/devices", response_model=shapes.Devices, responses=_READ)
+def devices(gateway: Served, caller: Viewer, cell: CellName) -> Response:
+    """The devices of a cell and what they were last read to say."""
+    del caller
+    model, said = gateway.cell(cell), gateway.hub.devices(cell)
+    items: list[shapes.DeviceView] = [
+        {
+            "name": name,
+            "kind": fixture.kind,
+            "answers": bool(said[name]) if name in said else None,
+            "readings": said.get(name, {}),
+        }
+        for name, fixture in model.fixtures.items()
+    ]
+    return json_response({"items": items})
+
+
+@router.put("/cells/{cell}/mode", response_model=shapes.Answer, responses=_CHANGE)
+def mode(gateway: Served, caller: Maintainer, cell: CellName, wanted: ModeWanted) -> Response:
+    """Have a cell go over to another unit mode; it does so Stopped, Idle or Aborted."""
+    gateway.cell(cell)
+    who = f"{caller.who}: {wanted.reason}" if wanted.reason else caller.who
+    answer = gateway.link.change_mode(cell, wanted.mode, who)
+    if not answer.success:
+        raise Problem("refused", answer.message)
+    gateway.mirror.refresh()
+    return json_response({"accepted": True, "message": answer.message})
+
+
 @router.put("/cells/{cell}/override", response_model=shapes.Answer, responses=_CHANGE)
 def override(
     gateway: Served, caller: Maintainer, cell: CellName, wanted: OverrideWanted
@@ -210,8 +247,10 @@ def steps(gateway: Served, caller: Viewer, cell: CellName) -> Response:
     operation_id = state.operation_id if state is not None else ""
     record = gateway.mirror.record(operation_id)
     program = model.programs.get(record.program or "") if record is not None else None
-    begun = {}
+    begun, product = {}, ""
     if record is not None:
+        order = gateway.mirror.orders.get(record.order_id)
+        product = order.order.product if order is not None else ""
         begun = {
             one.step_index: one
             for one in gateway.journal.steps(operation_id)
@@ -221,7 +260,7 @@ def steps(gateway: Served, caller: Viewer, cell: CellName) -> Response:
     view: shapes.CellSteps = {
         "operation_id": operation_id,
         "program": (record.program or "") if record is not None else "",
-        "steps": [] if program is None else program_steps(program, begun, start),
+        "steps": [] if program is None else program_steps(program, begun, start, product),
         "uncertain": [] if start is None else [step_view(one, start) for one in uncertain],
     }
     return json_response(view)

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Header, Path, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from robot_cell.gateway import shapes
+from robot_cell.gateway import plan_shapes, shapes
+from robot_cell.gateway.comparing import draft_detail
 from robot_cell.gateway.problems import Problem, problem_responses
 from robot_cell.gateway.service import (
     After,
@@ -150,6 +151,22 @@ def revision(
     return _packed(
         orjson.dumps({**revision_view(found, start), "operations": rows}), accept_encoding
     )
+
+
+@router.get("/schedule/draft", response_model=plan_shapes.DraftDetail, responses=_READ)
+def draft_beside(
+    gateway: Served,
+    caller: Viewer,
+    accept_encoding: Annotated[str, Header(max_length=500)] = "",
+) -> Response:
+    """The plan that waits for approval, beside the published one; 404 if none waits."""
+    del caller
+    gateway.mirror.refresh(0.05)
+    start = gateway.mirror.start
+    found = None if start is None else draft_detail(gateway.mirror, start)
+    if found is None:
+        raise Problem("not-found", "no plan waits for approval")
+    return _packed(orjson.dumps(found), accept_encoding)
 
 
 @router.post("/schedule/draft", response_model=shapes.Answer, responses=_CHANGE)

@@ -1,7 +1,7 @@
 /** The plant's operations as the Gantt draws them. */
 
-import type { Operation } from '../lib/contract';
-import type { GanttOperation } from './model';
+import type { Comparison, Operation } from '../lib/contract';
+import type { Former, GanttOperation } from './model';
 
 const endOf = (operation: Operation): number =>
   operation.actual_end_ms ?? operation.planned_end_ms ?? -Infinity;
@@ -32,5 +32,55 @@ export function ganttOperation(operation: Operation, due: number | null): GanttO
     actualStart: operation.actual_start_ms,
     actualEnd: operation.actual_end_ms,
     due,
+  };
+}
+
+const NOT_BEGUN: ReadonlySet<string> = new Set(['planned', 'leased', 'accepted']);
+
+/** Another plan as it would be drawn, and where the published one has what it moves. */
+export function beside(
+  operations: readonly GanttOperation[],
+  comparison: Comparison,
+): { operations: GanttOperation[]; formers: Former[] } {
+  const moves = new Map(comparison.moves.map((move) => [move.id, move]));
+  const formers: Former[] = [];
+  const drawn: GanttOperation[] = [];
+  for (const operation of operations) {
+    const move = moves.get(operation.id);
+    moves.delete(operation.id);
+    // What has begun since the comparison was made stays where it is.
+    if (move === undefined || !NOT_BEGUN.has(operation.status)) {
+      drawn.push(operation);
+      continue;
+    }
+    const { before, after } = move;
+    if (before !== null) {
+      formers.push({
+        lane: before.cell,
+        start: before.start_ms,
+        end: before.end_ms,
+        dropped: after === null,
+      });
+    }
+    if (after !== null) drawn.push(placed(operation, after));
+  }
+  for (const { id, order_id, unit, name, before, after } of moves.values()) {
+    if (before !== null || after === null) continue;
+    const fresh = { id, orderId: order_id, unit, name, status: 'planned', due: null };
+    drawn.push(placed({ ...fresh, actualStart: null, actualEnd: null }, after));
+  }
+  return { operations: drawn, formers };
+}
+
+function placed(
+  operation: Omit<GanttOperation, 'lane' | 'plannedStart' | 'plannedEnd'>,
+  at: { cell: string; start_ms: number; end_ms: number },
+): GanttOperation {
+  return {
+    ...operation,
+    lane: at.cell,
+    plannedStart: at.start_ms,
+    plannedEnd: at.end_ms,
+    moved: true,
   };
 }

@@ -14,6 +14,24 @@ export interface GanttOperation {
   actualEnd: number | null;
   /** The instant by which its order is due, ms. */
   due: number | null;
+  /** Whether the plan that is shown puts it elsewhere than the published one. */
+  moved?: boolean;
+}
+
+/** Where the published plan has an operation that another plan, the one shown, puts elsewhere. */
+export interface Former {
+  lane: string;
+  start: number;
+  end: number;
+  /** Whether the plan that is shown has no place for it at all. */
+  dropped: boolean;
+}
+
+/** A time in which a lane's cell does not work, ms. */
+export interface Closing {
+  start: number;
+  end: number;
+  reason: string;
 }
 
 /** One operation as it is drawn: where it is or was, and where it was planned. */
@@ -27,6 +45,9 @@ export interface GanttModel {
   end: Float64Array;
   /** For each operation the latest end of all before it in its lane: where a search may begin. */
   endUpTo: Float64Array;
+  /** For each lane, by start. */
+  formers: Former[][];
+  closings: Closing[][];
   from: number;
   to: number;
 }
@@ -51,6 +72,8 @@ export function buildModel(
   lanes: string[],
   all: readonly GanttOperation[],
   now: number,
+  formers: readonly Former[] = [],
+  closed: Readonly<Record<string, readonly Closing[]>> = {},
 ): GanttModel {
   const laneOf = new Map(lanes.map((lane, index) => [lane, index]));
   const drawn: { operation: GanttOperation; lane: number; start: number; end: number }[] = [];
@@ -69,6 +92,8 @@ export function buildModel(
     start: new Float64Array(count),
     end: new Float64Array(count),
     endUpTo: new Float64Array(count),
+    formers: lanes.map(() => []),
+    closings: lanes.map((lane) => [...(closed[lane] ?? [])]),
     from: Infinity,
     to: -Infinity,
   };
@@ -87,6 +112,11 @@ export function buildModel(
     model.to = Math.max(model.to, item.end, item.operation.plannedEnd ?? -Infinity);
   });
   while (lane < lanes.length) model.firstOf[++lane] = count;
+  for (const former of [...formers].sort((a, b) => a.start - b.start)) {
+    model.formers[laneOf.get(former.lane) ?? -1]?.push(former);
+    model.from = Math.min(model.from, former.start);
+    model.to = Math.max(model.to, former.end);
+  }
   if (count === 0) {
     model.from = now;
     model.to = now + 60_000;

@@ -21,6 +21,7 @@ export interface Palette {
   selected: string;
   ghost: string;
   font: string;
+  closed: string;
 }
 
 export interface Frame {
@@ -32,6 +33,9 @@ export interface Frame {
   /** Pixels scrolled down. */
   scroll: number;
   now: number;
+  /** Until when the plan is fixed: no new plan moves what starts before, ms. */
+  frozenUntil: number;
+  frozenLabel: string;
   /** What the plant's time zone adds to UTC, ms. */
   offset: number;
   selected: number;
@@ -49,6 +53,11 @@ const BAR_SHARE = 0.5;
 const PLAN_TOP = 0.72;
 const PLAN_SHARE = 0.12;
 const LABEL_ROOM = 96;
+const HATCH = 9;
+const LEAST_REASON = 90;
+/** Heights in px: the strip from due to end of what is late, the edge of what was moved. */
+const LATE_STRIP = 6;
+const MOVED_EDGE = 4;
 const LEAST_LABELLED = 46;
 
 /** How high each of `count` lanes is drawn in `room` pixels; what does not fit is scrolled. */
@@ -89,6 +98,7 @@ export function paint(context: CanvasRenderingContext2D, frame: Frame): void {
   context.rect(0, AXIS_HEIGHT, width, height - AXIS_HEIGHT);
   context.clip();
   paintLanes(context, frame);
+  paintFrozen(context, frame);
   context.restore();
   paintAxis(context, frame);
   paintNow(context, frame);
@@ -132,7 +142,94 @@ function paintLanes(context: CanvasRenderingContext2D, frame: Frame): void {
       context.fillStyle = palette.lane;
       context.fillRect(0, top, width, high);
     }
+    paintClosed(context, frame, lane, top);
     paintLane(context, frame, lane, top);
+    paintFormers(context, frame, lane, top);
+  }
+}
+
+/** Times in which a cell does not work: hatched, with the reason where there is room for it. */
+function paintClosed(
+  context: CanvasRenderingContext2D,
+  frame: Frame,
+  lane: number,
+  top: number,
+): void {
+  const { view, width, palette, laneHeight: high } = frame;
+  for (const { start, end, reason } of frame.model.closings[lane] ?? []) {
+    const left = Math.max(0, (start - view.from) / view.msPerPixel);
+    const right = Math.min(width, (end - view.from) / view.msPerPixel);
+    if (right <= left) continue;
+    context.save();
+    context.beginPath();
+    context.rect(left, top, right - left, high);
+    context.clip();
+    context.fillStyle = palette.lane;
+    context.fillRect(left, top, right - left, high);
+    context.strokeStyle = palette.closed;
+    context.lineWidth = 1.5;
+    context.beginPath();
+    for (let x = left - high - ((left - high) % HATCH); x < right; x += HATCH) {
+      context.moveTo(x, top + high);
+      context.lineTo(x + high, top);
+    }
+    context.stroke();
+    if (right - left > LEAST_REASON) {
+      context.font = `13px ${palette.font}`;
+      context.textBaseline = 'middle';
+      const x = left + 8;
+      const wide = context.measureText(reason).width;
+      context.fillStyle = palette.lane;
+      context.fillRect(x - 4, top + 4, wide + 8, 18);
+      context.fillStyle = palette.quiet;
+      context.fillText(reason, x, top + 13);
+    }
+    context.restore();
+  }
+}
+
+/** Below the bars: where the published plan has what the shown plan moves. */
+function paintFormers(
+  context: CanvasRenderingContext2D,
+  frame: Frame,
+  lane: number,
+  top: number,
+): void {
+  const { view, width, palette } = frame;
+  const below = top + PLAN_TOP * frame.laneHeight;
+  const high = PLAN_SHARE * frame.laneHeight;
+  for (const former of frame.model.formers[lane] ?? []) {
+    const left = (former.start - view.from) / view.msPerPixel;
+    const right = (former.end - view.from) / view.msPerPixel;
+    if (right < 0 || left > width) continue;
+    context.fillStyle = former.dropped ? palette.warning : palette.ghost;
+    context.fillRect(left, below, Math.max(2, right - left - 1), high);
+  }
+}
+
+/** What is fixed: from now to the end of what is confirmed. */
+function paintFrozen(context: CanvasRenderingContext2D, frame: Frame): void {
+  const { view, palette } = frame;
+  const left = (frame.now - view.from) / view.msPerPixel;
+  const right = (frame.frozenUntil - view.from) / view.msPerPixel;
+  if (right - left < 1 || right < 0 || left > frame.width) return;
+  context.fillStyle = palette.now;
+  context.globalAlpha = 0.1;
+  context.fillRect(left, AXIS_HEIGHT, right - left, frame.height - AXIS_HEIGHT);
+  context.globalAlpha = 1;
+  context.strokeStyle = palette.now;
+  context.lineWidth = 1.5;
+  context.setLineDash([6, 5]);
+  context.beginPath();
+  context.moveTo(right, AXIS_HEIGHT);
+  context.lineTo(right, frame.height);
+  context.stroke();
+  context.setLineDash([]);
+  context.font = `600 13px ${palette.font}`;
+  if (right - Math.max(0, left) > context.measureText(frame.frozenLabel).width + 12) {
+    context.fillStyle = palette.now;
+    context.textBaseline = 'middle';
+    context.fillText(frame.frozenLabel, Math.max(0, left) + 6, AXIS_HEIGHT + 10);
   }
 }
 
@@ -211,8 +308,16 @@ function paintBar(
     const below = top + PLAN_TOP * frame.laneHeight;
     context.fillRect(from, below, Math.max(2, to - from - 1), PLAN_SHARE * frame.laneHeight);
   }
+  if (operation.moved === true) {
+    context.fillStyle = palette.now;
+    context.fillRect(left, bar, wide, MOVED_EDGE);
+  }
   if (isLate(operation, model.end[index] ?? 0)) {
+    // A strip from the due date to the end, and a full edge where the order ends.
+    const due = ((operation.due ?? 0) - view.from) / view.msPerPixel;
+    const from = Math.min(Math.max(left, due), right - 6);
     context.fillStyle = palette.alarm;
+    context.fillRect(from, bar + high - LATE_STRIP, Math.max(5, right - from - 1), LATE_STRIP);
     context.fillRect(Math.max(left, right - 6), bar, Math.min(5, wide), high);
   }
   if (wide >= LEAST_LABELLED) {

@@ -26,6 +26,16 @@ export interface CellLive {
   held: boolean;
   override_percent: number | null;
   alarms: number;
+  /** Another number whenever one of its devices says something new. */
+  devices: number;
+}
+
+export interface Device {
+  name: string;
+  kind: string;
+  /** Null before it was read. */
+  answers: boolean | null;
+  readings: Record<string, string>;
 }
 
 export interface Operation {
@@ -55,7 +65,7 @@ export interface CellDescription extends CellLive {
   name: string;
   description: string;
   arm: string | Record<string, unknown>;
-  fixtures: { name: string; kind: string; frame: string | null }[];
+  fixtures: { name: string; kind: string; frame: string | null; mounted_on: string | null }[];
   programs: string[];
   next: Operation | null;
   oee: number | null;
@@ -73,10 +83,10 @@ export interface PlantDescription {
   boot: string;
   version: string;
   approve_drafts: boolean;
+  confirm_ahead_s: number;
   connected: boolean;
   products: Record<string, { description: string }>;
   cells: string[];
-  speed: number | null;
 }
 
 export interface Tick {
@@ -193,7 +203,67 @@ export interface Draft {
   moved: number;
   ends_before_ms: number | null;
   ends_after_ms: number | null;
-  orders_later_s: Record<string, number>;
+  orders_later_s: number;
+}
+
+export interface Place {
+  cell: string;
+  start_ms: number;
+  end_ms: number;
+}
+
+export interface Move {
+  id: string;
+  order_id: string;
+  unit: number;
+  name: string;
+  before: Place | null;
+  after: Place | null;
+}
+
+export interface OrderChange {
+  order_id: string;
+  before_ms: number | null;
+  after_ms: number | null;
+  later_s: number | null;
+  late_before_s: number | null;
+  late_after_s: number | null;
+}
+
+/** Another plan beside the published one. */
+export interface Comparison {
+  moves: Move[];
+  other_cell: number;
+  waiting: string[];
+  orders: OrderChange[];
+  late_before: number;
+  late_after: number;
+  ends_before_ms: number | null;
+  ends_after_ms: number | null;
+}
+
+export interface DraftDetail extends Draft {
+  comparison: Comparison;
+}
+
+export interface WhatIf {
+  id: string;
+  state: 'waiting' | 'planning' | 'done' | 'failed' | 'cancelled';
+  stage: string;
+  progress: number;
+  better_plans: number;
+  elapsed_s: number;
+  problem: string;
+  result: (Comparison & { engine: string; planned_in_s: number }) | null;
+}
+
+export interface Supposition {
+  priorities: Record<string, number>;
+  dues_ms: Record<string, number>;
+  without_orders: string[];
+  more_orders: { order_id: string; product: string; quantity: number; due_ms: number; priority: number }[];
+  without_cells: string[];
+  cells_down_s: Record<string, number>;
 }
 
 export interface Schedule {
@@ -256,11 +326,14 @@ export interface Alarm {
   text: string;
   cause: string;
   action: string;
+  consequences: string[];
+  times: number;
   raised_ms: number;
   cleared_ms: number | null;
   acknowledged_ms: number | null;
   acknowledged_by: string | null;
   shelved_until_ms: number | null;
+  shelved_by: string | null;
 }
 
 export interface PlantEvent {

@@ -2,6 +2,7 @@
 
 import {
   AmbientLight,
+  Box3,
   BoxGeometry,
   Color,
   DirectionalLight,
@@ -20,10 +21,13 @@ import { STLLoader } from 'three/examples/jsm/loaders/STLLoader.js';
 import URDFLoader, { type URDFRobot } from 'urdf-loader';
 
 import type { Pose, Scene } from '../lib/contract';
+import { partOf } from './parts';
 
 export type MeshFetch = (url: string) => Promise<ArrayBuffer>;
 export type ViewName = 'reset' | 'front' | 'side' | 'top';
 
+/** How far from what stands in a cell a part still is in it, m: an arm holds it, or it fell. */
+const AROUND_M = 0.35;
 /** Joint movement below this is not worth a frame, rad; parts: m. */
 const STILL = 1e-4;
 const VIEWS: Record<ViewName, [number, number, number]> = {
@@ -49,6 +53,7 @@ export class CellScene {
   readonly #robot: URDFRobot;
   readonly #scene: Scene;
   readonly #parts = new Map<string, Mesh>();
+  readonly #cell = new Box3();
   readonly #materials = {
     arm: new MeshStandardMaterial({ roughness: 0.7 }),
     around: new MeshStandardMaterial({ roughness: 0.95 }),
@@ -92,6 +97,7 @@ export class CellScene {
     this.#world.add(this.#robot);
     this.#addTool();
     this.#addSurroundings();
+    this.#measure();
     this.setJoints(scene.home);
     this.look('reset');
   }
@@ -130,6 +136,19 @@ export class CellScene {
     }
   }
 
+  /** The room that a cell takes: beyond it lies what the simulation keeps in store. */
+  #measure(): void {
+    const { frames, obstacles } = this.#scene;
+    this.#cell.setFromPoints([new Vector3(0, 0, 0)]);
+    for (const { xyz_m } of Object.values(frames)) this.#cell.expandByPoint(new Vector3(...xyz_m));
+    for (const { size_m, pose } of obstacles) {
+      const half = new Vector3(...size_m).multiplyScalar(0.5);
+      const at = new Vector3(...pose.xyz_m);
+      this.#cell.expandByPoint(at.clone().add(half)).expandByPoint(at.sub(half));
+    }
+    this.#cell.expandByScalar(AROUND_M);
+  }
+
   shade(shades: Shades): void {
     this.#world.background = new Color(shades.ground);
     this.#materials.arm.color.set(shades.arm);
@@ -162,25 +181,22 @@ export class CellScene {
     const text = JSON.stringify(bodies);
     if (text === this.#bodies) return;
     this.#bodies = text;
-    for (const [name, mesh] of this.#parts) {
-      if (!(name in bodies)) {
-        this.#world.remove(mesh);
-        this.#parts.delete(name);
-      }
-    }
-    for (const [name, pose] of Object.entries(bodies)) {
+    for (const [name, [x = 0, y = 0, z = 0, qx = 0, qy = 0, qz = 0, qw = 1]] of Object.entries(
+      bodies,
+    )) {
+      const size = partOf(name, this.#scene.parts, product);
+      if (size === null) continue; // the tool centre point, not a part
       let mesh = this.#parts.get(name);
       if (mesh === undefined) {
-        const size = this.#scene.parts[name]?.size_m ??
-          this.#scene.parts[product]?.size_m ?? [0.05, 0.05, 0.05];
         mesh = new Mesh(new BoxGeometry(...size), this.#materials.part);
         this.#parts.set(name, mesh);
         this.#world.add(mesh);
       }
-      const [x = 0, y = 0, z = 0, qx = 0, qy = 0, qz = 0, qw = 1] = pose;
       mesh.position.set(x, y, z);
       mesh.quaternion.set(qx, qy, qz, qw);
+      mesh.visible = this.#cell.containsPoint(mesh.position);
     }
+    for (const [name, mesh] of this.#parts) if (!(name in bodies)) mesh.visible = false;
     this.#ask();
   }
 
