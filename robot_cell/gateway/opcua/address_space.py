@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import structlog
-from asyncua import Server
+from asyncua import Server, ua
 
 from robot_cell.gateway.opcua import nodesets
 from robot_cell.gateway.opcua.nodesets import NODE_SETS, import_node_sets
@@ -45,10 +45,8 @@ async def server_with_types(
     server = Server(iserver=internal)
     if found is None:
         await server.init()
-        await import_node_sets(server, folder)
-        namespaces = await server.get_namespace_array()
+        _write(kept, await _imported(server, folder))
         await server.load_data_type_definitions()
-        _write(kept, (namespaces, internal.nodes()))
         return server
     namespaces, nodes = found
     internal.take_nodes(nodes)
@@ -57,6 +55,29 @@ async def server_with_types(
         await server.register_namespace(uri)
     await server.load_data_type_definitions()
     return server
+
+
+async def keep_types(folder: Path, cache_dir: Path | None = None) -> int:
+    """See that the address space of the standards is kept; returns how many nodes it has.
+
+    Raises:
+        NodeSetError: the NodeSets cannot be imported.
+    """
+    kept = (cache_dir or default_cache_dir()) / f"{_key(folder)}.pickle"
+    found = _read(kept)
+    if found is None:
+        server = Server()
+        await server.init()
+        found = await _imported(server, folder)
+        _write(kept, found)
+    return len(found[1])
+
+
+async def _imported(server: Server, folder: Path) -> tuple[list[str], dict[ua.NodeId, Any]]:
+    """Namespaces and nodes after all NodeSets were imported."""
+    await import_node_sets(server, folder)
+    space = server.iserver.aspace
+    return await server.get_namespace_array(), {one: space[one] for one in list(space.keys())}
 
 
 def _key(folder: Path) -> str:
@@ -68,7 +89,7 @@ def _key(folder: Path) -> str:
     return digest.hexdigest()[:32]
 
 
-def _read(path: Path) -> tuple[list[str], Any] | None:
+def _read(path: Path) -> tuple[list[str], dict[ua.NodeId, Any]] | None:
     """What was kept; None if there is nothing, or nothing that can be trusted."""
     try:
         with path.open("rb") as file:

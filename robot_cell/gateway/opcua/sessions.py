@@ -202,10 +202,6 @@ class PlantServer(InternalServer):
         """Begin with this address space instead of the bare one."""
         self._ready = nodes
 
-    def nodes(self) -> dict[ua.NodeId, Any]:
-        """Every node that there is."""
-        return {one: self.aspace[one] for one in list(self.aspace.keys())}
-
     async def load_standard_address_space(self, shelf_file: Any = None) -> None:
         """Fill the address space; called by asyncua."""
         if self._ready is None:
