@@ -41,11 +41,11 @@ async def server_with_types(
         NodeSetError: the NodeSets cannot be imported.
     """
     kept = (cache_dir or default_cache_dir()) / f"{_key(folder)}.pickle"
-    found = _read(kept)
+    found = read_kept(kept)
     server = Server(iserver=internal)
     if found is None:
         await server.init()
-        _write(kept, await _imported(server, folder))
+        keep(kept, await _imported(server, folder))
         await server.load_data_type_definitions()
         return server
     namespaces, nodes = found
@@ -64,12 +64,12 @@ async def keep_types(folder: Path, cache_dir: Path | None = None) -> int:
         NodeSetError: the NodeSets cannot be imported.
     """
     kept = (cache_dir or default_cache_dir()) / f"{_key(folder)}.pickle"
-    found = _read(kept)
+    found = read_kept(kept)
     if found is None:
         server = Server()
         await server.init()
         found = await _imported(server, folder)
-        _write(kept, found)
+        keep(kept, found)
     return len(found[1])
 
 
@@ -89,7 +89,7 @@ def _key(folder: Path) -> str:
     return digest.hexdigest()[:32]
 
 
-def _read(path: Path) -> tuple[list[str], dict[ua.NodeId, Any]] | None:
+def read_kept(path: Path) -> tuple[list[str], dict[ua.NodeId, Any]] | None:
     """What was kept; None if there is nothing, or nothing that can be trusted."""
     try:
         with path.open("rb") as file:
@@ -113,7 +113,8 @@ def _read(path: Path) -> tuple[list[str], dict[ua.NodeId, Any]] | None:
         return None
 
 
-def _write(path: Path, content: object) -> None:
+def keep(path: Path, content: object) -> None:
+    """Keep it for the next start, in a file that only its owner may write."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:

@@ -169,7 +169,7 @@ class _Complaints(logging.Handler):
         super().__init__(logging.WARNING)
         self.heard: list[str] = []
         self._loggers = [logging.getLogger(name) for name in _LOGGERS]
-        self._before = [one.propagate for one in self._loggers]
+        self._before = [(one.propagate, one.level) for one in self._loggers]
 
     def emit(self, record: logging.LogRecord) -> None:
         """Note a complaint."""
@@ -181,9 +181,11 @@ class _Complaints(logging.Handler):
         for one in self._loggers:
             one.addHandler(self)
             one.propagate = False
+            one.setLevel(logging.WARNING)  # whatever is shown of it otherwise
         return self
 
     def __exit__(self, *_: object) -> None:
-        for one, before in zip(self._loggers, self._before, strict=True):
+        for one, (propagate, level) in zip(self._loggers, self._before, strict=True):
             one.removeHandler(self)
-            one.propagate = before
+            one.propagate = propagate
+            one.setLevel(level)

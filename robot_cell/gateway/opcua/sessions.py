@@ -159,7 +159,7 @@ class PlantSession(InternalSession):
             ServiceError: refused.
         """
         address = str(self.name[0]) if isinstance(self.name, tuple) else "unknown"
-        if peer_certificate is None:
+        if not peer_certificate:  # a channel of the policy None
             self._refused("log in without encryption", address)
             raise ServiceError(ua.StatusCodes.BadSecurityModeInsufficient)
         token = _peer.set(address)
