@@ -11,6 +11,15 @@ import tomllib
 from set_up import environment
 from set_up.console import Console, StepError
 from set_up.machine import Machine
+from set_up.opcua import (
+    NODE_SETS,
+    TEST_CLIENT,
+    fetch_packages,
+    import_types,
+    types_key,
+)
+from set_up.opcua import packages_key as opcua_packages_key
+from set_up.opcua import packages_made as opcua_packages_made
 from set_up.step import Step, content_hash
 from set_up.system_packages import (
     install_missing,
@@ -47,6 +56,7 @@ CHECKED_IMPORTS = (
     "robot_cell_interfaces.action",
     "robot_cell_interfaces.msg",
     "robot_cell_interfaces.srv",
+    "asyncua",
     "coal",
     "mujoco",
     "ortools.sat.python.cp_model",
@@ -216,6 +226,7 @@ def makes_nothing(machine: Machine) -> list[Path]:
     return []
 
 
+_NPM_ADVICE = "check the network and npm's settings (`npm config list`), then `make setup` again"
 _FETCH_ADVICE = "check the network and pip's settings (`pip config list`), then `make setup` again"
 
 STEPS = (
@@ -281,7 +292,7 @@ STEPS = (
         packages_key,
         packages_made,
         install_packages,
-        "check the network and npm's settings (`npm config list`), then `make setup` again",
+        _NPM_ADVICE,
     ),
     Step(
         "web_pages",
@@ -290,6 +301,22 @@ STEPS = (
         pages_made,
         build_pages,
         "read the first error in the log; `npm run build` in web/ does the same alone",
+    ),
+    Step(
+        "opcua_packages",
+        "NodeSets of OPC UA",
+        opcua_packages_key(NODE_SETS),
+        opcua_packages_made(NODE_SETS),
+        fetch_packages(NODE_SETS),
+        _NPM_ADVICE,
+    ),
+    Step(
+        "opcua_types",
+        "NodeSets of OPC UA imported",
+        types_key,
+        makes_nothing,
+        import_types,
+        "read the log; `. ./env.sh && python -m robot_cell.gateway.opcua.warm_up` does it alone",
     ),
     Step(
         "warm_up",
@@ -310,5 +337,13 @@ TEST_STEPS = (
         makes_nothing,
         install_missing_for_tests,
         "read the log, correct it, then `make test` again",
+    ),
+    Step(
+        "opcua_client",
+        "OPC UA client of the tests",
+        opcua_packages_key(TEST_CLIENT),
+        opcua_packages_made(TEST_CLIENT),
+        fetch_packages(TEST_CLIENT),
+        _NPM_ADVICE,
     ),
 )

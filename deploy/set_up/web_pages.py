@@ -54,15 +54,25 @@ def install_packages(machine: Machine, console: Console) -> None:
     Raises:
         StepError: if pip or npm fails.
     """
-    if system_node() is None and not wheel_node(machine).exists():
-        say("      no Node.js 20.19 or later on this machine: taking one from a wheel")
-        pip: list[str | Path] = [machine.venv_python, "-m", "pip", "--disable-pip-version-check"]
-        quiet = ["--no-input", "--progress-bar", "off", "--root-user-action=ignore", "--no-deps"]
-        console.run([*pip, "install", *quiet, "-r", node_lock(machine)], env=clean_environment())
+    install_node(machine, console)
     words = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress"]
     # npm says nothing while it fetches; its log of each package is the sign of life.
     command = npm(machine, *words, "--loglevel=http")
     console.run(command, env=node_environment(machine), cwd=machine.root / "web")
+
+
+def install_node(machine: Machine, console: Console) -> None:
+    """Take Node.js from a wheel where the system has none that will do.
+
+    Raises:
+        StepError: if pip fails.
+    """
+    if system_node() is not None or wheel_node(machine).exists():
+        return
+    say("      no Node.js 20.19 or later on this machine: taking one from a wheel")
+    pip: list[str | Path] = [machine.venv_python, "-m", "pip", "--disable-pip-version-check"]
+    quiet = ["--no-input", "--progress-bar", "off", "--root-user-action=ignore", "--no-deps"]
+    console.run([*pip, "install", *quiet, "-r", node_lock(machine)], env=clean_environment())
 
 
 def build_pages(machine: Machine, console: Console) -> None:

@@ -26,6 +26,7 @@ _ARGUMENTS: Final = """\
   <arg name="http_host" default="127.0.0.1"/>
   <arg name="http_port" default="0"/>
   <arg name="link_role" default="none"/>
+  <arg name="opcua_port" default="plant"/>
   <arg name="device_log" default=""/>
 """
 
@@ -59,7 +60,7 @@ _GATEWAY: Final = """\
         respawn_delay="0.5"
         args="--plant $(var plant) --run-dir $(var run_dir) --simulated true
               --http-host $(var http_host) --http-port $(var http_port)
-              --link-role $(var link_role)"/>
+              --link-role $(var link_role) --opcua-port $(var opcua_port)"/>
 """
 
 _CELL: Final = """\

@@ -36,6 +36,7 @@ class Options:
 
     Attributes:
         port: 0 takes a free one (the one it had before, after a restart), -1 does nothing at all.
+        opcua_port: of the OPC UA server, likewise, -1 for none; None does what the plant file says.
         link_role: what who opens the printed link may do; None prints none.
     """
 
@@ -48,6 +49,7 @@ class Options:
     origins: tuple[str, ...]
     certificate: Path | None
     key: Path | None
+    opcua_port: int | None = None
 
     @property
     def scheme(self) -> str:
@@ -75,6 +77,12 @@ def read_options(argv: Sequence[str]) -> Options:
     parser.add_argument("--origin", action="append", default=[], help="of a web page elsewhere")
     parser.add_argument("--tls-cert", type=Path, help="certificate chain (PEM): serve https")
     parser.add_argument("--tls-key", type=Path, help="its key (PEM)")
+    parser.add_argument(
+        "--opcua-port",
+        type=_opcua_port,
+        metavar="plant|PORT",
+        help="OPC UA as well; 0: a free port; -1: none (default: what the plant file says)",
+    )
     found = parser.parse_args(arguments)
     if (found.tls_cert is None) is not (found.tls_key is None):
         parser.error("--tls-cert and --tls-key go together")
@@ -88,7 +96,12 @@ def read_options(argv: Sequence[str]) -> Options:
         tuple(found.origin),
         found.tls_cert,
         found.tls_key,
+        found.opcua_port,
     )
+
+
+def _opcua_port(text: str) -> int | None:
+    return None if text == "plant" else int(text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -122,7 +135,7 @@ def listen(options: Options) -> socket.socket:
         SystemExit: it cannot be had.
     """
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    known = _port_before(options) if options.port == 0 else None
+    known = port_before(options.run_dir, "port") if options.port == 0 else None
     for port in (*((known,) if known else ()), options.port):
         one = socket.socket(family, socket.SOCK_STREAM)
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -144,10 +157,10 @@ def listen(options: Options) -> socket.socket:
     raise SystemExit("gateway: no port")
 
 
-def _port_before(options: Options) -> int | None:
-    """The port before a restart, so that pages that are open find it again."""
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        return int(json.loads((options.run_dir / NOTE).read_text())["port"])
+def port_before(run_dir: Path, which: str) -> int | None:
+    """A port before a restart, so that whoever was connected finds it again."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return int(json.loads((run_dir / NOTE).read_text())[which])
     return None
 
 
@@ -156,7 +169,13 @@ def tell(options: Options, listening: socket.socket, code: str | None) -> None:
     port = int(listening.getsockname()[1])
     address = address_of(options, port)
     options.run_dir.mkdir(parents=True, exist_ok=True)
-    note = {"host": options.host, "port": port, "address": address, "pid": os.getpid()}
+    note = {
+        "host": options.host,
+        "port": port,
+        "address": address,
+        "pid": os.getpid(),
+        "opcua_port": port_before(options.run_dir, "opcua_port"),
+    }
     private(options.run_dir / NOTE, json.dumps(note) + "\n")
     if code is None:
         (options.run_dir / LINK).unlink(missing_ok=True)
@@ -164,6 +183,14 @@ def tell(options: Options, listening: socket.socket, code: str | None) -> None:
     else:
         private(options.run_dir / LINK, f"{address}/#code={code}\n")
         _say(f"{address}/#code={code}")
+
+
+def tell_opcua(run_dir: Path, address: str, port: int) -> None:
+    """Say where the OPC UA server is, beside what was told before."""
+    note = json.loads((run_dir / NOTE).read_text())
+    note |= {"opcua_address": address, "opcua_port": port}
+    private(run_dir / NOTE, json.dumps(note) + "\n")
+    _say(f"{address} (OPC UA; the password is a token)")
 
 
 def address_of(options: Options, port: int) -> str:

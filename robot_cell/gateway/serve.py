@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 import uvicorn
@@ -19,7 +19,14 @@ from robot_cell.gateway.app import make_app
 from robot_cell.gateway.link import PlantLink, RosLink
 from robot_cell.gateway.live import Hub
 from robot_cell.gateway.logs import log_to
-from robot_cell.gateway.main import LINK, Options, address_of, private
+from robot_cell.gateway.main import (
+    LINK,
+    Options,
+    address_of,
+    port_before,
+    private,
+    tell_opcua,
+)
 from robot_cell.gateway.mirror import Mirror
 from robot_cell.gateway.service import Gateway
 from robot_cell.gateway.tokens import ROLES
@@ -28,6 +35,9 @@ from robot_cell.gateway.worker import Worker
 from robot_cell.model import Plant
 from robot_cell.model.plant_file import load_plant
 from robot_cell.store import Journal, JournalError, journal_location, open_journal
+
+if TYPE_CHECKING:
+    from robot_cell.gateway.opcua.server import OpcUaServer
 
 SWITCH_INTERVAL_S: Final = 0.0005
 """How soon the event loop gets the interpreter from a thread that reads (Python: 5 ms)."""
@@ -108,12 +118,15 @@ def serve(options: Options, listening: socket.socket, code: str | None) -> int:
         ssl_keyfile=options.key,
     )
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    opcua = start_opcua(options, gateway)
     _log.info("serving", port=port, pid=os.getpid())
     try:
         asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
     except (KeyboardInterrupt, SystemExit):
         pass
     finally:
+        if opcua is not None:
+            opcua.close()
         gateway.worker.close()
         gateway.access.trail.close()
         link.close()
@@ -122,6 +135,30 @@ def serve(options: Options, listening: socket.socket, code: str | None) -> int:
         sys.stderr.flush()
         # A thread that still waits for a peer would meet destroyed handles: leave it.
         os._exit(0)
+
+
+def start_opcua(options: Options, gateway: Gateway) -> OpcUaServer | None:
+    """The OPC UA server, if it was asked for; nothing of it is imported otherwise."""
+    asked = gateway.plant.opcua
+    port = options.opcua_port if options.opcua_port is not None else asked.port if asked else -1
+    if port < 0:
+        return None
+    from robot_cell.gateway.opcua.server import OpcUaServer, Settings
+
+    def told(server: OpcUaServer) -> None:
+        if server.error is None:
+            tell_opcua(options.run_dir, server.address, server.port)
+        else:
+            print(f"gateway: no OPC UA: {server.error}", file=sys.stderr, flush=True)
+
+    settings = Settings(
+        options.host,
+        port,
+        options.run_dir,
+        port_before=port_before(options.run_dir, "opcua_port"),
+        anonymous_reading=asked is not None and asked.anonymous_reading,
+    )
+    return OpcUaServer(gateway, settings, told)
 
 
 def _open(place: Path | str) -> Journal:

@@ -269,6 +269,18 @@ class Planning(Word):
     approve_drafts: bool = False
 
 
+class OpcUa(Word):
+    """That the gateway is an OPC UA server as well.
+
+    Attributes:
+        port: 0 takes a free one (the one it had before, after a restart).
+        anonymous_reading: one may read, and nothing else, without a token.
+    """
+
+    port: int = Field(default=4840, ge=0, le=65_535)
+    anonymous_reading: bool = False
+
+
 class Plant(Word):
     """Everything a plant file says."""
 
@@ -278,6 +290,7 @@ class Plant(Word):
     products: dict[Name, Product] = Field(min_length=1)
     cells: dict[Name, Cell] = Field(min_length=1)
     planning: Planning = Planning()
+    opcua: OpcUa | None = None
 
     @field_validator("time_zone")
     @classmethod

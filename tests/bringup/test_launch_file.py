@@ -192,6 +192,7 @@ def test_declared_arguments_say_what_they_are_for():
         "http_host",
         "http_port",
         "link_role",
+        "opcua_port",
     } == set(names)
     assert names["plant"].default is None
     assert all(argument.description for argument in names.values())

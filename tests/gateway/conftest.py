@@ -242,7 +242,7 @@ def reading(
     secrets: dict[str, tuple[Secret, str]],
 ) -> Iterator[Served]:
     """A gateway for tests that change nothing."""
-    yield from _serve(tmp_path_factory.mktemp("reading"), plant, secrets)
+    yield from serving(tmp_path_factory.mktemp("reading"), plant, secrets)
 
 
 @pytest.fixture
@@ -250,10 +250,10 @@ def served(
     tmp_path: Path, plant: Plant, secrets: dict[str, tuple[Secret, str]]
 ) -> Iterator[Served]:
     """A gateway of the test's own."""
-    yield from _serve(tmp_path, plant, secrets)
+    yield from serving(tmp_path, plant, secrets)
 
 
-def _serve(
+def serving(
     folder: Path, plant: Plant, secrets: Mapping[str, tuple[Secret, str]]
 ) -> Iterator[Served]:
     place = folder / "journal.db"

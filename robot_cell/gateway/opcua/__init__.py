@@ -1,0 +1,1 @@
+"""The plant as an OPC UA server; nothing of it is imported unless a plant asks for it."""
