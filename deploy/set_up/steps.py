@@ -11,6 +11,7 @@ import tomllib
 from set_up import environment
 from set_up.console import Console, StepError
 from set_up.machine import Machine
+from set_up.node_peers import install_peers, peers_key, peers_made
 from set_up.step import Step, content_hash
 from set_up.system_packages import (
     install_missing,
@@ -309,5 +310,13 @@ TEST_STEPS = (
         makes_nothing,
         install_missing_for_tests,
         "read the log, correct it, then `make test` again",
+    ),
+    Step(
+        "test_peers",
+        "npm packages of the tests",
+        peers_key,
+        peers_made,
+        install_peers,
+        "check the network and npm's settings (`npm config list`), then `make test` again",
     ),
 )

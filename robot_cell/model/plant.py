@@ -21,6 +21,7 @@ from robot_cell.model.calendar import Calendar
 from robot_cell.model.geometry import Box, CartesianPose, Frame, JointPose, Pose
 from robot_cell.model.interlock import Interlock
 from robot_cell.model.program import FixtureStep, InspectStep, MoveStep, Program
+from robot_cell.model.sparkplug import Sparkplug
 
 
 class Tool(Word):
@@ -267,6 +268,7 @@ class Plant(Word):
     products: dict[Name, Product] = Field(min_length=1)
     cells: dict[Name, Cell] = Field(min_length=1)
     planning: Planning = Planning()
+    sparkplug: Sparkplug | None = None
 
     @field_validator("time_zone")
     @classmethod
