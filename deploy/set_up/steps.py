@@ -11,6 +11,7 @@ import tomllib
 from set_up import environment
 from set_up.console import Console, StepError
 from set_up.machine import Machine
+from set_up.node_peers import install_peers, peers_key, peers_made
 from set_up.opcua import (
     NODE_SETS,
     TEST_CLIENT,
@@ -345,5 +346,13 @@ TEST_STEPS = (
         opcua_packages_made(TEST_CLIENT),
         fetch_packages(TEST_CLIENT),
         _NPM_ADVICE,
+    ),
+    Step(
+        "test_peers",
+        "npm packages of the tests",
+        peers_key,
+        peers_made,
+        install_peers,
+        "check the network and npm's settings (`npm config list`), then `make test` again",
     ),
 )

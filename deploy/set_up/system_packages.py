@@ -50,6 +50,11 @@ def has_postgresql() -> bool:
     return any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
 
+def has_mosquitto() -> bool:
+    """Whether there is an MQTT broker; Debian keeps it off the path of users."""
+    return shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is not None
+
+
 def has_noto_cjk() -> bool:
     """Whether Chinese is drawn with its own characters and not with boxes."""
     folder = Path("/usr/share/fonts/opentype/noto")
@@ -85,6 +90,7 @@ def wanted_by_tests() -> list[SystemPackage]:
     return [
         SystemPackage("chromium", has_program("chromium"), "the tests of pages"),
         SystemPackage("fonts-noto-cjk", has_noto_cjk, "the tests of pages in Chinese"),
+        SystemPackage("mosquitto", has_mosquitto, "the tests of MQTT"),
         SystemPackage("postgresql", has_postgresql, "the tests of the journal in PostgreSQL"),
         SystemPackage("socat", has_program("socat"), "the tests of serial lines"),
         SystemPackage("strace", has_program("strace"), "the tests of power cuts"),

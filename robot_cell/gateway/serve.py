@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import sys
@@ -121,7 +122,7 @@ def serve(options: Options, listening: socket.socket, code: str | None) -> int:
     opcua = start_opcua(options, gateway)
     _log.info("serving", port=port, pid=os.getpid())
     try:
-        asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
+        asyncio.run(_serve(uvicorn.Server(config), listening, gateway, options.run_dir))
     except (KeyboardInterrupt, SystemExit):
         pass
     finally:
@@ -159,6 +160,19 @@ def start_opcua(options: Options, gateway: Gateway) -> OpcUaServer | None:
         anonymous_reading=asked is not None and asked.anonymous_reading,
     )
     return OpcUaServer(gateway, settings, told)
+
+
+async def _serve(
+    server: uvicorn.Server, listening: socket.socket, gateway: Gateway, run_dir: Path
+) -> None:
+    """Serve, and do beside it what the plant file asks for."""
+    async with contextlib.AsyncExitStack() as beside:
+        if gateway.plant.sparkplug is not None:
+            from robot_cell.gateway.sparkplug import told_to_broker
+
+            telling = told_to_broker(gateway, gateway.plant.sparkplug, run_dir)
+            await beside.enter_async_context(telling)
+        await server.serve(sockets=[listening])
 
 
 def _open(place: Path | str) -> Journal:

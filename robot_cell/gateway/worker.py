@@ -7,7 +7,7 @@ long is ended with its process. It is started when it is first needed.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
 from dataclasses import dataclass, field, replace
@@ -25,6 +25,8 @@ from robot_cell.orders import BatchError, InputProblem, PlanningError
 from robot_cell.orders.intake import read_batch
 from robot_cell.orders.planning_job import Moment
 from robot_cell.orders.what_if import Otherwise, Supposed, suppose
+from robot_cell.programs import ProgramKey
+from robot_cell.programs.energy import ProgramEnergy, energies_of
 
 READ_WITHIN_S: Final = 60.0
 PLAN_WITHIN_S: Final = 60.0
@@ -138,6 +140,10 @@ class Worker:
             if self._ticket is ticket:
                 _kill(self._pool)
 
+    def energies(self, keys: Sequence[ProgramKey]) -> Mapping[ProgramKey, ProgramEnergy]:
+        """What those programs take that are planned, by the model of the arms."""
+        return self._do(PLAN_WITHIN_S, _energies, tuple(keys))
+
     def close(self) -> None:
         """End the process."""
         with self._lock:
@@ -230,6 +236,10 @@ def _read(path: Path) -> ReadBatch:
     batch = read_batch(path, _plants[0])
     first = tuple(batch.orders[:SHOWN_ORDERS])
     return ReadBatch(batch.format, len(batch.orders), first, orders_json(batch.orders))
+
+
+def _energies(keys: Sequence[ProgramKey]) -> Mapping[ProgramKey, ProgramEnergy]:
+    return energies_of(_plants[0], keys)
 
 
 def _suppose(at: Moment, otherwise: Otherwise, path: Path | None) -> Supposed:

@@ -23,6 +23,7 @@ from robot_cell.model.device_fault import ARM_DEVICE
 from robot_cell.model.geometry import Box, CartesianPose, Frame, JointPose, Pose
 from robot_cell.model.interlock import Interlock
 from robot_cell.model.program import FixtureStep, InspectStep, MoveStep, Program
+from robot_cell.model.sparkplug import Sparkplug
 
 
 class Tool(Word):
@@ -291,6 +292,7 @@ class Plant(Word):
     cells: dict[Name, Cell] = Field(min_length=1)
     planning: Planning = Planning()
     opcua: OpcUa | None = None
+    sparkplug: Sparkplug | None = None
 
     @field_validator("time_zone")
     @classmethod

@@ -12,6 +12,7 @@ from robot_cell.model.base import BrokenReference
 from robot_cell.model.plant import Cell, Fixture, Plant, broken_programs
 from robot_cell.model.program import FixtureStep, InspectStep
 from robot_cell.model.register_map import RegisterMap, load_register_map
+from robot_cell.model.sparkplug import with_files
 from robot_cell.model.yaml_file import Location, PlantFileError, PlantFileProblem, YamlFile
 
 __all__ = ["PlantFileError", "PlantFileProblem", "load_plant"]
@@ -20,8 +21,9 @@ __all__ = ["PlantFileError", "PlantFileProblem", "load_plant"]
 def load_plant(path: Path | str) -> Plant:
     """Read and check a plant file, and the register maps that it names.
 
-    The paths in `arm.urdf` and `registers` come back absolute; in the file they are relative to its
-    folder. Durations that a register map knows and the plant file does not give are filled in.
+    The paths in `arm.urdf`, `registers` and `sparkplug` come back absolute; in the file they are
+    relative to its folder. Durations that a register map knows and the plant file does not give are
+    filled in.
 
     Raises:
         PlantFileError: with every problem found.
@@ -37,7 +39,7 @@ def load_plant(path: Path | str) -> Plant:
             for broken in _broken_recipes(file.content):
                 file.report(broken.path, broken.value, broken.expected)
     if plant is not None:
-        plant = _with_registers(_with_urdfs(plant, file), file)
+        plant = _with_sparkplug(_with_registers(_with_urdfs(plant, file), file), file)
     if file.problems or plant is None:
         raise PlantFileError(file.problems)
     return plant
@@ -99,6 +101,15 @@ def _with_registers(plant: Plant, file: YamlFile) -> Plant:
                 _check_programs(cell, name, device, registers, file)
         cells[name] = cell.model_copy(update={"fixtures": fixtures})
     return plant.model_copy(update={"cells": cells})
+
+
+def _with_sparkplug(plant: Plant, file: YamlFile) -> Plant:
+    if plant.sparkplug is None:
+        return plant
+    section, problems = with_files(plant.sparkplug, file.path.absolute().parent)
+    for problem in problems:
+        file.report(problem.path, problem.value, problem.expected)
+    return plant.model_copy(update={"sparkplug": section})
 
 
 def _check_programs(

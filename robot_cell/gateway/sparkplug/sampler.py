@@ -1,0 +1,216 @@
+"""Looks at the plant in short intervals and keeps what has changed (report by exception)."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from robot_cell.errors import RobotCellError
+from robot_cell.gateway.figures import RECENT_NS, Figures
+from robot_cell.gateway.kpis import kpi_of
+from robot_cell.gateway.problems import Problem
+from robot_cell.gateway.service import Gateway
+from robot_cell.gateway.sparkplug.outbox import Outbox
+from robot_cell.gateway.sparkplug.payload import Value
+from robot_cell.gateway.sparkplug.session import NODE, Metric, Sample
+from robot_cell.gateway.sparkplug.told import cell_values, joint_values, kpi_values, plant_values
+from robot_cell.model import Plant
+from robot_cell.programs import ProgramKey
+from robot_cell.programs.energy import ProgramEnergy
+from robot_cell.store import OperationRecord
+
+KPIS_EVERY_S: Final = 10.0
+ENERGY_EVERY_S: Final = 60.0
+"""How often the energy of programs that were not planned yet is asked for again."""
+
+_log: Final = structlog.get_logger("gateway.sparkplug")
+
+
+@dataclass
+class Now:
+    """The newest values of each entity, and the last sample that is part of them.
+
+    Attributes:
+        lost: cells whose controller is gone.
+    """
+
+    values: dict[str, dict[str, Value]] = field(default_factory=dict)
+    sample_id: int = 0
+    lost: frozenset[str] = frozenset()
+    there: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Sampler:
+    """Fills an outbox.
+
+    Args:
+        on_sample: called in the event loop after each look.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        metrics: Mapping[str, tuple[Metric, ...]],
+        outbox: Outbox,
+        every_s: float,
+        joints_every_s: float,
+        on_sample: Callable[[], None],
+    ) -> None:
+        self._gateway, self._outbox, self._on_sample = gateway, outbox, on_sample
+        self._every_s, self._joints_every_s = every_s, joints_every_s
+        self._metrics = {
+            entity: {one.name: one for one in all_} for entity, all_ in metrics.items()
+        }
+        self._joints_s = self._kpis_s = self._asked_s = float("-inf")
+        self._energies: dict[ProgramKey, ProgramEnergy] = {}
+        self._unknown: set[ProgramKey] = set()
+        self._asking: asyncio.Task[None] | None = None
+        self._broken = ""
+        self.now = Now()
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        due_s = time.monotonic()
+        while True:
+            try:
+                await self._look()
+                self._broken = ""
+            except (RobotCellError, sqlite3.Error) as error:
+                if str(error) != self._broken:
+                    self._broken = str(error)
+                    _log.error("the plant cannot be told of", reason=self._broken)
+            except Exception:
+                _log.exception("the plant could not be looked at")
+            due_s = max(due_s + self._every_s, time.monotonic())
+            await asyncio.sleep(due_s - time.monotonic())
+
+    async def _look(self) -> None:
+        found, lost = await asyncio.to_thread(self._read)
+        at_ms = time.time_ns() // 1_000_000
+        samples = []
+        for entity, values in found.items():
+            changed = self._changed(entity, values)
+            if changed:
+                samples.append(Sample(entity, at_ms, changed))
+        if samples:
+            last = await asyncio.to_thread(self._outbox.add, samples)
+            # In one step of the event loop: a birth tells all samples up to `sample_id`.
+            for one in samples:
+                self.now.values.setdefault(one.entity, {}).update(one.values)
+            self.now.sample_id = last
+        self.now.lost = lost
+        self.now.there.set()
+        self._on_sample()
+        if self._unknown and time.monotonic() - self._asked_s >= ENERGY_EVERY_S:
+            self._asked_s = time.monotonic()
+            self._asking = asyncio.create_task(self._ask_energies(), name="sparkplug energy")
+
+    async def _ask_energies(self) -> None:
+        """Have the energy of programs made; that takes seconds, and the next look does not wait."""
+        wanted = keys_of_plant(self._gateway.plant, sorted(self._unknown))
+        try:
+            found = await asyncio.to_thread(self._gateway.worker.energies, wanted)
+        except RobotCellError as error:
+            _log.warning("the energy of programs is not known", reason=str(error))
+        else:
+            self._energies = {**self._energies, **found}
+
+    def _changed(self, entity: str, values: Mapping[str, Value]) -> dict[str, Value]:
+        known, metrics = self.now.values.get(entity, {}), self._metrics[entity]
+        return {
+            name: value
+            for name, value in values.items()
+            if name in metrics
+            and (name not in known or _differ(value, known[name], metrics[name].deadband))
+        }
+
+    def _read(self) -> tuple[dict[str, dict[str, Value]], frozenset[str]]:
+        gateway, clock_s = self._gateway, time.monotonic()
+        gateway.mirror.refresh(not_older_than_s=self._every_s / 2)
+        lost = gateway.mirror.lost
+        found = {NODE: plant_values(gateway, self._outbox.dropped())}
+        for cell in gateway.plant.cells:
+            if cell not in lost:
+                found[cell] = cell_values(gateway, cell, self._energy_j(cell))
+        if clock_s - self._joints_s >= self._joints_every_s:
+            self._joints_s = clock_s
+            for cell in found.keys() - {NODE}:
+                found[cell] |= joint_values(gateway, cell)
+        if clock_s - self._kpis_s >= KPIS_EVERY_S:
+            self._kpis_s = clock_s
+            for entity, values in self._kpis().items():
+                found.setdefault(entity, {}).update(values)
+        return found, lost
+
+    def _kpis(self) -> dict[str, dict[str, Value]]:
+        now_ns = self._gateway.hub.now_ns or 0
+        span = (max(0, now_ns - RECENT_NS), now_ns)
+        try:
+            figures = Figures(self._gateway, span)
+        except Problem:
+            return {}  # the plant has no time yet
+        of_cells = figures.of_cells(span)
+        found = {
+            cell: kpi_values(kpi_of(cell, elements))
+            for cell, elements in of_cells.items()
+            if cell not in self._gateway.mirror.lost
+        }
+        return {NODE: kpi_values(kpi_of(None, figures.of_plant(of_cells, span))), **found}
+
+    def _energy_j(self, cell: str) -> float | None:
+        """What the cell's complete operations took, by the model; None while that is not known."""
+        mirror = self._gateway.mirror
+        ran = [
+            (key, one)
+            for name, order in mirror.orders.items()
+            for one in mirror.of_order(name)
+            if one.cell == cell and one.status == "complete"
+            if (key := key_of(one, order.order.product)) is not None
+        ]
+        energies = self._energies
+        missing = {key for key, _ in ran} - energies.keys()
+        self._unknown = missing | {one for one in self._unknown if one not in energies}
+        return energy_j(energies, ran)
+
+
+def key_of(one: OperationRecord, product: str) -> ProgramKey | None:
+    """Which program an operation ran; None where it ran none."""
+    if one.cell is None or one.program is None:
+        return None
+    return ProgramKey(one.cell, one.program, product)
+
+
+def keys_of_plant(plant: Plant, keys: list[ProgramKey]) -> list[ProgramKey]:
+    """Those of the keys that the plant file still has."""
+    return [
+        key
+        for key in keys
+        if key.product in plant.products
+        and key.cell in plant.cells
+        and key.program in plant.cells[key.cell].programs
+    ]
+
+
+def energy_j(
+    energies: Mapping[ProgramKey, ProgramEnergy], ran: list[tuple[ProgramKey, OperationRecord]]
+) -> float | None:
+    """Energy of operations that ended; None where some program's is not known."""
+    total = 0.0
+    for key, one in ran:
+        if key not in energies:
+            return None
+        if one.actual_start_ns is not None and one.actual_end_ns is not None:
+            total += energies[key].of((one.actual_end_ns - one.actual_start_ns) * 1e-9)
+    return total
+
+
+def _differ(one: Value, other: Value, deadband: float) -> bool:
+    if isinstance(one, float) and isinstance(other, float) and deadband:
+        return abs(one - other) >= deadband
+    return one != other

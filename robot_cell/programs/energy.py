@@ -1,0 +1,89 @@
+"""What a program takes of electrical energy, by the model of its arm: no arm here has a meter.
+
+Every figure made with this is a model's and says so: `planners.kinematics.energy` names its sources
+and which of its parameters are estimates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from robot_cell.model import Cell, FixtureStep, JointPose, MoveStep, Plant
+from robot_cell.programs.cycle import ProgramCycle, robot_and_scene
+from robot_cell.programs.geometry import joints_rad
+from robot_cell.programs.library import CycleLibrary, ProgramKey
+
+
+@dataclass(frozen=True)
+class ProgramEnergy:
+    """Energy of a program.
+
+    Attributes:
+        above_base_j: of its motions, and of standing between them, beyond the base power, J.
+        base_w: what the controller draws as long as it lasts, W.
+        estimated: whether some parameter of the arm is an estimate.
+    """
+
+    above_base_j: float
+    base_w: float
+    estimated: bool
+
+    def of(self, duration_s: float) -> float:
+        """Energy of an operation that ran the program and took so long, J."""
+        return self.above_base_j + self.base_w * duration_s
+
+
+def program_energy(
+    cell: Cell, cycle: ProgramCycle, product_mass_kg: float, product_size_m: tuple[float, ...]
+) -> ProgramEnergy:
+    """Energy of a planned program; what the tool carries is a box of that mass and size (3,)."""
+    import numpy as np
+
+    from planners.kinematics import PartShape
+    from planners.kinematics.energy import BASE_POWER_W, motion_energy
+    from planners.kinematics.payload import carried
+
+    robot, _ = robot_and_scene(cell)
+    x, y, z = product_size_m
+    part = carried(PartShape((x, y, z), mass_kg=product_mass_kg))
+    home = cell.poses[cell.arm.home]
+    assert isinstance(home, JointPose)
+    at = joints_rad(home)
+    load = None
+    above_j, estimated = 0.0, False
+    for index, step in enumerate(cell.programs[cycle.program].steps):
+        motion = cycle.motions.get(index)
+        if motion is not None:
+            spent = motion_energy(
+                robot, motion.times, motion.positions, motion.velocities, motion.accelerations,
+                payload=load,
+            )  # fmt: skip
+            at = motion.positions[-1]
+        elif isinstance(step, MoveStep):
+            continue  # it is part of the motion before
+        else:
+            stands_s, still = cycle.step_durations_s[index], np.zeros((2, robot.dof))
+            if stands_s <= 0.0:
+                continue
+            spent = motion_energy(
+                robot, np.array([0.0, stands_s]), np.stack([at, at]), still, still, payload=load
+            )
+            if isinstance(step, FixtureStep) and step.fixture == cell.arm.tool.gripper:
+                load = part if step.command == "close" else None
+        above_j += spent.total_j - spent.base_j
+        estimated |= spent.estimated
+    given = robot.description.base_power_w
+    return ProgramEnergy(above_j, BASE_POWER_W if given is None else given, estimated)
+
+
+def energies_of(plant: Plant, keys: Iterable[ProgramKey]) -> Mapping[ProgramKey, ProgramEnergy]:
+    """The energy of those programs that are planned; nothing is planned for it."""
+    library = CycleLibrary(plant)
+    found: dict[ProgramKey, ProgramEnergy] = {}
+    for key in keys:
+        cycle = library.find(key)
+        if cycle is not None:
+            part = plant.products[key.product].part
+            found[key] = program_energy(plant.cells[key.cell], cycle, part.mass_kg, part.size_m)
+    return found
