@@ -33,7 +33,7 @@ from robot_cell.execution.horizon import Horizon
 from robot_cell.execution.loop_statistics import FIFO, FROZEN, LOCKED
 from robot_cell.execution.real_time import prefer_real_time
 from robot_cell.execution.segments import Segments, quintic
-from robot_cell.execution.servo import Servo
+from robot_cell.execution.setpoints import Servo
 
 RATES_HZ: Final = (1000, 500, 250)
 TARGETS_US: Final = {"p99": 150.0, "p999": 300.0}

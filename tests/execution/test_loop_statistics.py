@@ -12,7 +12,7 @@ from planners.motion.track import JointLimits
 from robot_cell.execution.horizon import Horizon, Outcome
 from robot_cell.execution.loop_statistics import COMPUTE, WORDS, LoopStatistics
 from robot_cell.execution.segments import quintic
-from robot_cell.execution.servo import Servo
+from robot_cell.execution.setpoints import Servo
 
 
 def statistics() -> LoopStatistics:

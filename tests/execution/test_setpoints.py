@@ -7,7 +7,7 @@ from drivers.arms import ArmNotConnected, ArmState
 from planners.motion.track import JointLimits
 from robot_cell.execution.horizon import Horizon, Outcome
 from robot_cell.execution.segments import Segments, quintic
-from robot_cell.execution.servo import Servo
+from robot_cell.execution.setpoints import Servo
 
 DOF = 2
 ROWS = 10
