@@ -109,13 +109,11 @@ def serving_opcua(
     folder: Path,
     plant: Plant,
     secrets: Mapping[str, tuple[Secret, str]],
-    *,
-    anonymous_reading: bool = False,
 ) -> Iterator[OpcUa]:
     """A gateway with an OPC UA server on a free port."""
     generator = serving(folder, plant, secrets)
     served = next(generator)
-    settings = Settings("127.0.0.1", 0, folder, anonymous_reading=anonymous_reading)
+    settings = Settings("127.0.0.1", 0, folder)
     server = OpcUaServer(served.gateway, settings)
     try:
         assert server.ready.wait(WITHIN_S)

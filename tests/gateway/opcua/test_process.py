@@ -21,6 +21,7 @@ from robot_cell.gateway.main import read_options
 from robot_cell.gateway.opcua.certificate import own_identity
 from robot_cell.model.plant import OpcUa
 from robot_cell.model.plant_file import load_plant
+from robot_cell.store import open_journal
 from tests.gateway.conftest import ROOT
 
 PLANT = ROOT / "examples" / "housing_plant.yaml"
@@ -77,6 +78,13 @@ def test_a_gateway_whose_plant_asks_for_it_serves_it(tmp_path: Path) -> None:
         assert (run_dir / "opcua" / "server_key.pem").stat().st_mode & 0o077 == 0
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
+        with open_journal(run_dir / "journal.db") as journal:
+            (refused,) = journal.commands()
+        assert (refused.who, refused.what, refused.outcome) == (
+            "nobody known from 127.0.0.1",
+            "OPC UA Hold cell_a",
+            "refused",
+        )
     finally:
         if process.poll() is None:
             process.kill()
