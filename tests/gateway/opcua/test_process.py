@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -14,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asyncua import Client, ua
-from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 
 from robot_cell.gateway.main import read_options
 from robot_cell.gateway.opcua.certificate import own_identity
@@ -23,6 +20,7 @@ from robot_cell.model.plant import OpcUa
 from robot_cell.model.plant_file import load_plant
 from robot_cell.store import open_journal
 from tests.gateway.conftest import ROOT
+from tests.gateway.opcua.conftest import come_in
 
 PLANT = ROOT / "examples" / "housing_plant.yaml"
 LOADED = "import sys; import robot_cell.gateway.serve; print(' '.join(sys.modules))"
@@ -58,15 +56,13 @@ def with_opcua(folder: Path, how: str) -> Path:
     return file
 
 
-def test_a_gateway_whose_plant_asks_for_it_serves_it(tmp_path: Path) -> None:
+def test_a_gateway_whose_plant_asks_for_it_serves_it(tmp_path: Path, domain: int) -> None:
     """Without a token one may read, as the file says; what is commanded is refused."""
     run_dir = tmp_path / "run"
     plant = with_opcua(tmp_path, "{port: 0, anonymous_reading: true}")
     arguments = ["--plant", plant, "--run-dir", run_dir]
-    environment = {**os.environ, "ROS_DOMAIN_ID": str(100 + os.getpid() % 100)}
     process = subprocess.Popen(
         [sys.executable, "-m", "robot_cell.gateway.main", *arguments],
-        env=environment,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -105,22 +101,9 @@ def noted(run_dir: Path, what: str, process: subprocess.Popen[bytes]) -> Any:
 
 async def read_and_be_refused(address: str, folder: Path) -> None:
     identity = own_identity(folder, "client", "127.0.0.1")
-    client = Client(address, timeout=30)
-    client.application_uri = identity.application_uri
-    await client.set_security(
-        SecurityPolicyBasic256Sha256,
-        certificate=str(identity.certificate),
-        private_key=str(identity.key),
-        mode=ua.MessageSecurityMode.SignAndEncrypt,
-    )
-    async with client:
-        own = await client.get_namespace_index("urn:robot-cell:plant:housing_plant")
-        execute = "cell_a/PackML/BaseStateMachine/MachineState/ExecuteState"
-        node = client.get_node(ua.NodeId(f"{execute}/CurrentState/Number", own))
-        read = await node.read_data_value(raise_on_bad_status=False)
-        assert read.StatusCode.name == "BadNoCommunication"  # there is no plant
-        request = ua.CallMethodRequest()
-        request.ObjectId = ua.NodeId(execute, own)
-        request.MethodId = ua.NodeId(f"{execute}/Hold", own)
-        (answer,) = await client.uaclient.call([request])
+    execute = "cell_a/PackML/BaseStateMachine/MachineState/ExecuteState"
+    async with come_in(address, identity, None) as session:
+        number = f"{execute}/CurrentState/Number"
+        assert await session.status(number) == "BadNoCommunication"  # there is no plant
+        answer = await session.call(f"{execute}/Hold")
         assert answer.StatusCode.name == "BadUserAccessDenied"
