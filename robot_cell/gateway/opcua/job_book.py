@@ -8,7 +8,7 @@ and what came of it, and at a start the trail is read again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -54,9 +54,8 @@ class JobBook:
         self._aborted: dict[str, JobOrder] = {}
         self._away: set[str] = set()
         self.version = 0
-        for record in _commands(gateway.journal):
-            method = _method(record)
-            if method is not None and record.outcome == OBEYED:
+        for record, method in _asked_before(gateway.journal):
+            if record.outcome == OBEYED:
                 self.note(method, record.target, record.data)
 
     def note(self, method: Method, order_id: str, data: Any) -> None:
@@ -145,8 +144,12 @@ def _method(record: CommandRecord) -> Method | None:
     return next((one for one in Method if one.label == label), None)
 
 
-def _commands(journal: Journal) -> list[CommandRecord]:
-    found: list[CommandRecord] = []
-    while page := journal.commands(after=found[-1].command_id if found else 0, limit=_PAGE):
-        found += page
-    return found
+def _asked_before(journal: Journal) -> Iterator[tuple[CommandRecord, Method]]:
+    """The methods that are in the audit trail, oldest first."""
+    last = 0
+    while page := journal.commands(after=last, limit=_PAGE):
+        last = page[-1].command_id
+        for record in page:
+            method = _method(record)
+            if method is not None:
+                yield record, method
