@@ -43,15 +43,11 @@ V1 = "/api/v1"
 # -- the gateway's process -------------------------------------------------------------------------
 
 
-def serve(folder: Path) -> None:
-    """Serve a made-up plant; prints its port and a token."""
-    import uvicorn
-
+def made_up(folder: Path) -> tuple[Any, Any, str]:
+    """A gateway on a made-up plant, the plant, and a viewer's token."""
     from robot_cell.client import CellStateView, JointsView
     from robot_cell.gateway.access import add_token
-    from robot_cell.gateway.app import make_app
-    from robot_cell.gateway.main import listen, read_options
-    from robot_cell.gateway.serve import SWITCH_INTERVAL_S, build
+    from robot_cell.gateway.serve import build
     from robot_cell.model import JobOrder, PlannedOperation
     from robot_cell.model.plant_file import load_plant
     from robot_cell.store import open_journal
@@ -116,7 +112,9 @@ def serve(folder: Path) -> None:
 
         def joints(self) -> Mapping[str, JointsView]:
             q = (self.at_ns % 10**9) * 1e-9
-            return {name: JointsView((), (q, -q, q, 1.0, 2.0, q), self.at_ns) for name in names}
+            joints = tuple(f"joint_{i}" for i in range(1, 7))
+            at = (q, -q, q, 1.0, 2.0, q)
+            return {name: JointsView(joints, at, self.at_ns) for name in names}
 
         def bodies(self) -> Mapping[str, Any]:
             return {}
@@ -129,7 +127,18 @@ def serve(folder: Path) -> None:
     link.take()
     token = add_token(journal, "benchmark", "viewer", "benchmark", valid_s=None).text
     gateway = build(plant, folder / "journal.db", journal, link, simulated=False)  # type: ignore[arg-type]
+    return gateway, link, token
 
+
+def serve(folder: Path) -> None:
+    """Serve a made-up plant; prints its port and a token."""
+    import uvicorn
+
+    from robot_cell.gateway.app import make_app
+    from robot_cell.gateway.main import listen, read_options
+    from robot_cell.gateway.serve import SWITCH_INTERVAL_S
+
+    gateway, _, token = made_up(folder)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     options = read_options(["--plant", "", "--run-dir", str(folder)])
     listening = listen(options)

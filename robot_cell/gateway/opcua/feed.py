@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any, Final
@@ -18,6 +19,9 @@ from robot_cell.gateway.service import Gateway
 from robot_cell.model.packml import Mode, State, parse_mode
 
 TICK_S: Final = 0.25
+LIST_S: Final = 1.0
+"""How often the list of job orders is made anew at most: it is one large value."""
+
 _NOT_CONNECTED: Final = ua.StatusCode(ua.StatusCodes.BadNotConnected)
 _NO_COMMUNICATION: Final = ua.StatusCode(ua.StatusCodes.BadNoCommunication)
 _NOT_ACTIVE: Final = ua.StatusCode(ua.StatusCodes.BadStateNotActive)
@@ -35,6 +39,7 @@ class Feed:
         self._gateway, self._layout, self._book = gateway, layout, book
         self._last: dict[ua.NodeId, Any] = {}
         self._jobs_of: tuple[object, ...] | None = None
+        self._jobs_at_s = -LIST_S
 
     async def begin(self) -> None:
         """Write what never changes."""
@@ -112,7 +117,7 @@ class Feed:
         self, name: str, nodes: RoboticsNodes, state: State | None, mode: Mode
     ) -> Iterator[Told]:
         joints = self._gateway.link.joints().get(name)
-        positions = dict(zip(joints.names, joints.positions, strict=True)) if joints else {}
+        positions = dict(zip(joints.names, joints.positions, strict=False)) if joints else {}
         for joint, node in nodes.axes:
             value = positions.get(joint.name)
             if value is None:
@@ -140,9 +145,10 @@ class Feed:
             for live in (hub.cell(name) for name in self._gateway.plant.cells)
         )
         version = (self._gateway.mirror.orders_version, self._book.version, at_work)
-        if version == self._jobs_of:
+        now_s = time.monotonic()
+        if version == self._jobs_of or now_s - self._jobs_at_s < LIST_S:
             return
-        self._jobs_of = version
+        self._jobs_of, self._jobs_at_s = version, now_s
         jobs = self._layout.jobs
         listed = [
             jobs.types.order_and_state(

@@ -8,7 +8,7 @@ found is added in one go. Node ids are the paths by which people find the nodes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Final
@@ -16,35 +16,11 @@ from typing import Any, Final
 from asyncua import Server, ua
 
 from robot_cell.gateway.opcua.errors import UnknownType
-
-_HAS_TYPE: Final = ua.NodeId(ua.ObjectIds.HasTypeDefinition)
-_HAS_SUBTYPE: Final = ua.NodeId(ua.ObjectIds.HasSubtype)
-_HAS_RULE: Final = ua.NodeId(ua.ObjectIds.HasModellingRule)
-_PARTS: Final = frozenset(
-    ua.NodeId(one)
-    for one in (
-        ua.ObjectIds.HasComponent,
-        ua.ObjectIds.HasProperty,
-        ua.ObjectIds.HasOrderedComponent,
-        ua.ObjectIds.Organizes,
-        ua.ObjectIds.HasAddIn,
-    )
-)
-_NAMED_CLASSES: Final = (ua.NodeClass.ObjectType, ua.NodeClass.DataType)
-_MANDATORY: Final = ua.NodeId(ua.ObjectIds.ModellingRule_Mandatory)
-_OPTIONAL: Final = ua.NodeId(ua.ObjectIds.ModellingRule_Optional)
+from robot_cell.gateway.opcua.type_space import HAS_SUBTYPE, MANDATORY, OPTIONAL, TypeSpace
 
 COMPONENT: Final = ua.NodeId(ua.ObjectIds.HasComponent)
 PROPERTY: Final = ua.NodeId(ua.ObjectIds.HasProperty)
 ORGANIZES: Final = ua.NodeId(ua.ObjectIds.Organizes)
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of a type: how it hangs there, and every node that describes it, the nearest first."""
-
-    reference: ua.NodeId
-    sources: tuple[ua.NodeId, ...]
 
 
 class Builder:
@@ -57,6 +33,7 @@ class Builder:
     def __init__(self, server: Server, namespace: int) -> None:
         self._space = server.iserver.aspace
         self._session = server.iserver.isession
+        self.types = TypeSpace(self._space)
         self.namespace = namespace
         self.count = 0
 
@@ -159,7 +136,7 @@ class Builder:
             ua.NodeId(ua.ObjectIds.Enumeration),
             path,
             ua.QualifiedName(name, self.namespace),
-            _HAS_SUBTYPE,
+            HAS_SUBTYPE,
             ua.NodeClass.DataType,
             None,
             attributes,
@@ -201,80 +178,6 @@ class Builder:
         if not status.is_good():
             raise UnknownType(f"{path} cannot be {value!r}: {status.name}")
 
-    # -- looking at types -----------------------------------------------------------------------
-
-    def named(self, namespace: int) -> dict[str, ua.NodeId]:
-        """Object types and data types of a namespace, and its objects below Objects, by name."""
-        found = {
-            self._read(node, ua.AttributeIds.BrowseName).Name: node
-            for node in list(self._space.keys())
-            if node.NamespaceIndex == namespace
-            and self._read(node, ua.AttributeIds.NodeClass) in _NAMED_CLASSES
-        }
-        for reference in self._space[ua.NodeId(ua.ObjectIds.ObjectsFolder)].references:
-            if reference.IsForward and reference.NodeId.NamespaceIndex == namespace:
-                found[reference.BrowseName.Name] = reference.NodeId
-        return found
-
-    def parts(self, sources: Iterable[ua.NodeId]) -> dict[str, Part]:
-        """Parts of an instance declaration and of the types behind it, by browse name."""
-        found: dict[str, Part] = {}
-        for source in sources:
-            for reference, child in self._children(source):
-                name = self._read(child, ua.AttributeIds.BrowseName).Name
-                known = found.get(name)
-                sources_of = (*known.sources, child) if known is not None else (child,)
-                found[name] = Part(known.reference if known is not None else reference, sources_of)
-        return found
-
-    def part(self, type_id: ua.NodeId, path: str) -> ua.NodeId:
-        """A part of a type by its path.
-
-        Raises:
-            UnknownType: there is none.
-        """
-        sources: tuple[ua.NodeId, ...] = self.lineage(type_id)
-        for name in path.split("/"):
-            one = self.parts(sources).get(name)
-            if one is None:
-                raise UnknownType(f"{type_id.to_string()} has no part {path} ({name} is missing)")
-            sources = self._behind(one)
-        return sources[0]
-
-    def value(self, node: ua.NodeId) -> Any:
-        """What a variable has as its value now."""
-        return self._read(node, ua.AttributeIds.Value)
-
-    def lineage(self, type_id: ua.NodeId) -> tuple[ua.NodeId, ...]:
-        """A type and its supertypes."""
-        found = [type_id]
-        while above := self._targets(found[-1], _HAS_SUBTYPE, forward=False):
-            found.append(above[0])
-        return tuple(found)
-
-    def _behind(self, one: Part) -> tuple[ua.NodeId, ...]:
-        """Everything that describes a part: its declarations, its type, that type's supertypes."""
-        types = self._targets(one.sources[0], _HAS_TYPE)
-        return (*one.sources, *(self.lineage(types[0]) if types else ()))
-
-    def _children(self, node: ua.NodeId) -> Iterator[tuple[ua.NodeId, ua.NodeId]]:
-        for reference in self._space[node].references:
-            if reference.IsForward and reference.ReferenceTypeId in _PARTS:
-                yield reference.ReferenceTypeId, reference.NodeId
-
-    def _targets(
-        self, node: ua.NodeId, kind: ua.NodeId, *, forward: bool = True
-    ) -> list[ua.NodeId]:
-        return [
-            one.NodeId
-            for one in self._space[node].references
-            if one.ReferenceTypeId == kind and one.IsForward is forward
-        ]
-
-    def _read(self, node: ua.NodeId, attribute: ua.AttributeIds) -> Any:
-        read = self._space.read_attribute_value(node, attribute)
-        return None if read.Value is None else read.Value.Value
-
     # -- adding ---------------------------------------------------------------------------------
 
     def _collect(
@@ -289,20 +192,19 @@ class Builder:
         """List an object with everything that it has to have."""
         items.append(self._copied(top, declared))
         here = self.node_id(top.path)
-        lineage = self.lineage(top.type_id) if top.type_id is not None else ()
-        for name, one in self.parts(dict.fromkeys((*declared, *lineage))).items():
+        lineage = self.types.lineage(top.type_id) if top.type_id is not None else ()
+        for name, one in self.types.parts(dict.fromkeys((*declared, *lineage))).items():
             path = f"{at}/{name}" if at else name
-            rules = self._targets(one.sources[0], _HAS_RULE)
-            if path in optional and rules and rules[0] == _OPTIONAL:
+            rule = self.types.rule(one)
+            if path in optional and rule == OPTIONAL:
                 optional.discard(path)
-            elif not rules or rules[0] != _MANDATORY:
+            elif rule != MANDATORY:
                 continue
-            types = self._targets(one.sources[0], _HAS_TYPE)
             part = _Item(
-                subtypes.get(path, types[0] if types else None),
+                subtypes.get(path, self.types.type_of(one)),
                 here,
                 f"{top.path}/{name}",
-                self._read(one.sources[0], ua.AttributeIds.BrowseName),
+                self.types.read(one.sources[0], ua.AttributeIds.BrowseName),
                 one.reference,
             )
             self._collect(items, part, one.sources, path, optional, subtypes)
@@ -310,13 +212,13 @@ class Builder:
     def _copied(self, one: _Item, declared: tuple[ua.NodeId, ...]) -> ua.AddNodesItem:
         """A node with the attributes of its declaration."""
         source = declared[0]
-        node_class = ua.NodeClass(self._read(source, ua.AttributeIds.NodeClass))
+        node_class = ua.NodeClass(self.types.read(source, ua.AttributeIds.NodeClass))
         text = ua.LocalizedText(one.name.Name)
         attributes: ua.ObjectAttributes | ua.VariableAttributes | ua.MethodAttributes
         if node_class is ua.NodeClass.Variable:
             attributes = ua.VariableAttributes()
-            attributes.DataType = self._read(source, ua.AttributeIds.DataType)
-            rank = self._read(source, ua.AttributeIds.ValueRank)
+            attributes.DataType = self.types.read(source, ua.AttributeIds.DataType)
+            rank = self.types.read(source, ua.AttributeIds.ValueRank)
             attributes.ValueRank = ua.ValueRank(rank) if rank is not None else ua.ValueRank.Scalar
             attributes.AccessLevel = attributes.UserAccessLevel = _READABLE
             values = (self._space.read_attribute_value(d, ua.AttributeIds.Value) for d in declared)

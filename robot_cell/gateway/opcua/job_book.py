@@ -8,6 +8,7 @@ and what came of it, and at a start the trail is read again.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -53,9 +54,8 @@ class JobBook:
         self._aborted: dict[str, JobOrder] = {}
         self._away: set[str] = set()
         self.version = 0
-        for record in _commands(gateway.journal):
-            method = _method(record)
-            if method is not None and record.outcome == OBEYED:
+        for record, method in _asked_before(gateway.journal):
+            if record.outcome == OBEYED:
                 self.note(method, record.target, record.data)
 
     def note(self, method: Method, order_id: str, data: Any) -> None:
@@ -96,6 +96,9 @@ class JobBook:
 
     def job(self, order_id: str) -> Job | None:
         """An order and where it stands; None if there is none."""
+        return self._job(order_id, self._at_work())
+
+    def _job(self, order_id: str, at_work: Mapping[str, frozenset[State]]) -> Job | None:
         if order_id in self._stored:
             return Job(self._stored[order_id], Standing(JobState.NOT_ALLOWED_TO_START, STORED))
         if order_id in self._aborted:
@@ -104,13 +107,14 @@ class JobBook:
         view = self._gateway.mirror.order_view(order_id)
         if record is None or view is None or order_id in self._away:
             return None
-        at = standing(view["status"], view["done"], self.cells_states(order_id))
+        at = standing(view["status"], view["done"], at_work.get(order_id, frozenset()))
         return Job(record.order, at)
 
     def jobs(self) -> list[Job]:
         """The orders that are shown: open ones first, and no more than `MOST_SHOWN`."""
         ids = [*self._stored, *self._aborted, *reversed(self._gateway.mirror.orders)]
-        found = [job for one in ids if (job := self.job(one)) is not None]
+        at_work = self._at_work()
+        found = [job for one in ids if (job := self._job(one, at_work)) is not None]
         found.sort(key=lambda job: job.standing.state in (JobState.ENDED, JobState.ABORTED))
         return found[:MOST_SHOWN]
 
@@ -122,10 +126,15 @@ class JobBook:
             if self._gateway.hub.cell(name)["order_id"] == order_id
         ]
 
-    def cells_states(self, order_id: str) -> frozenset[State]:
-        """PackML states of the cells that are at work on an order now."""
-        labels = (self._gateway.hub.cell(name)["state"] for name in self.cells_of(order_id))
-        return frozenset(State[label.upper()] for label in labels if label)
+    def _at_work(self) -> dict[str, frozenset[State]]:
+        """PackML states of the cells that are at work, by the order that they work on."""
+        found: dict[str, frozenset[State]] = {}
+        for name in self._gateway.plant.cells:
+            live = self._gateway.hub.cell(name)
+            if live["order_id"] and live["state"]:
+                state = State[live["state"].upper()]
+                found[live["order_id"]] = found.get(live["order_id"], frozenset()) | {state}
+        return found
 
 
 def _method(record: CommandRecord) -> Method | None:
@@ -135,8 +144,12 @@ def _method(record: CommandRecord) -> Method | None:
     return next((one for one in Method if one.label == label), None)
 
 
-def _commands(journal: Journal) -> list[CommandRecord]:
-    found: list[CommandRecord] = []
-    while page := journal.commands(after=found[-1].command_id if found else 0, limit=_PAGE):
-        found += page
-    return found
+def _asked_before(journal: Journal) -> Iterator[tuple[CommandRecord, Method]]:
+    """The methods that are in the audit trail, oldest first."""
+    last = 0
+    while page := journal.commands(after=last, limit=_PAGE):
+        last = page[-1].command_id
+        for record in page:
+            method = _method(record)
+            if method is not None:
+                yield record, method

@@ -8,6 +8,7 @@ that are at work on it.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
@@ -46,9 +47,14 @@ class JobControl:
 
     def __init__(self, gateway: Gateway, book: JobBook) -> None:
         self._gateway, self._book = gateway, book
+        self._one_at_a_time = threading.Lock()
 
     def carry_out(self, method: Method, given: Any, comment: str, caller: Caller) -> Answered:
         """Carry a method out and write down what came of it; given is an order or the id of one."""
+        with self._one_at_a_time:
+            return self._carry_out(method, given, comment, caller)
+
+    def _carry_out(self, method: Method, given: Any, comment: str, caller: Caller) -> Answered:
         gateway = self._gateway
         order: JobOrder | None = None
         if method.takes_order:

@@ -109,7 +109,7 @@ async def lay_out(server: Server, plant: Plant) -> Layout:
     uris = await server.get_namespace_array()
     own = await server.register_namespace(namespace_of(plant))
     builder = Builder(server, own)
-    named = {uri: builder.named(uris.index(uri)) for uri in (DI, ROBOTICS, PACKML, JOBS)}
+    named = {uri: builder.types.named(uris.index(uri)) for uri in (DI, ROBOTICS, PACKML, JOBS)}
     packml = read_packml(builder, named[PACKML])
     objects = ua.NodeId(ua.ObjectIds.ObjectsFolder)
     top = await builder.folder(objects, plant.plant, plant.plant)
@@ -130,7 +130,7 @@ async def lay_out(server: Server, plant: Plant) -> Layout:
                 folder, f"{name}/{value}", ua.QualifiedName(value, own), first, data_type
             )
         cells[name] = CellNodes(nodes, robotics, values)
-    control = builder.named(uris.index(JOB_CONTROL))
+    control = builder.types.named(uris.index(JOB_CONTROL))
     types = JobTypes(uris.index(JOB_CONTROL))
     jobs = await _add_jobs(builder, named[JOBS], control, types, top, plant)
     return Layout(cells, packml, jobs, builder.count)
@@ -166,7 +166,7 @@ async def _add_jobs(
         f"{at}/MaxDownloadableJobOrders", ua.Variant(MOST_STORED, ua.VariantType.UInt16)
     )
     for state in JobState:
-        number = builder.value(builder.part(receiver, f"{state.label}/StateNumber"))
+        number = _number(builder, receiver, state.label)
         if number != state:
             raise OpcUaError(f"OPC 10031-4 gives {state.label} the number {number}, not {state}")
     substates = (WAITING, READY, STORED, HELD, SUSPENDED, COMPLETED, CLOSED)
@@ -179,8 +179,10 @@ async def _add_jobs(
             builder.node_id(f"{at}/CurrentState"), builder.node_id(f"{at}/CurrentState/Id")
         ),
         types=types,
-        numbers={
-            one: int(builder.value(builder.part(receiver, f"{one[0]}/{one[1]}/StateNumber")))
-            for one in substates
-        },
+        numbers={one: _number(builder, receiver, "/".join(one)) for one in substates},
     )  # fmt: skip
+
+
+def _number(builder: Builder, machine: ua.NodeId, state: str) -> int:
+    """The number that a type of state machines gives a state."""
+    return int(builder.types.value(builder.types.part(machine, f"{state}/StateNumber")))

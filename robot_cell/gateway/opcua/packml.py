@@ -93,11 +93,11 @@ def read_packml(builder: Builder, types: dict[str, ua.NodeId]) -> PackMl:
     methods: dict[str, list[str]] = {}
     for type_name, machine in MACHINES:
         type_id = types[type_name]
-        parts = builder.parts(builder.lineage(type_id))
+        parts = builder.types.parts(builder.types.lineage(type_id))
         for name, part in parts.items():
-            inside = builder.parts(part.sources)
+            inside = builder.types.parts(part.sources)
             if "StateNumber" in inside:
-                number = int(builder.value(inside["StateNumber"].sources[0]))
+                number = int(builder.types.value(inside["StateNumber"].sources[0]))
                 found[name] = Place(machine, part.sources[0], number, name)
             elif name in {label_of(one) for one in Command}:
                 methods.setdefault(name, []).append(f"{machine}/{name}")

@@ -204,4 +204,4 @@ async def _identify(builder: Builder, path: str, model: str) -> None:
 
 def _system_states(builder: Builder, types: dict[str, ua.NodeId]) -> dict[str, ua.NodeId]:
     machine = types["SystemOperationStateMachineType"]
-    return {name: builder.part(machine, name) for name in (IDLE, READY, EXECUTING)}
+    return {name: builder.types.part(machine, name) for name in (IDLE, READY, EXECUTING)}

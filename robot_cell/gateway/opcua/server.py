@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import socket
 import threading
@@ -102,6 +103,8 @@ class OpcUaServer:
         internal = PlantServer(door)
         server = await server_with_types(internal, node_set_folder(), settings.cache_dir)
         layout = await lay_out(server, gateway.plant)
+        # A million objects that stay: looking through them would hold the live feed up each time.
+        gc.freeze()
         book = await asyncio.to_thread(JobBook, gateway)
         feed = Feed(server, gateway, layout, book)
         await feed.begin()

@@ -14,13 +14,14 @@ from asyncua import Client, Node, ua
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 
 from robot_cell.gateway.opcua.certificate import Identity, own_identity
-from robot_cell.gateway.opcua.layout import namespace_of
 from robot_cell.gateway.opcua.server import OpcUaServer, Settings
 from robot_cell.gateway.tokens import Secret
 from robot_cell.model import Plant
 from tests.gateway.conftest import Served, serving
+from tests.plant.conftest import domain  # noqa: F401, a fixture
 
 WITHIN_S = 60.0
+NAMESPACE = "urn:robot-cell:plant:housing_plant"
 
 
 @dataclass
@@ -32,23 +33,10 @@ class OpcUa:
     client: Identity
     run_dir: Path
 
-    @contextlib.asynccontextmanager
-    async def session(self, role: str | None) -> AsyncIterator[Session]:
+    def session(self, role: str | None) -> contextlib.AbstractAsyncContextManager[Session]:
         """Somebody with a role's token; None has none; a text is taken as a token."""
-        client = Client(self.server.address, timeout=20)
-        client.application_uri = self.client.application_uri
-        await client.set_security(
-            SecurityPolicyBasic256Sha256,
-            certificate=str(self.client.certificate),
-            private_key=str(self.client.key),
-            mode=ua.MessageSecurityMode.SignAndEncrypt,
-        )
-        if role is not None:
-            client.set_user("a program")
-            client.set_password(self.served.tokens.get(role, role))
-        async with client:
-            uri = namespace_of(self.served.plant.plant)
-            yield Session(client, await client.get_namespace_index(uri))
+        token = None if role is None else self.served.tokens.get(role, role)
+        return come_in(self.server.address, self.client, token)
 
     def refusals(self) -> list[tuple[str, str, int]]:
         """Who was refused what, and why, as the audit trail has it."""
@@ -96,6 +84,24 @@ class Session:
         return (await self.client.uaclient.call([request]))[0]
 
 
+@contextlib.asynccontextmanager
+async def come_in(address: str, identity: Identity, token: str | None) -> AsyncIterator[Session]:
+    """A client of the example plant's server; without a token it is nobody."""
+    client = Client(address, timeout=30)
+    client.application_uri = identity.application_uri
+    await client.set_security(
+        SecurityPolicyBasic256Sha256,
+        certificate=str(identity.certificate),
+        private_key=str(identity.key),
+        mode=ua.MessageSecurityMode.SignAndEncrypt,
+    )
+    if token is not None:
+        client.set_user("a program")
+        client.set_password(token)
+    async with client:
+        yield Session(client, await client.get_namespace_index(NAMESPACE))
+
+
 def until(wanted: Callable[[], bool], what: str) -> None:
     """Wait for something, and no longer than `WITHIN_S`."""
     deadline_s = time.monotonic() + WITHIN_S
@@ -109,13 +115,11 @@ def serving_opcua(
     folder: Path,
     plant: Plant,
     secrets: Mapping[str, tuple[Secret, str]],
-    *,
-    anonymous_reading: bool = False,
 ) -> Iterator[OpcUa]:
     """A gateway with an OPC UA server on a free port."""
     generator = serving(folder, plant, secrets)
     served = next(generator)
-    settings = Settings("127.0.0.1", 0, folder, anonymous_reading=anonymous_reading)
+    settings = Settings("127.0.0.1", 0, folder)
     server = OpcUaServer(served.gateway, settings)
     try:
         assert server.ready.wait(WITHIN_S)
@@ -126,12 +130,12 @@ def serving_opcua(
         next(generator, None)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def opcua(
     tmp_path_factory: pytest.TempPathFactory,
     plant: Plant,
     secrets: dict[str, tuple[Secret, str]],
 ) -> Iterator[OpcUa]:
-    """A server that the tests of a module share."""
+    """A server that all tests share: each has its own orders, and leaves the cells as they were."""
     with serving_opcua(tmp_path_factory.mktemp("opcua"), plant, secrets) as found:
         yield found

@@ -10,9 +10,7 @@ from asyncua import Client, ua
 from asyncua.ua.uaerrors import UaStatusCodeError
 
 from robot_cell.gateway.opcua.certificate import own_identity
-from robot_cell.gateway.tokens import Secret
-from robot_cell.model import Plant
-from tests.gateway.opcua.conftest import OpcUa, serving_opcua, until
+from tests.gateway.opcua.conftest import OpcUa, until
 
 EXECUTE = "cell_a/PackML/BaseStateMachine/MachineState/ExecuteState"
 HOLD = f"{EXECUTE}/Hold"
@@ -184,26 +182,6 @@ def test_a_session_ends_with_its_token(opcua: OpcUa) -> None:
 
     asyncio.run(trying())
     assert refused(opcua, made["token"]) == "BadUserAccessDenied"
-
-
-def test_anonymous_reading(
-    tmp_path: Path, plant: Plant, secrets: dict[str, tuple[Secret, str]]
-) -> None:
-    async def trying(opcua: OpcUa) -> None:
-        async with opcua.session(None) as session:
-            assert await session.value(f"{EXECUTE}/CurrentState/Number") == 6
-            answer = await session.call(HOLD)
-            assert answer.StatusCode.name == "BadUserAccessDenied"
-        async with opcua.session("operator") as session:
-            assert (await session.call(HOLD)).StatusCode.is_good()
-
-    with serving_opcua(tmp_path, plant, secrets, anonymous_reading=True) as opcua:
-        asyncio.run(trying(opcua))
-        assert [one for one in opcua.served.plant.asked if one[0] == "command"] == [
-            ("command", ("cell_a", "Hold", f"operator ({opcua.served.ids['operator']})"))
-        ]
-        who = "nobody known from 127.0.0.1"
-        until(lambda: (who, "OPC UA Hold cell_a", 401) in opcua.refusals(), "not in the trail")
 
 
 def test_the_certificate_is_kept_and_private(tmp_path: Path) -> None:
