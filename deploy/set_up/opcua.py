@@ -1,9 +1,8 @@
-"""Fetches the NodeSets of the OPC UA server, and for the tests a client that is not ours."""
+"""Fetches the NodeSets of the OPC UA server from npm, and imports them once."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from set_up.console import Console
@@ -12,48 +11,39 @@ from set_up.step import content_hash
 from set_up.web_pages import install_node, node_environment, npm
 from set_up.wheels import clean_environment
 
-NODE_SETS = "deploy/opcua"
-TEST_CLIENT = "tests/gateway/opcua/node_client"
+_SOURCE = "deploy/opcua"
 _FILES = ("package.json", "package-lock.json", ".npmrc")
 
 
-def packages_folder(machine: Machine, source: str) -> Path:
-    """Where the packages of a folder go: the folder itself stays as it is."""
-    return machine.state / ("opcua" if source == NODE_SETS else "opcua_client")
+def node_sets_folder(machine: Machine) -> Path:
+    """Where the packages go: the folder that names them stays as it is."""
+    return machine.state / "opcua"
 
 
-def packages_key(source: str) -> Callable[[Machine], str]:
-    """A step's key: the hash of what names the packages."""
-
-    def key(machine: Machine) -> str:
-        return content_hash([machine.identity], [machine.root / source / one for one in _FILES])
-
-    return key
+def node_sets_key(machine: Machine) -> str:
+    """Hash of what names the packages."""
+    return content_hash([machine.identity], [machine.root / _SOURCE / one for one in _FILES])
 
 
-def packages_made(source: str) -> Callable[[Machine], list[Path]]:
+def node_sets_made(machine: Machine) -> list[Path]:
     """What npm writes when it has finished."""
-
-    def made(machine: Machine) -> list[Path]:
-        return [packages_folder(machine, source) / "node_modules" / ".package-lock.json"]
-
-    return made
+    return [node_sets_folder(machine) / "node_modules" / ".package-lock.json"]
 
 
-def fetch_packages(source: str) -> Callable[[Machine, Console], None]:
-    """Install exactly what the lock file names; no package runs a script of its own."""
+def fetch_node_sets(machine: Machine, console: Console) -> None:
+    """Install exactly what the lock file names; no package runs a script of its own.
 
-    def fetch(machine: Machine, console: Console) -> None:
-        install_node(machine, console)
-        folder = packages_folder(machine, source)
-        folder.mkdir(parents=True, exist_ok=True)
-        for one in _FILES:
-            shutil.copyfile(machine.root / source / one, folder / one)
-        words = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress"]
-        command = npm(machine, *words, "--loglevel=http")
-        console.run(command, env=node_environment(machine), cwd=folder)
-
-    return fetch
+    Raises:
+        StepError: if pip or npm fails.
+    """
+    install_node(machine, console)
+    folder = node_sets_folder(machine)
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in _FILES:
+        shutil.copyfile(machine.root / _SOURCE / one, folder / one)
+    words = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress"]
+    command = npm(machine, *words, "--loglevel=http")
+    console.run(command, env=node_environment(machine), cwd=folder)
 
 
 def types_key(machine: Machine) -> str:
@@ -61,7 +51,7 @@ def types_key(machine: Machine) -> str:
     code = machine.root / "robot_cell" / "gateway" / "opcua"
     sources = [code / "nodesets.py", code / "address_space.py"]
     lock = machine.root / "deploy" / "requirements" / "robot_cell.txt"
-    return content_hash([packages_key(NODE_SETS)(machine)], [*sources, lock])
+    return content_hash([node_sets_key(machine)], [*sources, lock])
 
 
 def import_types(machine: Machine, console: Console) -> None:

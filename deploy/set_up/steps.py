@@ -12,15 +12,7 @@ from set_up import environment
 from set_up.console import Console, StepError
 from set_up.machine import Machine
 from set_up.node_peers import install_peers, peers_key, peers_made
-from set_up.opcua import (
-    NODE_SETS,
-    TEST_CLIENT,
-    fetch_packages,
-    import_types,
-    types_key,
-)
-from set_up.opcua import packages_key as opcua_packages_key
-from set_up.opcua import packages_made as opcua_packages_made
+from set_up.opcua import fetch_node_sets, import_types, node_sets_key, node_sets_made, types_key
 from set_up.step import Step, content_hash
 from set_up.system_packages import (
     install_missing,
@@ -306,9 +298,9 @@ STEPS = (
     Step(
         "opcua_packages",
         "NodeSets of OPC UA",
-        opcua_packages_key(NODE_SETS),
-        opcua_packages_made(NODE_SETS),
-        fetch_packages(NODE_SETS),
+        node_sets_key,
+        node_sets_made,
+        fetch_node_sets,
         _NPM_ADVICE,
     ),
     Step(
@@ -338,14 +330,6 @@ TEST_STEPS = (
         makes_nothing,
         install_missing_for_tests,
         "read the log, correct it, then `make test` again",
-    ),
-    Step(
-        "opcua_client",
-        "OPC UA client of the tests",
-        opcua_packages_key(TEST_CLIENT),
-        opcua_packages_made(TEST_CLIENT),
-        fetch_packages(TEST_CLIENT),
-        _NPM_ADVICE,
     ),
     Step(
         "test_peers",

@@ -20,11 +20,9 @@ SCRIPT = Path(__file__).parent / "node_client" / "client.cjs"
 def ask(opcua: OpcUa, token: str, folder: Path) -> dict[str, Any]:
     """What the client found."""
     machine = Machine.here()
-    packages = machine.state / "opcua_client" / "node_modules"
     node = system_node() or wheel_node(machine)
     environment = {
         **node_environment(machine),
-        "NODE_PATH": str(packages),
         "HOME": str(folder),
         "XDG_CONFIG_HOME": str(folder),
     }

@@ -2,7 +2,7 @@
 //
 //   node client.cjs ADDRESS TOKEN PKI_FOLDER
 //
-// NODE_PATH names the folder of node-opcua-client. An empty token comes in without one.
+// An empty token comes in without one.
 "use strict";
 
 const {
