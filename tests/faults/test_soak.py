@@ -112,6 +112,8 @@ def attend(plant: FaultPlant, said: Counter[str]) -> None:
             elif view.state == "Stopped":
                 said["reset"] += obeys(plant, "reset", cell)
             elif view.state == "Held":
+                if "interlock" in view.message:  # it is refused while the interlock is broken
+                    said["unhold"] += obeys(plant, "unhold", cell)
                 for operation in plant.journal.operations(status="running", cell=cell):
                     last = plant.journal.steps(operation.operation_id)[-1:]
                     if last and last[0].outcome == "uncertain":
