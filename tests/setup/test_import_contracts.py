@@ -37,6 +37,7 @@ FORBIDDEN = [
     ("ros", "sim/physics.py", "import rclpy"),
     ("serial", "drivers/fixtures/a.py", "import serial"),
     ("serial", "sim/a.py", "from serial import Serial"),
+    ("opcua", "robot_cell/gateway/a.py", "from asyncua import ua"),
     ("planners-pure", "planners/motion/a.py", "import mujoco"),
     ("drivers-pure", "drivers/arms/a.py", "import pydantic"),
     ("physics", "robot_cell/orders/a.py", "import mujoco"),

@@ -145,13 +145,13 @@ async def _add_jobs(
     plant: Plant,
 ) -> JobNodes:
     """Add the receiver of job orders and the provider of what became of them."""
-    path = "JobManagement"
+    path, jobs_type = "JobManagement", named["JobManagementType"]
     receiver = control["ISA95JobOrderReceiverSubStatesType"]
     await builder.instance(
-        named["JobManagementType"],
+        jobs_type,
         top,
         path,
-        ua.QualifiedName(path, types.namespace + 1),
+        ua.QualifiedName(path, jobs_type.NamespaceIndex),
         reference=COMPONENT,
         subtypes={RECEIVER: receiver},
         optional=[f"{RECEIVER}/{one.label}" for one in Method],

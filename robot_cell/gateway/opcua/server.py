@@ -30,6 +30,9 @@ from robot_cell.gateway.opcua.sessions import Door, PlantServer, Rules
 from robot_cell.gateway.service import Gateway
 
 END_WITHIN_S: Final = 3.0
+MAX_MESSAGE: Final = 4 << 20
+"""Bytes of a request or an answer; whoever has not logged in yet can send one as well."""
+
 _LOUD: Final = ("asyncua",)
 """It logs every refused request as an error; what is refused is in the audit trail."""
 
@@ -131,6 +134,8 @@ class OpcUaServer:
         server.socket_address = (settings.host, port)
         server.set_server_name(f"robot_cell: {self._gateway.plant.plant}")
         server.application_type = ua.ApplicationType.Server
+        server.limits.max_message_size = MAX_MESSAGE
+        server.limits.max_chunk_count = MAX_MESSAGE // server.limits.max_recv_buffer
         identity = own_identity(settings.run_dir, self._gateway.plant.plant, settings.host)
         await server.set_application_uri(identity.application_uri)
         await server.load_certificate(identity.certificate)
