@@ -31,7 +31,7 @@ pytestmark = pytest.mark.ros
 
 WITHIN_S = 60.0
 NAMES = [f"joint_{number}" for number in range(1, 7)]
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+LATCHED = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class Speaker:
@@ -124,7 +124,7 @@ def test_what_was_said_is_in_the_file(
         if number == 70:
             speaker.state.publish(CellState(cell="cell_a", state_name="Execute", progress=0.5))
     last = speaker.said["cell_b"][-1].header.stamp.sec
-    for publisher in speaker.joints.values():
+    for publisher in (*speaker.joints.values(), speaker.state, speaker.schedule):
         assert publisher.wait_for_all_acked(Duration(seconds=WITHIN_S))
     process.send_signal(ending)
     told, errors = process.communicate(timeout=WITHIN_S)

@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from robot_cell.errors import RobotCellError
-from robot_cell.gateway.figures import RECENT_NS, Figures
+from robot_cell.gateway.figures import RECENT_NS, figures_of
 from robot_cell.gateway.kpis import kpi_of
 from robot_cell.gateway.problems import Problem
 from robot_cell.gateway.service import Gateway
@@ -20,9 +20,9 @@ from robot_cell.gateway.sparkplug.outbox import Outbox
 from robot_cell.gateway.sparkplug.payload import Value
 from robot_cell.gateway.sparkplug.session import NODE, Metric, Sample
 from robot_cell.gateway.sparkplug.told import cell_values, joint_values, kpi_values, plant_values
-from robot_cell.model import Plant
 from robot_cell.programs import ProgramKey
 from robot_cell.programs.energy import ProgramEnergy
+from robot_cell.programs.library import keys_of
 from robot_cell.store import OperationRecord
 
 KPIS_EVERY_S: Final = 10.0
@@ -69,7 +69,7 @@ class Sampler:
         }
         self._joints_s = self._kpis_s = self._asked_s = float("-inf")
         self._energies: dict[ProgramKey, ProgramEnergy] = {}
-        self._unknown: set[ProgramKey] = set()
+        self._asked: list[ProgramKey] = []
         self._asking: asyncio.Task[None] | None = None
         self._broken = ""
         self.now = Now()
@@ -107,13 +107,14 @@ class Sampler:
         self.now.lost = lost
         self.now.there.set()
         self._on_sample()
-        if self._unknown and time.monotonic() - self._asked_s >= ENERGY_EVERY_S:
-            self._asked_s = time.monotonic()
-            self._asking = asyncio.create_task(self._ask_energies(), name="sparkplug energy")
+        wanted = self._unknown()
+        again = time.monotonic() - self._asked_s >= ENERGY_EVERY_S
+        if wanted and (again or wanted != self._asked):
+            self._asked_s, self._asked = time.monotonic(), wanted
+            self._asking = asyncio.create_task(self._ask_energies(wanted), name="sparkplug energy")
 
-    async def _ask_energies(self) -> None:
+    async def _ask_energies(self, wanted: list[ProgramKey]) -> None:
         """Have the energy of programs made; that takes seconds, and the next look does not wait."""
-        wanted = keys_of_plant(self._gateway.plant, sorted(self._unknown))
         try:
             found = await asyncio.to_thread(self._gateway.worker.energies, wanted)
         except RobotCellError as error:
@@ -152,7 +153,7 @@ class Sampler:
         now_ns = self._gateway.hub.now_ns or 0
         span = (max(0, now_ns - RECENT_NS), now_ns)
         try:
-            figures = Figures(self._gateway, span)
+            figures = figures_of(self._gateway, span)
         except Problem:
             return {}  # the plant has no time yet
         of_cells = figures.of_cells(span)
@@ -173,10 +174,16 @@ class Sampler:
             if one.cell == cell and one.status == "complete"
             if (key := key_of(one, order.order.product)) is not None
         ]
-        energies = self._energies
-        missing = {key for key, _ in ran} - energies.keys()
-        self._unknown = missing | {one for one in self._unknown if one not in energies}
-        return energy_j(energies, ran)
+        return energy_j(self._energies, ran)
+
+    def _unknown(self) -> list[ProgramKey]:
+        """The programs of what is ordered whose energy is not known."""
+        gateway = self._gateway
+        if not gateway.mirror.revision:
+            return []  # they are planned with the first schedule at the latest
+        ordered = {one.order.product for one in gateway.mirror.orders.values()}
+        products = sorted(ordered & gateway.plant.products.keys())
+        return [one for one in keys_of(gateway.plant, products) if one not in self._energies]
 
 
 def key_of(one: OperationRecord, product: str) -> ProgramKey | None:
@@ -184,17 +191,6 @@ def key_of(one: OperationRecord, product: str) -> ProgramKey | None:
     if one.cell is None or one.program is None:
         return None
     return ProgramKey(one.cell, one.program, product)
-
-
-def keys_of_plant(plant: Plant, keys: list[ProgramKey]) -> list[ProgramKey]:
-    """Those of the keys that the plant file still has."""
-    return [
-        key
-        for key in keys
-        if key.product in plant.products
-        and key.cell in plant.cells
-        and key.program in plant.cells[key.cell].programs
-    ]
 
 
 def energy_j(
