@@ -110,7 +110,7 @@ def _tiles(report: ShiftReport) -> str:
         ("work units made", f"{report.total.elements.get('units', 0):.0f}", False),
         ("OEE", _percent(report.total.figures["oee"]), False),
         ("alarms", str(sum(one.count for one in report.alarms)), False),
-        ("energy, modelled", "–" if energy is None else escape(_energy_text(energy)), False),
+        ("energy (model)", "–" if energy is None else escape(_energy_text(energy)), False),
     )
     made = "".join(
         f'<div class="tile{" bad" if bad else ""}"><b>{value}</b><span>{name}</span></div>'

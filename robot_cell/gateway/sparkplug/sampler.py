@@ -19,7 +19,13 @@ from robot_cell.gateway.service import Gateway
 from robot_cell.gateway.sparkplug.outbox import Outbox
 from robot_cell.gateway.sparkplug.payload import Value
 from robot_cell.gateway.sparkplug.session import NODE, Metric, Sample
-from robot_cell.gateway.sparkplug.told import cell_values, joint_values, kpi_values, plant_values
+from robot_cell.gateway.sparkplug.told import (
+    cell_values,
+    joint_values,
+    kpi_values,
+    order_values,
+    plant_values,
+)
 from robot_cell.programs import ProgramKey
 from robot_cell.programs.energy import ProgramEnergy
 from robot_cell.programs.library import keys_of
@@ -71,6 +77,8 @@ class Sampler:
         self._energies: dict[ProgramKey, ProgramEnergy] = {}
         self._asked: list[ProgramKey] = []
         self._asking: asyncio.Task[None] | None = None
+        self._spent: tuple[tuple[int, int], dict[str, float | None]] = ((-1, -1), {})
+        self._orders = -1
         self._broken = ""
         self.now = Now()
 
@@ -136,9 +144,13 @@ class Sampler:
         gateway.mirror.refresh(not_older_than_s=self._every_s / 2)
         lost = gateway.mirror.lost
         found = {NODE: plant_values(gateway, self._outbox.dropped())}
+        if gateway.mirror.orders_version != self._orders:
+            self._orders = gateway.mirror.orders_version
+            found[NODE] |= order_values(gateway)
+        energies = self._energies_j()
         for cell in gateway.plant.cells:
             if cell not in lost:
-                found[cell] = cell_values(gateway, cell, self._energy_j(cell))
+                found[cell] = cell_values(gateway, cell, energies[cell])
         if clock_s - self._joints_s >= self._joints_every_s:
             self._joints_s = clock_s
             for cell in found.keys() - {NODE}:
@@ -164,17 +176,23 @@ class Sampler:
         }
         return {NODE: kpi_values(kpi_of(None, figures.of_plant(of_cells, span))), **found}
 
-    def _energy_j(self, cell: str) -> float | None:
-        """What the cell's complete operations took, by the model; None while that is not known."""
-        mirror = self._gateway.mirror
-        ran = [
-            (key, one)
-            for name, order in mirror.orders.items()
-            for one in mirror.of_order(name)
-            if one.cell == cell and one.status == "complete"
-            if (key := key_of(one, order.order.product)) is not None
-        ]
-        return energy_j(self._energies, ran)
+    def _energies_j(self) -> dict[str, float | None]:
+        """What each cell's complete operations took, by the model; None where that is not known.
+
+        Made anew only when an operation has changed: there may be thousands.
+        """
+        mirror, energies = self._gateway.mirror, self._energies
+        known = (mirror.version, len(energies))
+        if self._spent[0] != known:
+            total: dict[str, float | None] = dict.fromkeys(self._gateway.plant.cells, 0.0)
+            for name, order in mirror.orders.items():
+                for one in mirror.of_order(name):
+                    if one.status == "complete" and one.cell in total:
+                        before = total[one.cell]
+                        more = energy_j(energies, one, order.order.product)
+                        total[one.cell] = None if before is None or more is None else before + more
+            self._spent = known, total
+        return self._spent[1]
 
     def _unknown(self) -> list[ProgramKey]:
         """The programs of what is ordered whose energy is not known."""
@@ -186,24 +204,16 @@ class Sampler:
         return [one for one in keys_of(gateway.plant, products) if one not in self._energies]
 
 
-def key_of(one: OperationRecord, product: str) -> ProgramKey | None:
-    """Which program an operation ran; None where it ran none."""
+def energy_j(
+    energies: Mapping[ProgramKey, ProgramEnergy], one: OperationRecord, product: str
+) -> float | None:
+    """Energy of an operation that has ended; None where its program's is not known."""
     if one.cell is None or one.program is None:
         return None
-    return ProgramKey(one.cell, one.program, product)
-
-
-def energy_j(
-    energies: Mapping[ProgramKey, ProgramEnergy], ran: list[tuple[ProgramKey, OperationRecord]]
-) -> float | None:
-    """Energy of operations that ended; None where some program's is not known."""
-    total = 0.0
-    for key, one in ran:
-        if key not in energies:
-            return None
-        if one.actual_start_ns is not None and one.actual_end_ns is not None:
-            total += energies[key].of((one.actual_end_ns - one.actual_start_ns) * 1e-9)
-    return total
+    program = energies.get(ProgramKey(one.cell, one.program, product))
+    if program is None or one.actual_start_ns is None or one.actual_end_ns is None:
+        return None
+    return program.of((one.actual_end_ns - one.actual_start_ns) * 1e-9)
 
 
 def _differ(one: Value, other: Value, deadband: float) -> bool:
