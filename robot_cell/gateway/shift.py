@@ -189,16 +189,7 @@ def _energies(
 ) -> Mapping[ProgramKey, ProgramEnergy]:
     product = {one.order.order_id: one.order.product for one in orders}
     keys = {_key(o, product) for o in operations if o.actual_start_ns is not None}
-    return energies_of(
-        plant,
-        [
-            key
-            for key in sorted(one for one in keys if one is not None)
-            if key.product in plant.products
-            and key.cell in plant.cells
-            and key.program in plant.cells[key.cell].programs
-        ],
-    )
+    return energies_of(plant, sorted(key for key in keys if key is not None))
 
 
 def _energy_j(

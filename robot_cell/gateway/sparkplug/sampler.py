@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -76,14 +78,20 @@ class Sampler:
         self._joints_s = self._kpis_s = self._asked_s = float("-inf")
         self._energies: dict[ProgramKey, ProgramEnergy] = {}
         self._asked: list[ProgramKey] = []
-        self._asking: asyncio.Task[None] | None = None
         self._spent: tuple[tuple[int, int], dict[str, float | None]] = ((-1, -1), {})
         self._orders = -1
         self._broken = ""
         self.now = Now()
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Look until cancelled, and then once more: what is not told any more is kept."""
+        try:
+            await self._run()
+        finally:
+            with contextlib.suppress(RobotCellError, sqlite3.Error):
+                await self._look(last=True)
+
+    async def _run(self) -> None:
         due_s = time.monotonic()
         while True:
             try:
@@ -98,7 +106,7 @@ class Sampler:
             due_s = max(due_s + self._every_s, time.monotonic())
             await asyncio.sleep(due_s - time.monotonic())
 
-    async def _look(self) -> None:
+    async def _look(self, *, last: bool = False) -> None:
         found, lost = await asyncio.to_thread(self._read)
         at_ms = time.time_ns() // 1_000_000
         samples = []
@@ -107,24 +115,27 @@ class Sampler:
             if changed:
                 samples.append(Sample(entity, at_ms, changed))
         if samples:
-            last = await asyncio.to_thread(self._outbox.add, samples)
+            sample_id = await asyncio.to_thread(self._outbox.add, samples)
             # In one step of the event loop: a birth tells all samples up to `sample_id`.
             for one in samples:
                 self.now.values.setdefault(one.entity, {}).update(one.values)
-            self.now.sample_id = last
+            self.now.sample_id = sample_id
         self.now.lost = lost
         self.now.there.set()
         self._on_sample()
-        wanted = self._unknown()
+        wanted = [] if last else self._unknown()
         again = time.monotonic() - self._asked_s >= ENERGY_EVERY_S
         if wanted and (again or wanted != self._asked):
             self._asked_s, self._asked = time.monotonic(), wanted
-            self._asking = asyncio.create_task(self._ask_energies(wanted), name="sparkplug energy")
+            # A thread for which nobody waits, not even the end of the process.
+            threading.Thread(
+                target=self._ask_energies, args=(wanted,), name="sparkplug energy", daemon=True
+            ).start()
 
-    async def _ask_energies(self, wanted: list[ProgramKey]) -> None:
+    def _ask_energies(self, wanted: list[ProgramKey]) -> None:
         """Have the energy of programs made; that takes seconds, and the next look does not wait."""
         try:
-            found = await asyncio.to_thread(self._gateway.worker.energies, wanted)
+            found = self._gateway.worker.energies(wanted)
         except RobotCellError as error:
             _log.warning("the energy of programs is not known", reason=str(error))
         else:
