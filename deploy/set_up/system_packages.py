@@ -55,6 +55,11 @@ def has_mosquitto() -> bool:
     return shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is not None
 
 
+def has_dejavu() -> bool:
+    """Whether there is a font to write with."""
+    return Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").is_file()
+
+
 def has_noto_cjk() -> bool:
     """Whether Chinese is drawn with its own characters and not with boxes."""
     folder = Path("/usr/share/fonts/opentype/noto")
@@ -81,6 +86,9 @@ def wanted() -> list[SystemPackage]:
         SystemPackage(f"{python}-venv", has_venv, "the virtual environment"),
         SystemPackage(f"{python}-dev", has_headers, "building interfaces/"),
         SystemPackage("libegl1", has_library("libEGL.so.1"), "pictures without a screen"),
+        SystemPackage("fonts-dejavu-core", has_dejavu, "reports as PDF"),
+        SystemPackage("libpango-1.0-0", has_library("libpango-1.0.so.0"), "reports as PDF"),
+        SystemPackage("libpangoft2-1.0-0", has_library("libpangoft2-1.0.so.0"), "reports as PDF"),
         SystemPackage("libgl1", has_library("libGL.so.1"), "pictures of the simulated plant"),
     ]
 

@@ -23,8 +23,8 @@ from robot_cell.gateway.kpis import (
 from robot_cell.gateway.problems import Problem
 from robot_cell.gateway.service import Gateway
 from robot_cell.gateway.views import plant_ms, plant_ns
-from robot_cell.model import Cell, unavailable
-from robot_cell.store import CommandRecord, OperationRecord, looks
+from robot_cell.model import Cell, Plant, unavailable
+from robot_cell.store import CommandRecord, Journal, OperationRecord, looks
 
 MAX_BUCKETS: Final = 500
 RECENT_NS: Final = 3_600_000_000_000
@@ -37,26 +37,33 @@ _COMMANDS: Final = 1000
 class Figures:
     """What happened in a span of plant time, ready for key figures of any part of it.
 
-    Raises:
-        Problem: 503, the plant has no time yet.
+    Args:
+        operations: all that the journal has.
+        start: the instant of plant time 0.
+        now_ns: plant time until which anything is known.
+        cell: only this one.
     """
 
-    def __init__(self, gateway: Gateway, span: Span, cell: str | None = None) -> None:
-        start, now_ns = gateway.mirror.start, gateway.hub.now_ns
-        if start is None or now_ns is None:
-            raise Problem("plant-unreachable", "the plant's time is not known yet; try again soon")
+    def __init__(
+        self,
+        plant: Plant,
+        journal: Journal,
+        operations: Sequence[OperationRecord],
+        start: datetime,
+        now_ns: int,
+        span: Span,
+        cell: str | None = None,
+    ) -> None:
         self.start, self.now_ns, self.span = start, now_ns, span
-        cells = [cell] if cell is not None else list(gateway.plant.cells)
-        commands = _all_commands(gateway)
+        self.operations = operations
+        cells = [cell] if cell is not None else list(plant.cells)
+        commands = _all_commands(journal)
         lost = lost_spans(
-            gateway.journal.look(lambda tx: looks.notes(tx, ("cell lost", "cell back"))), now_ns
+            journal.look(lambda tx: looks.notes(tx, ("cell lost", "cell back"))), now_ns
         )
         steps = defaultdict(list)
-        self.operations = [
-            record for one in gateway.mirror.orders for record in gateway.mirror.of_order(one)
-        ]
         cell_of = {o.operation_id: o.cell for o in self.operations}
-        for step in gateway.journal.look(lambda tx: looks.steps_between(tx, *span)):
+        for step in journal.look(lambda tx: looks.steps_between(tx, *span)):
             steps[cell_of.get(step.operation_id)].append(step)
         ran: defaultdict[str | None, list[OperationRecord]] = defaultdict(list)
         for record in self.operations:
@@ -65,7 +72,7 @@ class Figures:
         self.facts = {
             one: Facts(
                 one,
-                _open(gateway, gateway.plant.cells[one], start, span),
+                _open(plant, plant.cells[one], start, span),
                 ran[one],
                 steps[one],
                 held_spans(commands, one, now_ns),
@@ -84,6 +91,19 @@ class Figures:
         return plant_elements(of_cells.values(), operations, span, self.now_ns)
 
 
+def figures_of(gateway: Gateway, span: Span, cell: str | None = None) -> Figures:
+    """What a running plant did in a span.
+
+    Raises:
+        Problem: 503, the plant has no time yet.
+    """
+    mirror, now_ns = gateway.mirror, gateway.hub.now_ns
+    if mirror.start is None or now_ns is None:
+        raise Problem("plant-unreachable", "the plant's time is not known yet; try again soon")
+    operations = [record for one in mirror.orders for record in mirror.of_order(one)]
+    return Figures(gateway.plant, gateway.journal, operations, mirror.start, now_ns, span, cell)
+
+
 def kpis_now(gateway: Gateway) -> list[shapes.Kpi]:
     """The key figures of each cell, of the last hour.
 
@@ -92,13 +112,13 @@ def kpis_now(gateway: Gateway) -> list[shapes.Kpi]:
     """
     now_ns = gateway.hub.now_ns or 0
     span = (max(0, now_ns - RECENT_NS), now_ns)
-    figures = Figures(gateway, span)
+    figures = figures_of(gateway, span)
     return [kpi_of(one, found) for one, found in figures.of_cells(span).items()]
 
 
 def kpis(gateway: Gateway, span: Span, cell: str | None) -> shapes.Kpis:
     """The key figures of each cell and of the plant."""
-    figures = Figures(gateway, span, cell)
+    figures = figures_of(gateway, span, cell)
     of_cells = figures.of_cells(span)
     return {
         "from_ms": plant_ms(span[0], figures.start),
@@ -112,7 +132,7 @@ def kpis(gateway: Gateway, span: Span, cell: str | None) -> shapes.Kpis:
 
 def series(gateway: Gateway, span: Span, bucket_ns: int, cell: str | None) -> shapes.Series:
     """Key figures of the plant, or of a cell, in each bucket of a span."""
-    figures = Figures(gateway, span, cell)
+    figures = figures_of(gateway, span, cell)
     items: list[shapes.Bucket] = []
     at = span[0]
     while at < span[1] and len(items) < MAX_BUCKETS:
@@ -154,12 +174,12 @@ def span_of(gateway: Gateway, from_ms: int | None, to_ms: int | None) -> Span:
     return begin, max(begin, end)
 
 
-def _open(gateway: Gateway, cell: Cell, start: datetime, span: Span) -> Sequence[Span]:
+def _open(plant: Plant, cell: Cell, start: datetime, span: Span) -> Sequence[Span]:
     """When a cell's calendar has it work, plant time."""
     begin, end = (start + timedelta(microseconds=at // 1000) for at in span)
     found: list[Span] = []
     at = span[0]
-    for closes, opens in unavailable(cell.calendar, gateway.plant.zone, begin, end):
+    for closes, opens in unavailable(cell.calendar, plant.zone, begin, end):
         closes_ns, opens_ns = (
             (one - start) // timedelta(microseconds=1) * 1000 for one in (closes, opens)
         )
@@ -171,8 +191,8 @@ def _open(gateway: Gateway, cell: Cell, start: datetime, span: Span) -> Sequence
     return found
 
 
-def _all_commands(gateway: Gateway) -> list[CommandRecord]:
+def _all_commands(journal: Journal) -> list[CommandRecord]:
     found: list[CommandRecord] = []
-    while page := gateway.journal.commands(found[-1].command_id if found else 0, _COMMANDS):
+    while page := journal.commands(found[-1].command_id if found else 0, _COMMANDS):
         found += page
     return found

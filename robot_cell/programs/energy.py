@@ -78,12 +78,18 @@ def program_energy(
 
 
 def energies_of(plant: Plant, keys: Iterable[ProgramKey]) -> Mapping[ProgramKey, ProgramEnergy]:
-    """The energy of those programs that are planned; nothing is planned for it."""
+    """The energy of those programs that are planned; nothing is planned for it.
+
+    What the plant file no longer has is left out as well.
+    """
     library = CycleLibrary(plant)
     found: dict[ProgramKey, ProgramEnergy] = {}
     for key in keys:
+        cell = plant.cells.get(key.cell)
+        if cell is None or key.program not in cell.programs or key.product not in plant.products:
+            continue
         cycle = library.find(key)
         if cycle is not None:
             part = plant.products[key.product].part
-            found[key] = program_energy(plant.cells[key.cell], cycle, part.mass_kg, part.size_m)
+            found[key] = program_energy(cell, cycle, part.mass_kg, part.size_m)
     return found

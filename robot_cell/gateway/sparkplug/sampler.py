@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,17 +14,23 @@ from typing import Final
 import structlog
 
 from robot_cell.errors import RobotCellError
-from robot_cell.gateway.figures import RECENT_NS, Figures
+from robot_cell.gateway.figures import RECENT_NS, figures_of
 from robot_cell.gateway.kpis import kpi_of
 from robot_cell.gateway.problems import Problem
 from robot_cell.gateway.service import Gateway
 from robot_cell.gateway.sparkplug.outbox import Outbox
 from robot_cell.gateway.sparkplug.payload import Value
 from robot_cell.gateway.sparkplug.session import NODE, Metric, Sample
-from robot_cell.gateway.sparkplug.told import cell_values, joint_values, kpi_values, plant_values
-from robot_cell.model import Plant
+from robot_cell.gateway.sparkplug.told import (
+    cell_values,
+    joint_values,
+    kpi_values,
+    order_values,
+    plant_values,
+)
 from robot_cell.programs import ProgramKey
 from robot_cell.programs.energy import ProgramEnergy
+from robot_cell.programs.library import keys_of
 from robot_cell.store import OperationRecord
 
 KPIS_EVERY_S: Final = 10.0
@@ -69,13 +77,21 @@ class Sampler:
         }
         self._joints_s = self._kpis_s = self._asked_s = float("-inf")
         self._energies: dict[ProgramKey, ProgramEnergy] = {}
-        self._unknown: set[ProgramKey] = set()
-        self._asking: asyncio.Task[None] | None = None
+        self._asked: list[ProgramKey] = []
+        self._spent: tuple[tuple[int, int], dict[str, float | None]] = ((-1, -1), {})
+        self._orders = -1
         self._broken = ""
         self.now = Now()
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Look until cancelled, and then once more: what is not told any more is kept."""
+        try:
+            await self._run()
+        finally:
+            with contextlib.suppress(RobotCellError, sqlite3.Error):
+                await self._look(last=True)
+
+    async def _run(self) -> None:
         due_s = time.monotonic()
         while True:
             try:
@@ -90,7 +106,7 @@ class Sampler:
             due_s = max(due_s + self._every_s, time.monotonic())
             await asyncio.sleep(due_s - time.monotonic())
 
-    async def _look(self) -> None:
+    async def _look(self, *, last: bool = False) -> None:
         found, lost = await asyncio.to_thread(self._read)
         at_ms = time.time_ns() // 1_000_000
         samples = []
@@ -99,23 +115,27 @@ class Sampler:
             if changed:
                 samples.append(Sample(entity, at_ms, changed))
         if samples:
-            last = await asyncio.to_thread(self._outbox.add, samples)
+            sample_id = await asyncio.to_thread(self._outbox.add, samples)
             # In one step of the event loop: a birth tells all samples up to `sample_id`.
             for one in samples:
                 self.now.values.setdefault(one.entity, {}).update(one.values)
-            self.now.sample_id = last
+            self.now.sample_id = sample_id
         self.now.lost = lost
         self.now.there.set()
         self._on_sample()
-        if self._unknown and time.monotonic() - self._asked_s >= ENERGY_EVERY_S:
-            self._asked_s = time.monotonic()
-            self._asking = asyncio.create_task(self._ask_energies(), name="sparkplug energy")
+        wanted = [] if last else self._unknown()
+        again = time.monotonic() - self._asked_s >= ENERGY_EVERY_S
+        if wanted and (again or wanted != self._asked):
+            self._asked_s, self._asked = time.monotonic(), wanted
+            # A thread for which nobody waits, not even the end of the process.
+            threading.Thread(
+                target=self._ask_energies, args=(wanted,), name="sparkplug energy", daemon=True
+            ).start()
 
-    async def _ask_energies(self) -> None:
+    def _ask_energies(self, wanted: list[ProgramKey]) -> None:
         """Have the energy of programs made; that takes seconds, and the next look does not wait."""
-        wanted = keys_of_plant(self._gateway.plant, sorted(self._unknown))
         try:
-            found = await asyncio.to_thread(self._gateway.worker.energies, wanted)
+            found = self._gateway.worker.energies(wanted)
         except RobotCellError as error:
             _log.warning("the energy of programs is not known", reason=str(error))
         else:
@@ -135,9 +155,13 @@ class Sampler:
         gateway.mirror.refresh(not_older_than_s=self._every_s / 2)
         lost = gateway.mirror.lost
         found = {NODE: plant_values(gateway, self._outbox.dropped())}
+        if gateway.mirror.orders_version != self._orders:
+            self._orders = gateway.mirror.orders_version
+            found[NODE] |= order_values(gateway)
+        energies = self._energies_j()
         for cell in gateway.plant.cells:
             if cell not in lost:
-                found[cell] = cell_values(gateway, cell, self._energy_j(cell))
+                found[cell] = cell_values(gateway, cell, energies[cell])
         if clock_s - self._joints_s >= self._joints_every_s:
             self._joints_s = clock_s
             for cell in found.keys() - {NODE}:
@@ -152,7 +176,7 @@ class Sampler:
         now_ns = self._gateway.hub.now_ns or 0
         span = (max(0, now_ns - RECENT_NS), now_ns)
         try:
-            figures = Figures(self._gateway, span)
+            figures = figures_of(self._gateway, span)
         except Problem:
             return {}  # the plant has no time yet
         of_cells = figures.of_cells(span)
@@ -163,51 +187,44 @@ class Sampler:
         }
         return {NODE: kpi_values(kpi_of(None, figures.of_plant(of_cells, span))), **found}
 
-    def _energy_j(self, cell: str) -> float | None:
-        """What the cell's complete operations took, by the model; None while that is not known."""
-        mirror = self._gateway.mirror
-        ran = [
-            (key, one)
-            for name, order in mirror.orders.items()
-            for one in mirror.of_order(name)
-            if one.cell == cell and one.status == "complete"
-            if (key := key_of(one, order.order.product)) is not None
-        ]
-        energies = self._energies
-        missing = {key for key, _ in ran} - energies.keys()
-        self._unknown = missing | {one for one in self._unknown if one not in energies}
-        return energy_j(energies, ran)
+    def _energies_j(self) -> dict[str, float | None]:
+        """What each cell's complete operations took, by the model; None where that is not known.
 
+        Made anew only when an operation has changed: there may be thousands.
+        """
+        mirror, energies = self._gateway.mirror, self._energies
+        known = (mirror.version, len(energies))
+        if self._spent[0] != known:
+            total: dict[str, float | None] = dict.fromkeys(self._gateway.plant.cells, 0.0)
+            for name, order in mirror.orders.items():
+                for one in mirror.of_order(name):
+                    if one.status == "complete" and one.cell in total:
+                        before = total[one.cell]
+                        more = energy_j(energies, one, order.order.product)
+                        total[one.cell] = None if before is None or more is None else before + more
+            self._spent = known, total
+        return self._spent[1]
 
-def key_of(one: OperationRecord, product: str) -> ProgramKey | None:
-    """Which program an operation ran; None where it ran none."""
-    if one.cell is None or one.program is None:
-        return None
-    return ProgramKey(one.cell, one.program, product)
-
-
-def keys_of_plant(plant: Plant, keys: list[ProgramKey]) -> list[ProgramKey]:
-    """Those of the keys that the plant file still has."""
-    return [
-        key
-        for key in keys
-        if key.product in plant.products
-        and key.cell in plant.cells
-        and key.program in plant.cells[key.cell].programs
-    ]
+    def _unknown(self) -> list[ProgramKey]:
+        """The programs of what is ordered whose energy is not known."""
+        gateway = self._gateway
+        if not gateway.mirror.revision:
+            return []  # they are planned with the first schedule at the latest
+        ordered = {one.order.product for one in gateway.mirror.orders.values()}
+        products = sorted(ordered & gateway.plant.products.keys())
+        return [one for one in keys_of(gateway.plant, products) if one not in self._energies]
 
 
 def energy_j(
-    energies: Mapping[ProgramKey, ProgramEnergy], ran: list[tuple[ProgramKey, OperationRecord]]
+    energies: Mapping[ProgramKey, ProgramEnergy], one: OperationRecord, product: str
 ) -> float | None:
-    """Energy of operations that ended; None where some program's is not known."""
-    total = 0.0
-    for key, one in ran:
-        if key not in energies:
-            return None
-        if one.actual_start_ns is not None and one.actual_end_ns is not None:
-            total += energies[key].of((one.actual_end_ns - one.actual_start_ns) * 1e-9)
-    return total
+    """Energy of an operation that has ended; None where its program's is not known."""
+    if one.cell is None or one.program is None:
+        return None
+    program = energies.get(ProgramKey(one.cell, one.program, product))
+    if program is None or one.actual_start_ns is None or one.actual_end_ns is None:
+        return None
+    return program.of((one.actual_end_ns - one.actual_start_ns) * 1e-9)
 
 
 def _differ(one: Value, other: Value, deadband: float) -> bool:

@@ -77,19 +77,26 @@ def metrics_of(joints: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[Metric,
     return found
 
 
-def plant_values(gateway: Gateway, dropped: int) -> dict[str, Value]:
-    """What the plant says now, without key figures."""
+def order_values(gateway: Gateway) -> dict[str, Value]:
+    """How the orders stand; the same until the mirror's `orders_version` changes."""
     mirror = gateway.mirror
     orders = [one for name in mirror.orders if (one := mirror.order_view(name)) is not None]
+    return {
+        "Orders/Accepted": len(orders),
+        "Orders/Open": sum(one["status"] not in _ENDED for one in orders),
+        "Orders/Complete": sum(one["status"] == "complete" for one in orders),
+        "Orders/Late": sum((one["late_s"] or 0.0) > 0.0 for one in orders),
+    }
+
+
+def plant_values(gateway: Gateway, dropped: int) -> dict[str, Value]:
+    """What the plant says now, without orders and key figures."""
+    mirror = gateway.mirror
     return {
         "Plant/Name": gateway.plant.plant,
         "Plant/Heard": gateway.link.connected,
         "Plant/Simulated": gateway.simulated,
         "Schedule/Revision": mirror.revision,
-        "Orders/Accepted": len(orders),
-        "Orders/Open": sum(one["status"] not in _ENDED for one in orders),
-        "Orders/Complete": sum(one["status"] == "complete" for one in orders),
-        "Orders/Late": sum((one["late_s"] or 0.0) > 0.0 for one in orders),
         "Alarms/Standing": len(mirror.alarms),
         "Store/Dropped": dropped,
     }

@@ -210,6 +210,7 @@ def test_what_waits_outlives_the_gateway(served: Served, broker: Broker, tmp_pat
         await scene.door.shut()
         async with scene.told():
             await scene.steps(4)
+            scene.step = 20  # it is looked at once more
         scene.step = 50
         await scene.door.open()
         async with scene.told():
@@ -218,7 +219,7 @@ def test_what_waits_outlives_the_gateway(served: Served, broker: Broker, tmp_pat
         await until(lambda: scene.tap.count("NDEATH") == 1, "death")
 
     host = played(served, broker, tmp_path, scenario)
-    assert counted(host) == [*range(5), 50]
+    assert counted(host) == [*range(5), 20, 50]
     assert host.told["cell_a", "Job/Step"][0].value == 50, "a birth tells what is now"
     assert not host.alive
     assert host.deaths == host.bd_seqs
