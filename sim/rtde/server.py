@@ -16,7 +16,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from sim.rtde.robot import CYCLE_S, HOME, Robot, RobotMode, Runtime, SafetyMode
+from sim.rtde.robot import (
+    CYCLE_S,
+    STARVED_CYCLES,
+    Robot,
+    RobotMode,
+    Runtime,
+    SafetyMode,
+)
 from sim.rtde.variables import INPUTS, OUTPUTS, flat, layout, types_of
 
 _CYCLE_NS: Final = round(CYCLE_S * 1e9)
@@ -179,13 +186,12 @@ class RtdeServer:
         for client in list(self._clients):
             self._send(client, b"\x00\x01garbage")
 
-    def do_reset(self) -> None:
-        """As it was at first."""
+    def do_reset(self, starved_cycles: int = STARVED_CYCLES) -> None:
+        """As it was at first; a program more patient than ours is for clients without priority."""
         for client in list(self._clients):
             self._drop(client)
         self.faults = Faults()
-        self.robot = Robot()
-        self.robot.q = HOME.copy()
+        self.robot = Robot(starved_cycles)
         self.do_forget()
 
     def do_forget(self) -> None:
@@ -296,6 +302,8 @@ class RtdeServer:
             client.link.close()
 
     def _send(self, client: Client, data: bytes) -> None:
+        if client not in self._clients:
+            return
         with contextlib.suppress(BlockingIOError):  # who does not read loses what comes
             try:
                 client.link.sendall(data)

@@ -45,8 +45,11 @@ def ur_server() -> Iterator[Remote]:
 
 @pytest.fixture
 def ur(ur_server: Remote) -> Remote:
-    """A simulated controller that plays our program, on the port that it greets with."""
-    ur_server.ask("reset")
+    """A simulated controller that plays our program, on the port that it greets with.
+
+    Its program waits for a second, so that a busy machine starves nobody.
+    """
+    ur_server.ask("reset", starved_cycles=500)
     return ur_server
 
 
