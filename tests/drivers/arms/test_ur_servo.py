@@ -17,11 +17,16 @@ WAY = np.array([0.5, -0.2, 0.2, 0.1, 0.1, 0.3])
 BACK_S = 2.0
 
 
+@pytest.fixture(scope="module")
+def servos(ur_server: Remote, module_bench: Callable[..., ServoBench]) -> ServoBench:
+    return module_bench("ur_rtde", host="127.0.0.1", port=int(ur_server.greeting))
+
+
 @pytest.fixture
-def servo(ur: Remote, bench: Callable[..., ServoBench]) -> ServoBench:
-    started = bench("ur_rtde", host="127.0.0.1", port=int(ur.greeting))
-    started.connected()
-    return started
+def servo(ur: Remote, servos: ServoBench) -> ServoBench:
+    """A servo that holds the arm; the test before may have left it without one."""
+    until(lambda: servos.horizon.connected and ur.ask("report")["doing"] == 1, servos.state())
+    return servos
 
 
 def moves(ur: Remote, since: float) -> bool:
@@ -113,6 +118,7 @@ def test_the_supervisors_stop_goes_through_the_driver(ur: Remote, servo: ServoBe
 
 
 def test_a_servo_that_is_killed_leaves_an_arm_that_stands(ur: Remote, servo: ServoBench) -> None:
+    """Last in this file: there is no servo after it."""
     before = ur.ask("report")["moved"]
     servo.move(WAY, 4.0)
     until(lambda: moves(ur, before), "it does not begin")
