@@ -87,6 +87,20 @@ class PositionStreamArm:
             )  # fmt: skip
         return state
 
+    def look(self, timeout_s: float) -> str:
+        """That arm and controller are there and ready; nothing is published.
+
+        Raises:
+            ArmNotConnected: no joint states, or nobody listens for commands.
+            ArmFault: the arm may not be moved, or its states come at another rate.
+        """
+        try:
+            state = self.connect(timeout_s)
+            degrees = ", ".join(f"{q:.1f}" for q in np.degrees(state.positions))
+            return f"{self._commands} is listened to, joints at {degrees} degrees"
+        finally:
+            self.close()
+
     def read(self, timeout_s: float) -> ArmState:
         """Wait for the next joint state.
 

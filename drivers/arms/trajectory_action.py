@@ -83,12 +83,8 @@ class TrajectoryActionArm:
         """
         until_s = time.monotonic() + timeout_s
         link = self._link or self._open()
-        link.begin()
         self._goal = None
-        state = self._state(link, until_s, timeout_s)
-        link.require_ready(max(0.0, until_s - time.monotonic()))
-        if not link.wait(self._client.server_is_ready, max(0.0, until_s - time.monotonic())):
-            raise self._no_server()
+        state = self._find(link, until_s, timeout_s)
         self._cancel_all(link, max(_LOOK_S, until_s - time.monotonic()))
         until_s = time.monotonic() + _LOOK_S
         while np.max(np.abs(state.velocities)) > _STILL_RAD_S:
@@ -99,6 +95,20 @@ class TrajectoryActionArm:
                 )  # fmt: skip
             state = self._state(link, until_s + _LOOK_S, timeout_s)
         return state
+
+    def look(self, timeout_s: float) -> str:
+        """That arm and controller are there and ready; nothing is asked of them.
+
+        Raises:
+            ArmNotConnected: no joint states, or no action server.
+            ArmFault: the arm may not be moved.
+        """
+        try:
+            state = self._find(self._open(), time.monotonic() + timeout_s, timeout_s)
+            degrees = ", ".join(f"{q:.1f}" for q in np.degrees(state.positions))
+            return f"{self._action} is offered, joints at {degrees} degrees"
+        finally:
+            self.close()
 
     def read(self, timeout_s: float) -> ArmState:
         """Wait for the next joint state; goals go on meanwhile.
@@ -184,6 +194,15 @@ class TrajectoryActionArm:
         )
         self._canceller = link.node.create_client(CancelGoal, f"{self._action}/_action/cancel_goal")
         return link
+
+    def _find(self, link: RosLink, until_s: float, timeout_s: float) -> ArmState:
+        """See that states come, the arm may be moved, and somebody offers the action."""
+        link.begin()
+        state = self._state(link, until_s, timeout_s)
+        link.require_ready(max(0.0, until_s - time.monotonic()))
+        if not link.wait(self._client.server_is_ready, max(0.0, until_s - time.monotonic())):
+            raise self._no_server()
+        return state
 
     def _cancel_all(self, link: RosLink, timeout_s: float) -> None:
         """Cancel every goal of whomever, and wait until none of them is followed any more."""

@@ -37,11 +37,13 @@ class ServoChild:
         command += ["--event-fd", str(write_fd)]
         if node.simulated:
             command.append("--simulated")
+        # Where the controller follows by itself, a goal has to be cancelled before the child ends.
+        death = signal.SIGTERM if driver.kind == "trajectory_action" else signal.SIGKILL
         prctl = ctypes.CDLL(None).prctl
         self._process = subprocess.Popen(
             command,
             pass_fds=(write_fd,),
-            preexec_fn=lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
+            preexec_fn=lambda: prctl(_PR_SET_PDEATHSIG, death),
         )
         os.close(write_fd)
 
