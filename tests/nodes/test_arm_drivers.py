@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from control_msgs.action import FollowJointTrajectory
 
 from robot_cell.execution.epoch import EpochPage
+from robot_cell.execution.heartbeat import HeartbeatPage
 from robot_cell.execution.trajectory_goal import GoalCode
 from sim.remote import Remote
 from tests.nodes.test_arm_action import Arm, point
@@ -44,14 +46,28 @@ class NodeBench:
         plant.write_text(text)
         self.run_dir = folder / "run"
         self.run_dir.mkdir()
-        given = {"plant": plant, "cell": CELL, "run_dir": self.run_dir}
+        self._plant = plant
+        self.begin_node()
+
+    def connect(self) -> None:
+        """A client of the node that is there now: one that was killed is seen for a while after."""
+        self.client = Arm(self.run_dir, CELL)
+        question = FollowJointTrajectory.Goal()  # without points: it is only answered
+        until_s = time.monotonic() + DEADLINE_S
+        answer = None
+        while answer is None or not answer.done():
+            assert time.monotonic() < until_s, "its action is not answered"
+            answer = self.client.client.send_goal_async(question)
+            self.client.executor.spin_until_future_complete(answer, timeout_sec=1.0)
+        self.start = self.client.positions()
+
+    def begin_node(self) -> None:
+        given = {"plant": self._plant, "cell": CELL, "run_dir": self.run_dir}
         self.process = subprocess.Popen(
             [sys.executable, "-c", "from robot_cell.nodes.arm_node import main; main()",
              "--ros-args", "-r", f"__ns:=/{CELL}", "-r", "__node:=arm"]
             + [word for name, value in given.items() for word in ("-p", f"{name}:={value}")],
         )  # fmt: skip
-        self.client = Arm(self.run_dir, CELL)
-        self.start = self.client.positions()
 
     def end(self) -> None:
         if self.process.poll() is None:
@@ -92,17 +108,20 @@ def robot(request: pytest.FixtureRequest, domain: int) -> Iterator[tuple[Remote,
 @pytest.fixture
 def bench(robot: tuple[Remote, str], tmp_path: Path) -> Iterator[NodeBench]:
     bench = NodeBench(tmp_path, robot[1])
-    yield bench
-    bench.end()
+    try:
+        bench.connect()
+        yield bench
+    finally:
+        bench.end()
 
 
-def until(what: Callable[[], Any], why: str) -> None:
-    until_s = time.monotonic() + DEADLINE_S
+def until(what: Callable[[], Any], why: str, timeout_s: float = DEADLINE_S) -> None:
+    until_s = time.monotonic() + timeout_s
     while not what():
         assert time.monotonic() < until_s, why
 
 
-def test_goals_epochs_and_the_nodes_own_end(robot: tuple[Remote, str], bench: NodeBench) -> None:
+def test_a_goal_and_an_epoch_that_ends(robot: tuple[Remote, str], bench: NodeBench) -> None:
     server = robot[0]
     assert server.ask("report")["moved"] == 0.0
     result = bench.result(bench.begin(1.5))
@@ -117,11 +136,22 @@ def test_goals_epochs_and_the_nodes_own_end(robot: tuple[Remote, str], bench: No
     stood = bench.client.positions()
     assert np.max(np.abs(stood - bench.start)) < 0.25, "it went on to its goal"
 
-    bench.start = stood
-    bench.begin(30.0)
-    os.kill(bench.process.pid, signal.SIGKILL)
-    bench.process.wait(10.0)
-    until(lambda: _stands(server), "the arm goes on without its node")
+
+@pytest.mark.faults
+@pytest.mark.long
+def test_the_arm_stands_when_what_moves_it_is_killed(
+    robot: tuple[Remote, str], bench: NodeBench
+) -> None:
+    server = robot[0]
+    servo = HeartbeatPage(bench.run_dir / "heartbeats" / f"{CELL}.page").read()["servo"]
+    for victim in (servo.pid, bench.process.pid):
+        if bench.process.poll() is not None:
+            bench.begin_node()
+        bench.connect()
+        bench.begin(30.0)
+        os.kill(victim if victim == servo.pid else bench.process.pid, signal.SIGKILL)
+        bench.process.wait(10.0)
+        until(lambda: _stands(server), "the arm goes on without what moves it", 3.0)
 
 
 def _stands(server: Remote) -> bool:
