@@ -28,6 +28,7 @@ __all__ = [
     "ArmState",
     "ArmTimeout",
     "Ended",
+    "Looks",
     "SetpointsRefused",
     "Trajectory",
     "TrajectoryDriver",
@@ -215,6 +216,19 @@ class TrajectoryDriver(Arm, Protocol):
 
     def ended(self) -> Ended | None:
         """How the last trajectory has ended; None while it is followed."""
+
+
+@runtime_checkable
+class Looks(Protocol):
+    """An arm that can be looked at while somebody else moves it, or nobody can."""
+
+    def look(self, timeout_s: float) -> str:
+        """What is found, in words; nothing is written, nothing moves, nothing is left open.
+
+        Raises:
+            ArmNotConnected: nobody answered in time.
+            ArmFault: the controller answered but cannot move the arm.
+        """
 
 
 def load_arm_driver(name: str) -> Callable[..., ArmDriver | TrajectoryDriver]:

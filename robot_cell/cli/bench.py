@@ -15,6 +15,7 @@ SCRIPTS = {
     "scheduling": "Plans beside the best known and beside open peers (--set, --help).",
     "motion": "Path planning, timing, cycles.",
     "loop": "The servo's loop beside an empty one.",
+    "rtde": "A simulated Universal Robots controller at 500 Hz, and after reboots.",
     "faults": "Kills at every failpoint and at random; how soon an arm stands.",
     "journal": "Durable step outcomes a second, and the intake of a large batch.",
     "fault-verbs": "What a run comes to when a device fails, verb by verb.",

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from robot_cell.cli.exit_codes import ExitCode
 from robot_cell.cli.options import Json
 
+Arms = Annotated[
+    Path | None,
+    typer.Option(
+        "--plant", metavar="FILE", help="Look at the arms of this plant file as well; none moves."
+    ),
+]
 
-def doctor(as_json: Json = False) -> int:
+
+def doctor(plant: Arms = None, as_json: Json = False) -> int:
     """Check this machine: what is there, what is missing, and how to mend it."""
     from robot_cell.cli.doctor import Verdict, run_checks, worst
     from robot_cell.cli.output import make_table, out, print_json
 
     findings = run_checks()
+    if plant is not None:
+        from robot_cell.cli.arms_check import check_arms
+
+        findings += check_arms(plant)
     verdict = worst(findings)
     if as_json:
         print_json(

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag
 
+from robot_cell.errors import RobotCellError
 from robot_cell.model.base import Name, Word
 
 RosName = Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z_][A-Za-z0-9_]*)+$", max_length=200)]
@@ -81,8 +82,18 @@ class RosDriver(Word):
     ready: RosName | None = None
 
     def options(self, socket: Path, joints: Sequence[str]) -> dict[str, Any]:
-        """What the driver is made with; `joints` in the order of the URDF."""
+        """What the driver is made with; `joints` in the order of the URDF.
+
+        Raises:
+            RobotCellError: a name in `joints` of the plant file is no joint of the URDF.
+        """
         del socket
+        unknown = sorted(set(self.joints) - set(joints))
+        if unknown:
+            raise RobotCellError(
+                f"driver.joints: {', '.join(unknown)}: no joint of the URDF, which has "
+                f"{', '.join(joints)}"
+            )
         given = self.model_dump(exclude={"kind", "joints"})
         return {**given, "joints": [self.joints.get(joint, joint) for joint in joints]}
 

@@ -8,13 +8,18 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
+from action_msgs.srv import CancelGoal
+
+from robot_cell.model.arm_driver import TrajectoryActionDriver
 from robot_cell.nodes.base import PlantNode
 
 _PR_SET_PDEATHSIG: Final = 1
 _LEAVE_S: Final = 2.0
+_CANCEL_S: Final = 1.0
 
 
 class ServoChild:
@@ -30,6 +35,10 @@ class ServoChild:
         self._event_fd, write_fd = os.pipe()
         command = [sys.executable, "-m", "robot_cell.execution.servo"]
         driver = node.cell.arm.driver_for(simulated=node.simulated)
+        self._canceller: Any = None
+        if isinstance(driver, TrajectoryActionDriver):
+            service = f"{driver.action}/_action/cancel_goal"
+            self._canceller = node.create_client(CancelGoal, service)
         socket = node.run_dir / "sockets" / f"{node.cell_name}.arm"
         command += ["--cell", node.cell_name, "--driver", driver.kind]
         command += ["--options", json.dumps(driver.options(socket, joints))]
@@ -37,11 +46,13 @@ class ServoChild:
         command += ["--event-fd", str(write_fd)]
         if node.simulated:
             command.append("--simulated")
+        # Where the controller follows by itself, a goal has to be cancelled before the child ends.
+        death = signal.SIGTERM if self._canceller is not None else signal.SIGKILL
         prctl = ctypes.CDLL(None).prctl
         self._process = subprocess.Popen(
             command,
             pass_fds=(write_fd,),
-            preexec_fn=lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
+            preexec_fn=lambda: prctl(_PR_SET_PDEATHSIG, death),
         )
         os.close(write_fd)
 
@@ -53,8 +64,21 @@ class ServoChild:
         while os.read(self._event_fd, 64):
             on_event()
         if not self._ending:
+            if self._canceller is not None:
+                self._cancel_goals()
             self._node.get_logger().error("the servo has ended; this node ends to be started again")
             os.kill(os.getpid(), signal.SIGTERM)
+
+    def _cancel_goals(self) -> None:
+        """Stop a controller that would go on to the goal of a child that is no more."""
+        sent = threading.Event()
+
+        def cancel() -> None:  # in the executor's thread, as every call of a client
+            asked = self._canceller.call_async(CancelGoal.Request())  # an empty one: all goals
+            asked.add_done_callback(lambda _: sent.set())
+
+        self._node.executor.create_task(cancel)
+        sent.wait(_CANCEL_S)
 
     def end(self) -> None:
         """Stop the servo; the arm holds."""

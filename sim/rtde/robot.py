@@ -18,12 +18,13 @@ from sim.rtde.variables import STILL
 Array = NDArray[np.float64]
 
 CYCLE_S: Final = 0.002
+STARVED_CYCLES: Final = 10
+"""So many cycles without a new setpoint, and the program stops the arm."""
 HOME: Final = np.radians([0.0, -90.0, 90.0, -90.0, -90.0, 0.0])
 
 _LAG_S: Final = 0.012
 _FASTEST_RAD_S: Final = 3.3
 _STOP_RAD_S2: Final = 10.0
-_STARVED_CYCLES: Final = 10
 _START_RAD: Final = 0.02
 _STEP_RAD: Final = 0.03
 _PROGRAM: Final = 1
@@ -77,7 +78,8 @@ class Robot:
         moved: rad that all joints together have moved.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, starved_cycles: int = STARVED_CYCLES) -> None:
+        self._starved_cycles = starved_cycles
         self.q: Array = HOME.copy()
         self.qd: Array = np.zeros(6)
         self.mode = RobotMode.RUNNING
@@ -174,7 +176,7 @@ class Robot:
             wanted = self._setpoint()
             if command != 1:
                 self._doing = Doing.STOPPED
-            elif self._silent > _STARVED_CYCLES:
+            elif self._silent > self._starved_cycles:
                 self._doing = Doing.STARVED
                 self.starved += 1
             elif np.max(np.abs(wanted - self._target)) > _STEP_RAD:

@@ -16,12 +16,20 @@ from typing import Any, Final
 
 import numpy as np
 
-from sim.rtde.robot import CYCLE_S, HOME, Robot, RobotMode, Runtime, SafetyMode
+from sim.rtde.robot import (
+    CYCLE_S,
+    STARVED_CYCLES,
+    Robot,
+    RobotMode,
+    Runtime,
+    SafetyMode,
+)
 from sim.rtde.variables import INPUTS, OUTPUTS, flat, layout, types_of
 
 _CYCLE_NS: Final = round(CYCLE_S * 1e9)
 _HEADER: Final = struct.Struct(">HB")
 _VERSION: Final = (5, 12, 2, 1101)
+_ON_TIME_NS: Final = 500_000
 _KEPT: Final = 200_000
 
 
@@ -59,6 +67,7 @@ class RtdeServer:
         robot: the robot behind it.
         latencies_ns: from the sending of a state to the arrival of the setpoint that answers it.
         lateness_ns: of the server's own cycles: what the machine is late by.
+        missed_on_time: missed cycles that were not late themselves, nor the one before.
     """
 
     def __init__(self, port: int = 0, host: str = "127.0.0.1") -> None:
@@ -66,6 +75,7 @@ class RtdeServer:
         self.faults = Faults()
         self.latencies_ns: list[int] = []
         self.lateness_ns: list[int] = []
+        self.missed_on_time = 0
         self.connections = 0
         self._selector = selectors.SelectSelector()  # epoll waits in whole milliseconds
         self._clients: list[Client] = []
@@ -77,6 +87,7 @@ class RtdeServer:
         self.host, self.port = host, port
         self._open()
         self._due_ns = time.monotonic_ns() + _CYCLE_NS
+        self._late_ns = 0
 
     def register(self, file: Any, callback: Any) -> None:
         """Call back when a file has something to be read."""
@@ -91,12 +102,17 @@ class RtdeServer:
             for key, _ in self._selector.select(left_ns * 1e-9):
                 key.data()
         now_ns = time.monotonic_ns()
+        late_ns = now_ns - self._due_ns
+        on_time = max(late_ns, self._late_ns) < _ON_TIME_NS
+        self._late_ns = late_ns
         if len(self.lateness_ns) < _KEPT:
-            self.lateness_ns.append(now_ns - self._due_ns)
+            self.lateness_ns.append(late_ns)
         self._due_ns += _CYCLE_NS
         if now_ns - self._due_ns > 50 * _CYCLE_NS:  # the machine slept: nothing is made up for
             self._due_ns = now_ns + _CYCLE_NS
+        missed = self.robot.missed
         self._cycle(now_ns)
+        self.missed_on_time += on_time and self.robot.missed > missed
 
     def close(self) -> None:
         """Hang up on everybody."""
@@ -179,20 +195,19 @@ class RtdeServer:
         for client in list(self._clients):
             self._send(client, b"\x00\x01garbage")
 
-    def do_reset(self) -> None:
-        """As it was at first."""
+    def do_reset(self, starved_cycles: int = STARVED_CYCLES) -> None:
+        """As it was at first; a program more patient than ours is for clients without priority."""
         for client in list(self._clients):
             self._drop(client)
         self.faults = Faults()
-        self.robot = Robot()
-        self.robot.q = HOME.copy()
+        self.robot = Robot(starved_cycles)
         self.do_forget()
 
     def do_forget(self) -> None:
         """Count anew."""
         self.latencies_ns.clear()
         self.lateness_ns.clear()
-        self.connections = 0
+        self.connections = self.missed_on_time = 0
         robot = self.robot
         robot.cycles = robot.followed = robot.missed = robot.starved = 0
         robot.moved = robot.largest_step = 0.0
@@ -208,6 +223,7 @@ class RtdeServer:
             "cycles": robot.cycles,
             "followed": robot.followed,
             "missed": robot.missed,
+            "missed_on_time": self.missed_on_time,
             "starved": robot.starved,
             "doing": int(robot.outputs.get("output_int_register_25", -1)),
             "runtime": int(robot.runtime),
@@ -296,6 +312,8 @@ class RtdeServer:
             client.link.close()
 
     def _send(self, client: Client, data: bytes) -> None:
+        if client not in self._clients:
+            return
         with contextlib.suppress(BlockingIOError):  # who does not read loses what comes
             try:
                 client.link.sendall(data)

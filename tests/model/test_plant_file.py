@@ -46,6 +46,13 @@ def test_the_example(plant: Plant) -> None:
 
 BROKEN = [
     (
+        "driver: mujoco",
+        "driver: {kind: ur_rtde, host: 10.0.0.2, hots: 1}",
+        "cells.cell_a.arm.driver.hots",
+        "nothing: this name is unknown here (misspelt?)",
+        "hots",
+    ),
+    (
         "arm_at: [nest]",
         "arm_at: [nset]",
         "cells.cell_a.interlocks.table_stands.arm_at.0",

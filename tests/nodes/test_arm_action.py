@@ -35,9 +35,9 @@ LONG_S = 120.0
 
 
 class Arm:
-    """A client of cell_a's arm."""
+    """A client of a cell's arm."""
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, cell: str = "cell_a") -> None:
         self.run_dir = run_dir
         self.context = Context()
         rclpy.init(context=self.context, signal_handler_options=rclpy.SignalHandlerOptions.NO)
@@ -45,9 +45,9 @@ class Arm:
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
         self.state: JointState | None = None
-        self.node.create_subscription(JointState, "/cell_a/joint_states", self._on_state, 10)
+        self.node.create_subscription(JointState, f"/{cell}/joint_states", self._on_state, 10)
         self.client = ActionClient(
-            self.node, FollowJointTrajectory, "/cell_a/arm/follow_joint_trajectory"
+            self.node, FollowJointTrajectory, f"/{cell}/arm/follow_joint_trajectory"
         )
         assert self.client.wait_for_server(ANSWER_S)
 

@@ -137,6 +137,26 @@ class UrRtdeArm:
             self.close()
             raise
 
+    def look(self, timeout_s: float) -> str:
+        """Which controller answers, and that it could be moved; it is only read.
+
+        Raises:
+            ArmNotConnected: nobody answers, or what answers is no RTDE.
+            ArmFault: the robot or its program is not in a state in which it can be moved.
+        """
+        link = RtdeLink(self._host, self._port, timeout_s)
+        try:
+            link.negotiate(self._rate_hz, _OUTPUTS, ())
+            values = link.state(timeout_s)
+            self._require_movable(link, values)
+            self._require_our_program(link, values)
+            degrees = ", ".join(f"{q:.1f}" for q in np.degrees(values[link.slices["actual_q"]]))
+            return f"software {link.controller}, our program plays, joints at {degrees} degrees"
+        except ArmTimeout as error:
+            raise self._lost("it sends no states") from error
+        finally:
+            link.close()
+
     def read(self, timeout_s: float) -> ArmState:
         """Wait for the newest state.
 
@@ -159,7 +179,7 @@ class UrRtdeArm:
             raise
         self._heard_s = time.monotonic()
         try:
-            self._require_movable(values)
+            self._require_movable(link, values)
             state = self._program_state(values)
             if state is not State.FOLLOWING:
                 code, what = _STOPPED.get(state, ("PROGRAM_WAITS", "the program was started anew"))
@@ -211,15 +231,8 @@ class UrRtdeArm:
         while True:
             values = link.state(max(0.0, until_s - time.monotonic()))
             self._heard_s = time.monotonic()
-            self._require_movable(values)
-            version = values[link.slices[registers.VERSION]][0]
-            if version != registers.PROGRAM_VERSION:
-                raise ArmFault(
-                    self._host, "OTHER_PROGRAM",
-                    f"the program that runs is not ours, or of version {version} where "
-                    f"{registers.PROGRAM_VERSION} is needed",
-                    f"Play {PROGRAM}.",
-                )  # fmt: skip
+            self._require_movable(link, values)
+            self._require_our_program(link, values)
             state = self._program_state(values)
             if command is Command.WAIT and state is State.WAITING:
                 command, there = Command.FOLLOW, values[link.slices["actual_q"]]
@@ -234,8 +247,18 @@ class UrRtdeArm:
                 )  # fmt: skip
             self._tell(command, there or values[link.slices["actual_q"]])
 
-    def _require_movable(self, values: tuple[Any, ...]) -> None:
-        at = self._connected().slices
+    def _require_our_program(self, link: RtdeLink, values: tuple[Any, ...]) -> None:
+        version = values[link.slices[registers.VERSION]][0]
+        if version != registers.PROGRAM_VERSION:
+            raise ArmFault(
+                self._host, "OTHER_PROGRAM",
+                f"the program that runs is not ours, or of version {version} where "
+                f"{registers.PROGRAM_VERSION} is needed",
+                f"Play {PROGRAM}.",
+            )  # fmt: skip
+
+    def _require_movable(self, link: RtdeLink, values: tuple[Any, ...]) -> None:
+        at = link.slices
         found = hindrance(
             values[at["robot_mode"]][0],
             values[at["safety_mode"]][0],

@@ -64,6 +64,8 @@ class RtdeLink:
     def negotiate(self, rate_hz: float, outputs: Sequence[str], inputs: Sequence[str]) -> None:
         """Agree on the protocol and on both recipes, and have states come.
 
+        Without `inputs` nothing can be written.
+
         Raises:
             ArmNotConnected: an answer did not come, or was no RTDE.
             ArmFault: the controller does not speak this version, or lacks a variable.
@@ -81,10 +83,11 @@ class RtdeLink:
         self._send(wire.setup_outputs(rate_hz, outputs))
         self._outputs = self._recipe(outputs, self._await(Kind.SETUP_OUTPUTS))
         self._layout, self.slices = self._outputs.layout, self._outputs.slices()
-        self._send(wire.setup_inputs(inputs))
-        taken = self._recipe(inputs, self._await(Kind.SETUP_INPUTS))
-        self._input = struct.Struct(wire.HEADER.format + taken.layout.format[1:])
-        self._input_number = taken.number
+        if inputs:
+            self._send(wire.setup_inputs(inputs))
+            taken = self._recipe(inputs, self._await(Kind.SETUP_INPUTS))
+            self._input = struct.Struct(wire.HEADER.format + taken.layout.format[1:])
+            self._input_number = taken.number
         if self._ask(Kind.START)[:1] != b"\x01":
             raise ArmFault(
                 self.host, "RTDE_START", "the controller does not begin to send",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -45,8 +46,11 @@ def ur_server() -> Iterator[Remote]:
 
 @pytest.fixture
 def ur(ur_server: Remote) -> Remote:
-    """A simulated controller that plays our program, on the port that it greets with."""
-    ur_server.ask("reset")
+    """A simulated controller that plays our program, on the port that it greets with.
+
+    Its program waits for a second, so that a busy machine starves nobody.
+    """
+    ur_server.ask("reset", starved_cycles=500)
     return ur_server
 
 
@@ -102,22 +106,22 @@ class ServoBench:
         return found
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Callable[..., ServoBench]]:
+@contextlib.contextmanager
+def servos(run_dir: Path) -> Iterator[Callable[..., ServoBench]]:
     """Starts servos of a driver; each is ended as an arm's node ends it."""
     begun: list[ServoBench] = []
 
     def start(driver: str, **options: Any) -> ServoBench:
-        horizon = Horizon(tmp_path / "horizons" / "cell.page", 6, create=True)
+        horizon = Horizon(run_dir / "horizons" / "cell.page", 6, create=True)
         read_fd, write_fd = os.pipe()
         process = subprocess.Popen(
             [sys.executable, "-m", "robot_cell.execution.servo", "--cell", "cell", "--driver",
-             driver, "--options", json.dumps(options), "--dof", "6", "--run-dir", str(tmp_path),
+             driver, "--options", json.dumps(options), "--dof", "6", "--run-dir", str(run_dir),
              "--event-fd", str(write_fd)],
             pass_fds=(write_fd,),
         )  # fmt: skip
         os.close(write_fd)
-        beats = HeartbeatPage(tmp_path / "heartbeats" / "cell.page")
+        beats = HeartbeatPage(run_dir / "heartbeats" / "cell.page")
         found = ServoBench(horizon, beats, process, read_fd)
         begun.append(found)
         return found
@@ -128,6 +132,20 @@ def bench(tmp_path: Path) -> Iterator[Callable[..., ServoBench]]:
         servo.process.wait(10.0)
         servo.beats.close()
         os.close(servo.events)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Callable[..., ServoBench]]:
+    """Servos of one test."""
+    with servos(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def module_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., ServoBench]]:
+    """Servos of all tests of a file: one takes a second to start."""
+    with servos(tmp_path_factory.mktemp("servo")) as start:
+        yield start
 
 
 def hold(arm: ArmDriver, setpoint: np.ndarray | None = None) -> None:

@@ -210,6 +210,16 @@ def test_messages_of_the_controller_are_in_the_log(
     assert "127.0.0.1: RTDE: joint 3 is warm" in caplog.text
 
 
+def test_it_can_be_looked_at_while_it_is_moved(ur: Remote, arm: UrRtdeArm) -> None:
+    arm.connect(2.0)
+    other = UrRtdeArm("127.0.0.1", int(ur.greeting))
+    assert "our program plays, joints at 0.0, -90.0" in other.look(2.0)
+    assert ur.ask("report")["moved"] == 0.0
+    ur.ask("protective_stop")
+    with pytest.raises(ArmFault, match="met something"):
+        other.look(2.0)
+
+
 def test_nobody_there() -> None:
     with pytest.raises(ArmNotConnected, match="RTDE is enabled"):
         UrRtdeArm("127.0.0.1", 1).connect(0.1)
