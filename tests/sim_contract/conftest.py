@@ -72,15 +72,13 @@ def gazebo_running(folder: Path) -> Iterator[None]:
             f"config_file:={ROOT / 'sim' / 'gazebo' / 'bridge.yaml'}",
         ],
     ]
-    running = []
+    running: list[subprocess.Popen[bytes]] = []
     with (folder / "gazebo.log").open("wb") as log:
         try:
-            for command in commands:
-                running.append(
-                    subprocess.Popen(
-                        command, env=env, stdout=log, stderr=log, start_new_session=True
-                    )
-                )
+            running.extend(
+                subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
+                for command in commands
+            )
             yield
         finally:
             for process in running:
