@@ -48,6 +48,7 @@ WORLD = ROOT / "sim" / "worlds" / "housing_cell.sdf"
 WORLD_NAME = "housing_cell"
 CELL = "cell_a"
 SIMULATORS = ("mujoco", "dart", "bridge", "gazebo")
+NEEDS_GAZEBO = "ROBOT_CELL_NEEDS_GAZEBO"
 STAND_IN = "ROBOT_CELL_GAZEBO_STAND_IN"
 
 
@@ -131,6 +132,8 @@ def engine(request, plant, tmp_path_factory) -> Iterator[EngineFactory]:
             yield chosen_engine(plant, CELL, WORLD_NAME)
     else:
         missing = why_no_gazebo()
+        if missing and NEEDS_GAZEBO in os.environ:
+            pytest.fail(f"{NEEDS_GAZEBO} is set, and Gazebo is not here: {missing}")
         if missing:
             pytest.skip(missing)
         with running_in_a_domain(folder, gazebo_commands()):

@@ -1,8 +1,8 @@
 """The contract once more, over the messages of ros_gz_bridge: what `RosLink` says and waits for.
 
-Gazebo is not here, but its side of the bridge can be spoken: `gazebo_stand_in` does, in a process of
-its own. The messages of ros_gz_interfaces are built from their published fields, once per machine,
-and kept apart: no other process sees them.
+Gazebo is not here, but its side of the bridge can be spoken: `gazebo_stand_in` does, in a process
+of its own. The messages of ros_gz_interfaces are built from their published fields, once per
+machine, and kept apart: no other process sees them.
 """
 
 from __future__ import annotations
