@@ -20,6 +20,8 @@ PACKAGES: Final = ("planners", "drivers", "robot_cell", "sim")
 EXAMPLE: Final = "examples/housing_plant.yaml"
 FILES: Final = (
     EXAMPLE,
+    "deploy/sysctl.d/60-robot-cell.conf",
+    "deploy/systemd/robot-cell-plant.service",
     "examples/orders_week48.csv",
     "launch/dds.xml",
     "launch/dds_loopback.xml",

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from robot_cell.cli.exit_codes import ExitCode
 from robot_cell.cli.options import Json
 
+Controller = Annotated[
+    bool,
+    typer.Option(
+        "--controller",
+        help="Look also at what a controller of a real cell needs: kernel, clocks, network, units.",
+    ),
+]
+PlantFile = Annotated[
+    Path | None,
+    typer.Option("--plant", help="With --controller: look also at the serial ports of this plant."),
+]
 
-def doctor(as_json: Json = False) -> int:
+
+def doctor(controller: Controller = False, plant: PlantFile = None, as_json: Json = False) -> int:
     """Check this machine: what is there, what is missing, and how to mend it."""
-    from robot_cell.cli.doctor import Verdict, run_checks, worst
+    from robot_cell.cli.doctor import CHECKS, Verdict, run_checks, worst
     from robot_cell.cli.output import make_table, out, print_json
 
-    findings = run_checks()
+    checks = CHECKS
+    if controller or plant is not None:
+        from robot_cell.cli.doctor_controller import controller_checks
+
+        checks += controller_checks(plant)
+    findings = run_checks(checks)
     verdict = worst(findings)
     if as_json:
         print_json(
