@@ -19,7 +19,9 @@ Controller = Annotated[
 ]
 PlantFile = Annotated[
     Path | None,
-    typer.Option("--plant", help="With --controller: look also at the serial ports of this plant."),
+    typer.Option(
+        "--plant", metavar="FILE", help="Look at the serial ports of this plant file as well."
+    ),
 ]
 
 
@@ -29,10 +31,14 @@ def doctor(controller: Controller = False, plant: PlantFile = None, as_json: Jso
     from robot_cell.cli.output import make_table, out, print_json
 
     checks = CHECKS
-    if controller or plant is not None:
+    if controller:
         from robot_cell.cli.doctor_controller import controller_checks
 
-        checks += controller_checks(plant)
+        checks += controller_checks()
+    if plant is not None:
+        from robot_cell.cli.doctor_controller import port_checks
+
+        checks += port_checks(plant)
     findings = run_checks(checks)
     verdict = worst(findings)
     if as_json:

@@ -19,7 +19,7 @@ from typing import Final
 from robot_cell.bringup.executables import package_share
 from robot_cell.cli.doctor import Check, Finding, Verdict
 
-__all__ = ["controller_checks"]
+__all__ = ["controller_checks", "port_checks"]
 
 USER: Final = "robot_cell"
 SERIAL_GROUP: Final = "dialout"
@@ -179,10 +179,10 @@ def check_serial_ports(plant: Path) -> list[Finding]:
     return findings
 
 
-def controller_checks(plant: Path | None = None) -> tuple[Check, ...]:
-    """The checks of this machine as a controller, with the ports of a plant if it is given."""
+def controller_checks() -> tuple[Check, ...]:
+    """The checks of this machine as a controller."""
     deploy = package_share("robot_cell") / "deploy"
-    checks: tuple[Check, ...] = (
+    return (
         check_kernel,
         check_governor,
         _named(partial(check_kernel_settings, deploy), check_kernel_settings.__name__),
@@ -191,10 +191,11 @@ def controller_checks(plant: Path | None = None) -> tuple[Check, ...]:
         check_user,
         check_wall_clock,
     )
-    if plant is None:
-        return checks
-    ports = _named(partial(check_serial_ports, plant), check_serial_ports.__name__)
-    return (*checks, ports)
+
+
+def port_checks(plant: Path) -> tuple[Check, ...]:
+    """The check of the serial ports of a plant."""
+    return (_named(partial(check_serial_ports, plant), check_serial_ports.__name__),)
 
 
 def _named(check: partial[list[Finding]], name: str) -> Check:

@@ -68,7 +68,8 @@ class RosLink:
         self._poses: dict[str, tuple[int, Vector]] = {}
         self._told: dict[tuple[str, str], str] = {}
         self._asked: dict[tuple[str, str], str] = {}
-        self._node = rclpy.create_node("gazebo_link", namespace=cell)
+        # A launch file names the process's node; this one is another, and keeps its own name.
+        self._node = rclpy.create_node("gazebo_link", namespace=cell, use_global_arguments=False)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
         control, set_pose = names.services(world)
