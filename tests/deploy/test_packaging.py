@@ -85,3 +85,13 @@ def test_with_gazebo_asked_for_a_contract_that_does_not_run_in_it_fails():
     )  # fmt: skip
     assert done.returncode == 1
     assert "ROBOT_CELL_NEEDS_GAZEBO is set, and Gazebo is not here" in done.stdout
+
+
+def test_a_cell_runs_after_fewer_than_twenty_commands():
+    text = (ROOT / "docs" / "controllers.md").read_text()
+    upto = text[: text.index("A plant on one controller")]
+    numbers = [int(n) for n in re.findall(r"# (\d+)$", upto, re.MULTILINE)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) < 20
+    for path in re.findall(r"(?:deploy|launch|examples|sim)/[\w./*-]+", text):
+        assert list(ROOT.glob(path.rstrip("/."))), path

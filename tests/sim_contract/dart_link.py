@@ -122,6 +122,9 @@ class DartLink:
             {part: self._pose(part) for part in self._parts},
         )
 
+    def while_waiting(self, serve) -> None:
+        """It never waits."""
+
     def close(self) -> None:
         pass
 
