@@ -6,7 +6,17 @@ from setuptools import find_packages, setup
 
 PACKAGE = "robot_cell"
 # Declarative files, found by ROS 2 below share/robot_cell.
-SHARED_FOLDERS = ("launch", "urdf", "sim/worlds", "examples")
+SHARED_FOLDERS = (
+    "launch",
+    "urdf",
+    "sim/worlds",
+    "examples",
+    "deploy/limits.d",
+    "deploy/sysctl.d",
+    "deploy/systemd",
+    "deploy/tmpfiles.d",
+    "deploy/udev",
+)
 
 
 def shared_files() -> list[tuple[str, list[str]]]:

@@ -53,6 +53,9 @@ class Engine(Protocol):
     def place(self, part: str, xyz_m: Vector, quaternion: Vector) -> None:
         """Put a part somewhere else, at rest."""
 
+    def while_waiting(self, serve: Callable[[], None]) -> None:
+        """What to do again and again while a step waits for another process."""
+
     def close(self) -> None:
         """Let go of whatever the engine holds; may be called twice."""
 
@@ -133,6 +136,9 @@ class MujocoEngine:
         self._data.qvel[dof : dof + 6] = 0.0
         self._data.qacc_warmstart[dof : dof + 6] = 0.0
         self._wake(part)
+
+    def while_waiting(self, serve: Callable[[], None]) -> None:
+        """It never waits."""
 
     def close(self) -> None:
         """Nothing is held."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -73,6 +73,10 @@ class CellPhysics:
         self._stored = set(self.scene.parts)
         self.setpoint = self._home.copy()
         self._engine.reset(self._home)
+
+    def while_waiting(self, serve: Callable[[], None]) -> None:
+        """What to do again and again while a tick waits for another process."""
+        self._engine.while_waiting(serve)
 
     def close(self) -> None:
         """Let go of the simulator; may be called twice."""

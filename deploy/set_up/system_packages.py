@@ -66,6 +66,11 @@ def has_noto_cjk() -> bool:
     return any(folder.glob("NotoSansCJK-*.ttc"))
 
 
+def has_sdformat() -> bool:
+    """Whether programs can be built with a libsdformat."""
+    return any(Path("/usr/include").glob("sdformat-*/sdf"))
+
+
 @dataclass(frozen=True)
 class SystemPackage:
     """One package of Debian's."""
@@ -99,6 +104,8 @@ def wanted_by_tests() -> list[SystemPackage]:
         SystemPackage("chromium", has_program("chromium"), "the tests of pages"),
         SystemPackage("fonts-noto-cjk", has_noto_cjk, "the tests of pages in Chinese"),
         SystemPackage("mosquitto", has_mosquitto, "the tests of MQTT"),
+        SystemPackage("libsdformat-dev", has_sdformat, "strict loading of Gazebo worlds"),
+        SystemPackage("pkg-config", has_program("pkg-config"), "strict loading of Gazebo worlds"),
         SystemPackage("postgresql", has_postgresql, "the tests of the journal in PostgreSQL"),
         SystemPackage("socat", has_program("socat"), "the tests of serial lines"),
         SystemPackage("strace", has_program("strace"), "the tests of power cuts"),

@@ -10,20 +10,36 @@ import typer
 from robot_cell.cli.exit_codes import ExitCode
 from robot_cell.cli.options import Json
 
-Arms = Annotated[
+Controller = Annotated[
+    bool,
+    typer.Option(
+        "--controller",
+        help="Look also at what a controller of a real cell needs: kernel, clocks, network, units.",
+    ),
+]
+PlantFile = Annotated[
     Path | None,
     typer.Option(
-        "--plant", metavar="FILE", help="Look at the arms of this plant file as well; none moves."
+        "--plant", metavar="FILE", help="Look at the serial ports and the arms of this plant file as well; none moves."
     ),
 ]
 
 
-def doctor(plant: Arms = None, as_json: Json = False) -> int:
+def doctor(controller: Controller = False, plant: PlantFile = None, as_json: Json = False) -> int:
     """Check this machine: what is there, what is missing, and how to mend it."""
-    from robot_cell.cli.doctor import Verdict, run_checks, worst
+    from robot_cell.cli.doctor import CHECKS, Verdict, run_checks, worst
     from robot_cell.cli.output import make_table, out, print_json
 
-    findings = run_checks()
+    checks = CHECKS
+    if controller:
+        from robot_cell.cli.doctor_controller import controller_checks
+
+        checks += controller_checks()
+    if plant is not None:
+        from robot_cell.cli.doctor_controller import port_checks
+
+        checks += port_checks(plant)
+    findings = run_checks(checks)
     if plant is not None:
         from robot_cell.cli.arms_check import check_arms
 

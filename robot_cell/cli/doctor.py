@@ -23,7 +23,7 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 from typing import Final
 
-__all__ = ["CHECKS", "Finding", "Verdict", "run_checks", "worst"]
+__all__ = ["CHECKS", "Check", "Finding", "Verdict", "run_checks", "worst"]
 
 _MIN_FREE_DISK_MB: Final = 500
 # Fast DDS keeps about 0.6 MB of segments and ports for each process; a plant has about ten.
@@ -238,7 +238,9 @@ def check_real_time() -> list[Finding]:
     return [Finding("real time", Verdict.OK, f"priority and locked memory allowed, {cores} cores")]
 
 
-CHECKS: Final[tuple[Callable[[], list[Finding]], ...]] = (
+Check = Callable[[], list[Finding]]
+
+CHECKS: Final[tuple[Check, ...]] = (
     check_python,
     check_environment,
     check_imports,
@@ -252,7 +254,7 @@ CHECKS: Final[tuple[Callable[[], list[Finding]], ...]] = (
 )
 
 
-def run_checks(checks: Iterable[Callable[[], list[Finding]]] = CHECKS) -> list[Finding]:
+def run_checks(checks: Iterable[Check] = CHECKS) -> list[Finding]:
     """Run the checks; one that breaks is itself a finding."""
     findings: list[Finding] = []
     for check in checks:

@@ -78,9 +78,14 @@ def add_material(visual: Element, rgba: Iterable[float]) -> None:
 
 
 def add_inertial(link: Element, mass_kg: float, inertia: Vector, pose: Vector) -> None:
-    """Mass and inertia (3, 3) kg·m² about the centre of mass, in the axes of `pose` (4, 4)."""
+    """Mass and inertia (3, 3) kg·m² about the centre of mass, in the axes of `pose` (4, 4).
+
+    It is written in the axes of the link: DART's reader of SDF ignores how an inertia is turned.
+    """
+    turned = pose[:3, :3]
+    inertia = turned @ inertia @ turned.T
     inertial = add(link, "inertial")
-    add_pose(inertial, pose)
+    add_pose(inertial, transform(np.eye(3), pose[:3, 3]))
     add(inertial, "mass", number(mass_kg))
     tensor = add(inertial, "inertia")
     for row, column, name in ((0, 0, "ixx"), (0, 1, "ixy"), (0, 2, "ixz"), (1, 1, "iyy"),

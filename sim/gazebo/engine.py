@@ -119,6 +119,10 @@ class GazeboEngine:
         self._data.qpos[self._free[part] : self._free[part] + 7] = pose
         mujoco.mj_kinematics(self._model, self._data)
 
+    def while_waiting(self, serve: Callable[[], None]) -> None:
+        """Handed on to the link, which waits."""
+        self._link.while_waiting(serve)
+
     def close(self) -> None:
         """Let go of the link."""
         self._link.close()

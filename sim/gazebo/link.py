@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -57,6 +58,9 @@ class Link(Protocol):
         Raises:
             SimulationError: Gazebo did not answer, or refused.
         """
+
+    def while_waiting(self, serve: Callable[[], None]) -> None:
+        """What to do again and again while Gazebo is waited for."""
 
     def close(self) -> None:
         """Let go of the connection; may be called twice."""

@@ -34,6 +34,7 @@ _DEPTH: Final = 64
 _REPEAT_S: Final = 0.25
 """A request to join or part goes by a topic: it is said again until Gazebo says that it is done."""
 
+_SPIN_S: Final = 0.01
 _MODEL: Final = 2
 """Entity.MODEL of ros_gz_interfaces."""
 
@@ -64,11 +65,13 @@ class RosLink:
         self._joints |= {table.name: (names.TURN,) for table in laid.tables}
         self._parts = tuple(part.name for part in laid.parts)
         self._goal_ns = 0
+        self._serve: Callable[[], None] = _nothing
         self._joint_states: dict[str, tuple[int, Vector]] = {}
         self._poses: dict[str, tuple[int, Vector]] = {}
         self._told: dict[tuple[str, str], str] = {}
         self._asked: dict[tuple[str, str], str] = {}
-        self._node = rclpy.create_node("gazebo_link", namespace=cell)
+        # A launch file names the process's node; this one is another, and keeps its own name.
+        self._node = rclpy.create_node("gazebo_link", namespace=cell, use_global_arguments=False)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
         control, set_pose = names.services(world)
@@ -163,6 +166,10 @@ class RosLink:
         )
         self._call(self._set_pose, request, f"place {part}")
 
+    def while_waiting(self, serve: Callable[[], None]) -> None:
+        """What to do while Gazebo is waited for: fixtures answer in real time."""
+        self._serve = serve
+
     def close(self) -> None:
         """Leave the graph."""
         node, self._node = self._node, None
@@ -238,13 +245,18 @@ class RosLink:
             left_s = until_s - time.monotonic()
             if left_s <= 0.0:
                 raise self._silent(otherwise)
-            self._executor.spin_once(timeout_sec=min(left_s, 0.05))
+            self._executor.spin_once(timeout_sec=min(left_s, _SPIN_S))
+            self._serve()
 
     def _silent(self, what: str) -> SimulationError:
         return SimulationError(
             f"Gazebo, world {self._world}: {what}. Look at the logs of gazebo_server and "
             "parameter_bridge, and whether GZ_PARTITION is the same for both"
         )
+
+
+def _nothing() -> None:
+    pass
 
 
 def _stamp_ns(message: Any) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -78,8 +79,15 @@ def see_to_faults() -> None:
         ("cell", ["cell:=cell_a"], {"cell_a": "Stopped"}),
         ("plant", [], {"cell_a": "Stopped", "cell_b": "Stopped"}),
         ("sim", ["speed:=0.0"], {"cell_a": "Idle", "cell_b": "Idle"}),
+        pytest.param(
+            "gazebo", ["speed:=0.0"], {"cell_a": "Idle", "cell_b": "Idle"},
+            marks=pytest.mark.skipif(
+                shutil.which("gz") is None,
+                reason="Gazebo is not installed: there is no `gz` on the path",
+            ),
+        ),
     ],
-)
+)  # fmt: skip
 def test_a_launch_file_comes_up_and_goes_down(
     domain: int, tmp_path: Path, name: str, arguments: list[str], states: dict[str, str]
 ) -> None:

@@ -54,7 +54,7 @@ def test_versions_agree():
 
 def test_package_xml_names_every_ros_package_that_is_imported():
     root = ElementTree.parse(ROOT / "package.xml").getroot()
-    declared = {element.text for element in root.iter("exec_depend")}
+    declared = {e.text for tag in ("exec_depend", "test_depend") for e in root.iter(tag)}
     script = (
         "import grimp; graph = grimp.build_graph('planners', 'drivers', 'robot_cell', 'sim', "
         "include_external_packages=True, cache_dir=None); "

@@ -2,6 +2,8 @@
 
 * `mujoco`: always.
 * `dart`: always; Gazebo's physics engine and our reading of its systems, not Gazebo (`dart_link`).
+* `bridge`: the same behind the topics and services of ros_gz_bridge, as a process
+  (`gazebo_stand_in`); run by `test_bridge_contract`, which builds the messages.
 * `gazebo`: where `gz` and ros_gz_bridge are installed; else skipped, and the reason says so.
 """
 
@@ -10,7 +12,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +47,9 @@ ROOT = Path(__file__).parents[2]
 WORLD = ROOT / "sim" / "worlds" / "housing_cell.sdf"
 WORLD_NAME = "housing_cell"
 CELL = "cell_a"
-SIMULATORS = ("mujoco", "dart", "gazebo")
+SIMULATORS = ("mujoco", "dart", "bridge", "gazebo")
+NEEDS_GAZEBO = "ROBOT_CELL_NEEDS_GAZEBO"
+STAND_IN = "ROBOT_CELL_GAZEBO_STAND_IN"
 
 
 def why_no_gazebo() -> str:
@@ -55,14 +61,11 @@ def why_no_gazebo() -> str:
     return ""
 
 
-@contextmanager
-def gazebo_running(folder: Path) -> Iterator[None]:
-    """Gazebo's server with the committed world, and the bridge, in a partition of their own."""
-    partition = f"contract_{os.getpid()}"
-    env = {**os.environ, "GZ_PARTITION": partition}
+def gazebo_commands() -> list[list[str]]:
+    """Gazebo's server with the committed world, and the bridge."""
     control, set_pose = services(WORLD_NAME)
-    commands = [
-        ["gz", "sim", "-s", "-v", "2", str(WORLD)],
+    return [
+        [*executable_command("robot_cell", "gazebo_server"), str(WORLD)],
         [
             *executable_command("ros_gz_bridge", "parameter_bridge"),
             f"{control.name}@{control.ros_type}",
@@ -72,18 +75,36 @@ def gazebo_running(folder: Path) -> Iterator[None]:
             f"config_file:={ROOT / 'sim' / 'gazebo' / 'bridge.yaml'}",
         ],
     ]
+
+
+def stand_in_commands(folder: Path) -> list[list[str]]:
+    """The stand-in for both."""
+    return [[sys.executable, "-m", "tests.sim_contract.gazebo_stand_in", str(WORLD), str(folder)]]
+
+
+@contextmanager
+def running_in_a_domain(folder: Path, commands: list[list[str]]) -> Iterator[None]:
+    """Processes in a ROS domain and a partition of Gazebo's of their own, and rclpy beside them."""
+    import rclpy
+
+    os.environ["ROS_DOMAIN_ID"] = str(free_domain())
+    env = {**os.environ, "GZ_PARTITION": f"contract_{os.getpid()}"}
     running: list[subprocess.Popen[bytes]] = []
+    rclpy.init()
     with (folder / "gazebo.log").open("wb") as log:
         try:
             running.extend(
-                subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
+                subprocess.Popen(
+                    command, env=env, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+                )
                 for command in commands
             )
             yield
         finally:
             for process in running:
-                os.killpg(process.pid, 9)
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+            rclpy.shutdown()
 
 
 @pytest.fixture(scope="session")
@@ -104,17 +125,19 @@ def engine(request, plant, tmp_path_factory) -> Iterator[EngineFactory]:
         yield MujocoEngine
     elif request.param == "dart":
         yield gazebo(lambda scene: DartLink(WORLD, folder))
+    elif request.param == "bridge":
+        if STAND_IN not in os.environ:
+            pytest.skip("run by test_bridge_contract, in an environment with the bridge's messages")
+        with running_in_a_domain(folder, stand_in_commands(folder)):
+            yield chosen_engine(plant, CELL, WORLD_NAME)
     else:
         missing = why_no_gazebo()
+        if missing and NEEDS_GAZEBO in os.environ:
+            pytest.fail(f"{NEEDS_GAZEBO} is set, and Gazebo is not here: {missing}")
         if missing:
             pytest.skip(missing)
-        import rclpy
-
-        os.environ["ROS_DOMAIN_ID"] = str(free_domain())
-        rclpy.init()
-        with gazebo_running(folder):
+        with running_in_a_domain(folder, gazebo_commands()):
             yield chosen_engine(plant, CELL, WORLD_NAME)
-        rclpy.shutdown()
 
 
 class Bench:

@@ -37,6 +37,7 @@ class DartLink:
         text = world.read_text()
         self._sdf = ElementTree.fromstring(text).find("world")
         assert self._sdf is not None
+        self.name = self._sdf.attrib["name"]
         # DART's parser knows SDF up to 1.6, and what we use of 1.9 means the same there.
         self._file = folder / "world_1_6.sdf"
         self._file.write_text(text.replace('<sdf version="1.9">', '<sdf version="1.6">'))
@@ -100,11 +101,14 @@ class DartLink:
 
     def step(self, count) -> Measured:
         for _ in range(count):
-            self._join_and_part()
+            self.apply()
             for name, controller in self._controllers.items():
                 self._drive(self.world.getSkeleton(name), controller)
             self.world.step()
             self.steps += 1
+        return self.measured()
+
+    def measured(self) -> Measured:
         return Measured(
             {
                 name: np.array(
@@ -117,6 +121,9 @@ class DartLink:
             },
             {part: self._pose(part) for part in self._parts},
         )
+
+    def while_waiting(self, serve) -> None:
+        """It never waits."""
 
     def close(self) -> None:
         pass
@@ -146,7 +153,15 @@ class DartLink:
             limit = controller.efforts[index]
             joint.setForce(0, float(np.clip(force, -limit, limit)))
 
-    def _join_and_part(self) -> None:
+    def joints(self, model) -> list[str]:
+        return self._controllers[model].joints
+
+    def joined(self) -> frozenset[tuple[str, str]]:
+        """The grips that are made."""
+        return frozenset(self._welds)
+
+    def apply(self) -> None:
+        """Join and part what was asked for."""
         for grip, wanted in self._wanted.items():
             if wanted == (grip in self._welds):
                 continue
