@@ -16,6 +16,7 @@ import uvicorn
 from robot_cell.errors import RobotCellError
 from robot_cell.gateway.access import Access, Trail
 from robot_cell.gateway.app import make_app
+from robot_cell.gateway.closed_times import ClosedTimes
 from robot_cell.gateway.link import PlantLink, RosLink
 from robot_cell.gateway.live import Hub
 from robot_cell.gateway.logs import log_to
@@ -63,6 +64,7 @@ def build(
         hub=hub,
         worker=worker,
         what_ifs=WhatIfs(worker),
+        closed=ClosedTimes(plant),
         simulated=simulated,
         origins=origins,
         overrides=overrides,
