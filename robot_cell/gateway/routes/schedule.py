@@ -53,15 +53,18 @@ class DraftVerdict(BaseModel):
 def schedule(
     gateway: Served,
     caller: Viewer,
+    operations: Annotated[
+        bool, Query(description="Whether with its operations: who has the live feed has them.")
+    ] = True,
     accept_encoding: Annotated[str, Header(max_length=500)] = "",
 ) -> Response:
     """The published plan with what has become of it."""
     del caller
-    return _packed(orjson.dumps(_schedule(gateway)), accept_encoding)
+    return _packed(orjson.dumps(_schedule(gateway, operations)), accept_encoding)
 
 
-def _schedule(gateway: Gateway) -> dict[str, Any]:
-    """A `shapes.Schedule` whose operations are JSON already."""
+def _schedule(gateway: Gateway, operations: bool) -> dict[str, Any]:
+    """A `shapes.Schedule` whose operations are JSON already, if they are wanted."""
     mirror = gateway.mirror
     mirror.refresh(0.05)
     start, now_ns = mirror.start, gateway.hub.now_ns
@@ -80,7 +83,7 @@ def _schedule(gateway: Gateway) -> dict[str, Any]:
         "ends_ms": ends_ms or None,
         "boot": mirror.boot,
         "ops_version": mirror.version,
-        "operations": mirror.packed(),
+        "operations": mirror.packed() if operations else [],
         "closed": closed,
         "draft": None if start is None else draft_view(mirror.draft, start),
     }
