@@ -5,12 +5,17 @@
 A real gateway on a real journal, Debian's Chromium without a screen (which draws in software).
 Measured in the page itself: from the request of a page to its first picture; from touching
 Schedule to a chart with every operation; the time between frames while wheel and pointer zoom and
-pan without a pause. Writes benchmarks/results/web_pages.json.
+pan without a pause. Then how old live data are when they are drawn: the schedule of the plant
+of benchmarks/gateway.py (20 cells, 5,000 operations, ten changes a second), while 50
+others watch; from the making of a message to the end of the frame after it.
+Writes benchmarks/results/web_pages.json.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -19,6 +24,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -67,6 +74,20 @@ async ({frames}) => {
   return times;
 }
 """
+LISTEN = """
+window.late = [];
+const Real = WebSocket;
+window.WebSocket = class extends Real {
+  constructor(...words) {
+    super(...words);
+    this.addEventListener('message', (message) => {
+      const made = JSON.parse(message.data).t;
+      requestAnimationFrame(() => setTimeout(() => window.late.push(Date.now() - made)));
+    });
+  }
+};
+"""
+WATCHERS = 50
 READY = """
 (count) => new Promise((done) => {
   const look = () => {
@@ -175,12 +196,85 @@ def measure(page: Page, address: str, operations: int) -> dict[str, Any]:
     }
 
 
+@contextlib.contextmanager
+def busy_plant() -> Iterator[tuple[str, str]]:
+    """The plant of benchmarks/gateway.py with its watchers; address and token."""
+    script = str(ROOT / "benchmarks" / "gateway.py")
+    with tempfile.TemporaryDirectory(prefix="robot_cell_") as folder:
+        words = [sys.executable, script, "--serve", folder]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as gateway:
+            assert gateway.stdout is not None
+            told = json.loads(gateway.stdout.readline())
+            address = f"http://127.0.0.1:{told['port']}"
+            others = [
+                subprocess.Popen([sys.executable, script, "--change", folder]),
+                subprocess.Popen(
+                    [sys.executable, __file__, "--watch", address, "--token", told["token"]]
+                ),
+            ]
+            try:
+                yield address, told["token"]
+            finally:
+                for one in (*others, gateway):
+                    one.terminate()
+                for one in others:
+                    one.wait()
+
+
+async def watch_all(address: str, token: str) -> None:
+    """Others who watch, until this process is ended."""
+    from gateway import watch
+
+    until_s = time.monotonic() + 600.0
+    await asyncio.gather(*(watch(address, token, until_s, []) for _ in range(WATCHERS)))
+
+
+def lateness(seconds: float) -> dict[str, Any]:
+    """How old live data are when the schedule page has drawn them, ms."""
+    with busy_plant() as (address, token), sync_playwright() as playwright:
+        request = urllib.request.Request(
+            f"{address}/api/v1/login",
+            json.dumps({"token": token}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            session = json.load(answer)
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=list(CHROMIUM)
+        )
+        page = browser.new_page(viewport={"width": 1920, "height": 1080})
+        kept = json.dumps(json.dumps(session))
+        page.add_init_script(f"sessionStorage.setItem('robot_cell.session', {kept})")
+        page.add_init_script(LISTEN)
+        page.goto(f"{address}/schedule")
+        page.wait_for_selector("canvas[data-operations]")
+        page.wait_for_timeout(2000)
+        page.evaluate("window.late.length = 0")
+        page.wait_for_timeout(seconds * 1000)
+        late = [float(one) for one in page.evaluate("window.late")]
+        browser.close()
+    return {
+        "watchers_beside": WATCHERS,
+        "messages": len(late),
+        "p50": round(percentile(late, 0.50), 1),
+        "p95": round(percentile(late, 0.95), 1),
+        "p99": round(percentile(late, 0.99), 1),
+    }
+
+
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--operations", type=int, default=10_000)
     parser.add_argument("--cells", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=15.0, help="of the live measurement")
+    parser.add_argument("--watch", help=argparse.SUPPRESS)
+    parser.add_argument("--token", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
+    if chosen.watch:
+        asyncio.run(watch_all(chosen.watch, chosen.token))
+        return
+    load_before = os.getloadavg()
     os.environ["ROS_DOMAIN_ID"] = str(free_domain())
     with tempfile.TemporaryDirectory(prefix="robot_cell_") as folder:
         run_dir = Path(folder)
@@ -204,7 +298,10 @@ def main() -> None:
         "operations": operations,
         "cells": chosen.cells,
         **figures,
-        "load_average": os.getloadavg()[0],
+        "live_late_ms": lateness(chosen.seconds),
+        "command": "python benchmarks/web_pages.py",
+        "load_before": load_before,
+        "load_after": os.getloadavg(),
         "machine": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -14,6 +14,7 @@ from robot_cell.cli.options import Json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from robot_cell.store import AlarmRecord, Journal
 
@@ -30,10 +31,15 @@ _COLOURS: Final = {"high": "bold red", "medium": "yellow", "low": "cyan"}
 
 def alarms(run_dir: RunDir = None, every: Every = False, as_json: Json = False) -> int:
     """List the alarms: the most urgent first, then the oldest; shelved ones last."""
+    from robot_cell.cli.options import over_rest
     from robot_cell.cli.output import out, print_json
 
-    with _journal(run_dir) as journal:
-        found = journal.alarms.history() if every else journal.alarms.standing()
+    there = over_rest() if run_dir is None else None
+    if there is not None:
+        found = [_of_rest(one, there.start()) for one in there.alarms(every=every)]
+    else:
+        with _journal(run_dir) as journal:
+            found = journal.alarms.history() if every else journal.alarms.standing()
     found.sort(key=lambda one: one.state.shelved)
     if as_json:
         print_json({"alarms": [_as_json(one) for one in found]})
@@ -50,6 +56,8 @@ def acknowledge(alarm_id: AlarmId, run_dir: RunDir = None, as_json: Json = False
     """Say that you have seen an alarm and see to it."""
     from robot_cell.cli.options import who
 
+    if (code := _seen_over_rest(run_dir, as_json, alarm_id, "acknowledge")) is not None:
+        return code
     return _done(run_dir, as_json, lambda j: j.alarms.acknowledge(alarm_id, who()))
 
 
@@ -58,6 +66,7 @@ def shelve(
     time: Annotated[
         str, typer.Option("--for", metavar="TIME", help="How long: 90s, 30m or 2h; at most 12h.")
     ],
+    reason: Annotated[str, typer.Option(help="Why; a plant over REST asks for it.")] = "",
     run_dir: RunDir = None,
     as_json: Json = False,
 ) -> int:
@@ -65,6 +74,9 @@ def shelve(
     from robot_cell.cli.options import who
 
     for_s = _seconds(time)
+    wanted = {"for_s": for_s, "reason": reason or "put aside on the command line"}
+    if (code := _seen_over_rest(run_dir, as_json, alarm_id, "shelve", **wanted)) is not None:
+        return code
     return _done(run_dir, as_json, lambda j: j.alarms.shelve(alarm_id, who(), for_s))
 
 
@@ -72,6 +84,8 @@ def unshelve(alarm_id: AlarmId, run_dir: RunDir = None, as_json: Json = False) -
     """Take a shelved alarm back."""
     from robot_cell.cli.options import who
 
+    if (code := _seen_over_rest(run_dir, as_json, alarm_id, "unshelve")) is not None:
+        return code
     return _done(run_dir, as_json, lambda j: j.alarms.unshelve(alarm_id, who()))
 
 
@@ -90,6 +104,57 @@ def _done(run_dir: Path | None, as_json: bool, work: Callable[[Journal], AlarmRe
     else:
         out().print(f"alarm {record.alarm_id} is {_state(record)}", markup=False)
     return ExitCode.OK
+
+
+def _seen_over_rest(
+    run_dir: Path | None, as_json: bool, alarm_id: int, verb: str, **wanted: Any
+) -> int | None:
+    """See to an alarm of the plant that `--url` names; None if it names none."""
+    from robot_cell.cli.options import over_rest
+    from robot_cell.cli.output import err, out, print_json
+
+    there = over_rest() if run_dir is None else None
+    if there is None:
+        return None
+    answer = there.see_to_alarm(alarm_id, verb, **wanted)
+    if as_json:
+        print_json(asdict(answer))
+    else:
+        (out() if answer.success else err()).print(answer.message, markup=False)
+    return ExitCode.OK if answer.success else ExitCode.REFUSED
+
+
+def _of_rest(one: dict[str, Any], start: datetime) -> AlarmRecord:
+    """An alarm as the API tells it, as the journal has it."""
+    from robot_cell.model.alarm import AlarmState, Priority
+    from robot_cell.store import AlarmRecord
+
+    start_ms = round(start.timestamp() * 1000)
+
+    def ns(at_ms: int | None) -> int | None:
+        return None if at_ms is None else (at_ms - start_ms) * 1_000_000
+
+    until_ms = one["shelved_until_ms"]
+    return AlarmRecord(
+        alarm_id=one["id"],
+        source=one["cell"],
+        kind=one["kind"],
+        subject=one["source"],
+        priority=Priority[one["priority"].upper()],
+        state=AlarmState(one["state"]),
+        text=one["text"],
+        action=one["action"],
+        first_out=one["first_out"],
+        consequences=tuple(one["consequences"]),
+        times=one["times"],
+        raised_ns=ns(one["raised_ms"]) or 0,
+        raised_wall_us=0,
+        returned_ns=ns(one["cleared_ms"]),
+        acknowledged_ns=ns(one["acknowledged_ms"]),
+        acknowledged_by=one["acknowledged_by"],
+        shelved_until_us=None if until_ms is None else until_ms * 1000,
+        shelved_by=one["shelved_by"],
+    )
 
 
 def _seconds(text: str) -> float:

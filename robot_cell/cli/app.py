@@ -24,6 +24,7 @@ from robot_cell.cli import (
     record,
     report,
     run,
+    schedule,
     speed,
     status,
     steps,
@@ -66,6 +67,7 @@ for _name, _command in (
     ("job", jobs.job),
     ("cancel", jobs.cancel),
     ("plan", plan.plan),
+    ("schedule", schedule.schedule),
     ("draft", draft.draft),
     ("hold", speed.hold),
     ("resume", speed.resume),
@@ -149,8 +151,19 @@ def _options(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show where in the code an error comes from.")
     ] = False,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url",
+            metavar="URL",
+            help="Ask the plant over REST at this address, such as http://host:8080, with the "
+            "token in ROBOT_CELL_TOKEN; also ROBOT_CELL_URL. Else it is asked over ROS 2.",
+        ),
+    ] = None,
 ) -> None:
     """Control and scheduling of robot cells: from a batch file to moving arms."""
+    if url:
+        os.environ["ROBOT_CELL_URL"] = url
     if debug:
         os.environ[DEBUG_VARIABLE] = "1"
 

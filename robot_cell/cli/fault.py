@@ -11,7 +11,7 @@ from robot_cell.cli.exit_codes import ExitCode
 from robot_cell.cli.options import Json, Timeout
 
 if TYPE_CHECKING:
-    from robot_cell.client import FaultResult, PlantClient
+    from robot_cell.client import FaultResult, PlantClient, RestPlant
 
 
 def fault(
@@ -94,12 +94,12 @@ def _as_json(cell: str, device: str, answer: FaultResult) -> Mapping[str, object
     }
 
 
-def _devices(client: PlantClient) -> Mapping[str, Mapping[str, str]]:
+def _devices(client: PlantClient | RestPlant) -> Mapping[str, Mapping[str, str]]:
     """Every simulated device by cell, and the fault that it has."""
     return {cell: client.fault(cell, "", "").devices for cell in client.cells()}
 
 
-def _refuse_unknown_cell(client: PlantClient, cell: str) -> None:
+def _refuse_unknown_cell(client: PlantClient | RestPlant, cell: str) -> None:
     known = client.cells()
     if cell not in known:
         raise typer.BadParameter(

@@ -13,7 +13,7 @@ import typer
 from robot_cell.errors import RobotCellError
 
 if TYPE_CHECKING:
-    from robot_cell.client import PlantClient
+    from robot_cell.client import PlantClient, RestPlant
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, and nothing else.")]
 Timeout = Annotated[
@@ -43,11 +43,20 @@ def who() -> str:
         return f"uid {os.getuid()} (robot-cell)"
 
 
-def connect(timeout_s: float) -> PlantClient:
-    """The client of the running plant (imports ROS 2, 0.3 s)."""
+def connect(timeout_s: float) -> PlantClient | RestPlant:
+    """The client of the running plant: over REST where an address is given, else over ROS 2."""
     from robot_cell.client import PlantClient
 
-    return PlantClient.connect(timeout_s)
+    return over_rest(timeout_s) or PlantClient.connect(timeout_s)
+
+
+def over_rest(timeout_s: float = 10.0) -> RestPlant | None:
+    """The plant that `--url` or `ROBOT_CELL_URL` names, if any (imports ROS 2, 0.3 s)."""
+    if not os.environ.get("ROBOT_CELL_URL"):
+        return None
+    from robot_cell.client import RestPlant
+
+    return RestPlant.of_environment(timeout_s)
 
 
 def run_dir() -> Path:

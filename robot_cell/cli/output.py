@@ -115,6 +115,7 @@ def exit_code_of(error: Exception) -> ExitCode:
         "BadAssignmentError": ExitCode.USAGE,
         "PlantNotReachable": ExitCode.NOT_REACHABLE,
         "PlantNotReadyError": ExitCode.NOT_REACHABLE,
+        "PlantRefusesError": ExitCode.REFUSED,
         "PlannerError": ExitCode.BAD_INPUT,
     }
     for kind in type(error).__mro__:

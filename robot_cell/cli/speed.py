@@ -12,7 +12,7 @@ from robot_cell.cli.exit_codes import ExitCode
 from robot_cell.cli.options import Json, Timeout, who
 
 if TYPE_CHECKING:
-    from robot_cell.client import CommandResult, PlantClient
+    from robot_cell.client import CommandResult, PlantClient, RestPlant
 
 Cells = Annotated[
     list[str] | None, typer.Option("--cell", help="Which cell; may be repeated (default: all).")
@@ -45,7 +45,7 @@ def _each(
     cells: list[str] | None,
     timeout_s: float,
     as_json: bool,
-    ask: Callable[[PlantClient, str], CommandResult],
+    ask: Callable[[PlantClient | RestPlant, str], CommandResult],
 ) -> int:
     from robot_cell.cli.options import connect
     from robot_cell.cli.output import err, out, print_json

@@ -22,14 +22,17 @@ def submit(
     as_json: Json = False,
 ) -> int:
     """Hand in a batch of job orders: all of it or nothing; handing it in twice does no harm."""
-    from robot_cell.cli.options import connect, running_plant_file, who
+    from robot_cell.cli.options import connect, over_rest, running_plant_file, who
     from robot_cell.cli.output import err, out, print_json, print_problems
     from robot_cell.model.plant_file import load_plant
     from robot_cell.orders import read_batch
 
-    batch = read_batch(orders, load_plant(plant or running_plant_file()))
-    with connect(timeout) as client:
-        result = client.submit(batch.orders, batch.source, batch.format, who())
+    if (there := over_rest(timeout)) is not None and plant is None:
+        result = there.submit_file(orders)  # it knows its own products
+    else:
+        batch = read_batch(orders, load_plant(plant or running_plant_file()))
+        with connect(timeout) as client:
+            result = client.submit(batch.orders, batch.source, batch.format, who())
     if as_json:
         print_json(
             {

@@ -1,7 +1,8 @@
-"""The typed client of a running plant's ROS services, for the command line and the gateway."""
+"""The typed clients of a running plant: over ROS services, and over REST."""
 
 from robot_cell.client.motion_feed import BodiesView, DevicesView, JointsView, MotionFeed
 from robot_cell.client.plant_client import PlantClient, PlantNotReachable, orders_json
+from robot_cell.client.rest_plant import PlantRefusesError, RestPlant
 from robot_cell.client.views import (
     CellStateView,
     CommandResult,
@@ -26,6 +27,8 @@ __all__ = [
     "OperationView",
     "PlantClient",
     "PlantNotReachable",
+    "PlantRefusesError",
+    "RestPlant",
     "ScheduleView",
     "SubmitResult",
     "orders_json",

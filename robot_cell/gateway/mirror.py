@@ -124,12 +124,16 @@ class Mirror:
         """How many alarms of a cell a person is to look at: those that are not shelved."""
         return sum(one.source == source and not one.state.shelved for one in self.alarms)
 
+    def is_fresh(self, not_older_than_s: float) -> bool:
+        """Whether the journal was read within that time."""
+        return time.monotonic() - self._read_s < not_older_than_s
+
     def refresh(self, not_older_than_s: float = 0.0) -> None:
         """Take over what has happened since; nothing to do if that was done a moment ago."""
-        if time.monotonic() - self._read_s < not_older_than_s:
+        if self.is_fresh(not_older_than_s):
             return
         with self._lock:
-            if time.monotonic() - self._read_s < not_older_than_s:
+            if self.is_fresh(not_older_than_s):
                 return
             if self._last_event < 0 or self.start is None:
                 self._load()

@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from robot_cell.gateway.access import Access, Caller, check_role
+from robot_cell.gateway.closed_times import ClosedTimes
 from robot_cell.gateway.link import PlantLink
 from robot_cell.gateway.live import Hub
 from robot_cell.gateway.mirror import Mirror
@@ -26,6 +27,7 @@ from robot_cell.model import Cell, Plant
 from robot_cell.store import Journal
 
 API: Final = "/api/v1"
+FRESH_S: Final = 0.05
 
 
 @dataclass
@@ -48,6 +50,7 @@ class Gateway:
     hub: Hub
     worker: Worker
     what_ifs: WhatIfs
+    closed: ClosedTimes
     simulated: bool = False
     origins: tuple[str, ...] = ()
     overrides: dict[str, float] = field(default_factory=dict)
@@ -75,8 +78,15 @@ def gateway_of(connection: HTTPConnection) -> Gateway:
     return cast(Gateway, connection.app.state.gateway)
 
 
-def _of_request(request: Request) -> Gateway:
-    return gateway_of(request)
+async def _of_request(request: Request) -> Gateway:
+    return gateway_of(request)  # not a plain function: those are run in a thread each time
+
+
+async def up_to_date(gateway: Gateway) -> Mirror:
+    """The mirror, at most so much behind the journal, which is read in a thread."""
+    if not gateway.mirror.is_fresh(FRESH_S):
+        await run_in_threadpool(gateway.mirror.refresh, FRESH_S)
+    return gateway.mirror
 
 
 Served = Annotated[Gateway, Depends(_of_request)]

@@ -14,7 +14,6 @@ from robot_cell.model import (
     PlannedOperation,
     Plant,
     Program,
-    unavailable,
 )
 from robot_cell.model.packml import ASKERS, Asker, Command, Mode, State, allowed
 from robot_cell.model.step_text import describe
@@ -31,7 +30,6 @@ from robot_cell.store import (
 from robot_cell.store.alarms import AlarmRecord
 from robot_cell.store.records import TokenRecord
 
-CLOSED_AHEAD: Final = timedelta(days=7)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _HELD: Final = ("Holding", "Held")
 _STATES: Final = {state.label: state for state in State}
@@ -331,25 +329,6 @@ def fixtures_of(cell: Cell) -> list[shapes.FixtureView]:
             "mounted_on": fixture.mounted_on,
         }
         for name, fixture in cell.fixtures.items()
-    ]
-
-
-def closed_times(plant: Plant, cell: Cell, from_: datetime, until: datetime) -> list[shapes.Closed]:
-    """When a cell does not work, and why."""
-    return [
-        {
-            "start_ms": instant_ms(begin),
-            "end_ms": instant_ms(end),
-            "reason": next(
-                (
-                    one.reason
-                    for one in cell.calendar.maintenance
-                    if one.start < end and one.end > begin
-                ),
-                "no shift",
-            ),
-        }
-        for begin, end in unavailable(cell.calendar, plant.zone, from_, until)
     ]
 
 

@@ -127,6 +127,11 @@ class Worker:
         """
         return self._do(PLAN_WITHIN_S, _suppose, at, otherwise, path, ticket=ticket)
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is in work."""
+        return self._ticket is not None
+
     def look(self, ticket: Ticket) -> None:
         """Bring a ticket that is in work up to date."""
         if self._ticket is ticket and self._found is not None:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from robot_cell.gateway.app import make_app
+from robot_cell.gateway.serve import build
+from robot_cell.gateway.tokens import Secret
 from robot_cell.gateway.what_ifs import WAITING_AT_MOST
-from tests.gateway.conftest import NS, START, Served
+from robot_cell.gateway.worker import Ticket
+from robot_cell.model import Plant
+from robot_cell.store import open_journal
+from tests.gateway.conftest import NS, START, MadeUpPlant, Served, add_tokens, fill
+from tests.gateway.server import running
 
 V1 = "/api/v1"
 WITHIN_S = 60.0
@@ -133,3 +145,51 @@ def test_a_draft_is_shown_beside_the_plan(served: Served) -> None:
     assert [(one["order_id"], one["later_s"]) for one in found["orders"]] == [("WO-2", -5.0)]
     told = served.get(f"{V1}/events?last=1").json()["items"][0]
     assert "placed" not in told["data"]
+
+
+def test_a_preview_that_nobody_waits_for_is_ended(
+    tmp_path: Path,
+    plant: Plant,
+    secrets: dict[str, tuple[Secret, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = "".join(f"P-{i},housing_s,9,2026-11-23T06:00Z,2026-11-23T07:00Z\n" for i in range(30))
+    batch = f"order_id,product,quantity,release,due\n{rows}".encode()
+    with open_journal(tmp_path / "journal.db") as journal:
+        fill(journal, plant)
+        add_tokens(journal, secrets)
+        gateway = build(
+            plant, tmp_path / "journal.db", journal, MadeUpPlant(plant, journal), simulated=True
+        )
+        tickets: list[Ticket] = []
+        cancel: Callable[[Ticket], None] = gateway.worker.cancel
+
+        def cancelled(ticket: Ticket) -> None:
+            cancel(ticket)
+            tickets.append(ticket)
+
+        monkeypatch.setattr(gateway.worker, "cancel", cancelled)
+        with running(make_app(gateway)) as address:
+            gateway.hub.now_ns = 40 * NS
+            host, _, port = address.removeprefix("http://").partition(":")
+            with socket.create_connection((host, int(port))) as asking:
+                token = secrets["operator"][0].text
+                asking.sendall(
+                    f"POST {V1}/batches/preview?name=a.csv HTTP/1.1\r\nHost: {host}\r\n"
+                    f"Authorization: Bearer {token}\r\nContent-Type: text/csv\r\n"
+                    f"Content-Length: {len(batch)}\r\n\r\n".encode()
+                    + batch
+                )
+                deadline_s = time.monotonic() + WITHIN_S
+                while not gateway.worker.busy:
+                    assert time.monotonic() < deadline_s
+                    time.sleep(0.01)
+            while not tickets:
+                assert time.monotonic() < deadline_s
+                time.sleep(0.01)
+            # The worker does not go on with it, and does what is asked next.
+            file = tmp_path / "good.csv"
+            file.write_bytes(batch)
+            assert gateway.worker.read(file).total == 30
+        gateway.worker.close()
+        gateway.access.trail.close()

@@ -146,3 +146,12 @@ def test_a_step_to_come_is_told_as_it_will_be_told_when_it_is_done(served: Serve
         describe(step, "$product") for step in cell.programs["deburr_s"].steps
     ]
     assert told[1]["label"] == "ptp to infeed_s +0.12 m"
+
+
+def test_a_schedule_without_its_operations_is_short(served: Served) -> None:
+    whole = served.get(f"{V1}/schedule").json()
+    short = served.get(f"{V1}/schedule?operations=false").json()
+    assert len(whole["operations"]) == 9
+    assert short["operations"] == []
+    assert {**short, "operations": whole["operations"], "now_ms": whole["now_ms"],
+            "frozen_until_ms": whole["frozen_until_ms"]} == whole  # fmt: skip

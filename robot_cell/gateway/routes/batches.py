@@ -17,6 +17,7 @@ from robot_cell.gateway.planning_moment import moment_of
 from robot_cell.gateway.problems import Problem, problem_responses
 from robot_cell.gateway.service import Gateway, Operator, Served, json_response
 from robot_cell.gateway.views import instant_ms, planned_view, plant_ms
+from robot_cell.gateway.worker import Ticket
 from robot_cell.model import JobOrder
 from robot_cell.orders import BatchError
 from robot_cell.orders.what_if import Otherwise, Supposed
@@ -29,6 +30,9 @@ MEDIA_TYPES: Final = (
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "application/octet-stream",
 )
+_LOOK_S: Final = 0.2
+"""How often it is looked whether who asked is still there."""
+
 _ENDINGS: Final = (".csv", ".txt", ".json", ".xlsx")
 _CHANGE: Final = problem_responses(401, 403, 404, 409, 413, 415, 422, 429, 503)
 _FILE: Final[dict[str, Any]] = {
@@ -134,10 +138,21 @@ async def validate(gateway: Served, caller: Operator, request: Request, name: Na
     "/batches/preview", response_model=shapes.Preview, responses=_CHANGE, openapi_extra=_FILE
 )
 async def preview(gateway: Served, caller: Operator, request: Request, name: Name) -> Response:
-    """What a batch would do to the plan: when its orders would be done, and which would be late."""
+    """What a batch would do to the plan: when its orders would be done, and which would be late.
+
+    Who goes away while it is planned has no more need of it: the planning is ended.
+    """
     del caller
+    ticket = Ticket()
     async with _uploaded(request, name) as path:
-        found = await asyncio.to_thread(gateway.worker.plan, moment_of(gateway), Otherwise(), path)
+        planning = asyncio.create_task(
+            asyncio.to_thread(gateway.worker.plan, moment_of(gateway), Otherwise(), path, ticket)
+        )
+        while not (await asyncio.wait({planning}, timeout=_LOOK_S))[0]:
+            if await request.is_disconnected():
+                gateway.worker.cancel(ticket)
+                await asyncio.wait({planning})
+        found = await planning
     return json_response(_preview(gateway, found))
 
 

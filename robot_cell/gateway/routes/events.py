@@ -10,6 +10,7 @@ import orjson
 from fastapi import APIRouter, Header, Path, Query
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 
 from robot_cell.gateway import shapes
 from robot_cell.gateway.problems import Problem, problem_responses
@@ -22,6 +23,7 @@ from robot_cell.gateway.service import (
     Viewer,
     json_response,
     next_page,
+    up_to_date,
 )
 from robot_cell.gateway.views import alarm_view, event_view
 from robot_cell.store import looks
@@ -109,7 +111,7 @@ async def _stream(gateway: Gateway, after: int, valid: object) -> AsyncIterator[
 
 
 @router.get("/alarms", response_model=shapes.Alarms, responses=_READ)
-def alarms(
+async def alarms(
     gateway: Served,
     caller: Viewer,
     state: Annotated[str, Query(pattern="^(active|all)$")] = "active",
@@ -118,14 +120,15 @@ def alarms(
 ) -> Response:
     """Alarms after ISA-18.2: those that stand, the most urgent first, or all, the oldest first."""
     del caller
-    gateway.mirror.refresh(0.05)
-    mirror, start = gateway.mirror, gateway.mirror.start
+    mirror = await up_to_date(gateway)
+    start = mirror.start
     if state == "active":
         first = min(int(after or 0), len(mirror.alarms))
         found = mirror.alarms[first : first + limit]
         more = str(first + limit) if first + limit < len(mirror.alarms) else None
     else:
-        found = gateway.journal.alarms.history(min(int(after or 0), 2**62), limit)
+        from_id = min(int(after or 0), 2**62)
+        found = await run_in_threadpool(gateway.journal.alarms.history, from_id, limit)
         more = next_page([one.alarm_id for one in found], limit)
     view: shapes.Alarms = {
         "items": [] if start is None else [alarm_view(one, start) for one in found],

@@ -18,6 +18,7 @@ from robot_cell.gateway.service import (
     Served,
     Viewer,
     json_response,
+    up_to_date,
 )
 from robot_cell.gateway.views import operation_view, unit_status
 
@@ -43,7 +44,7 @@ class OrderChange(BaseModel):
 
 
 @router.get("/orders", response_model=shapes.Orders, responses=_READ)
-def orders(
+async def orders(
     gateway: Served,
     caller: Viewer,
     status: Annotated[str | None, Query(pattern=f"^({_STATUSES})(,({_STATUSES}))*$")] = None,
@@ -53,8 +54,7 @@ def orders(
 ) -> Response:
     """Orders in the order of their acceptance, with what has become of them."""
     del caller
-    mirror = gateway.mirror
-    mirror.refresh(0.05)
+    mirror = await up_to_date(gateway)
     ids = list(mirror.orders)
     wanted = frozenset(status.split(",")) if status else None
     first = min(int(after or 0), len(ids))
@@ -94,16 +94,17 @@ def _matches(gateway: Gateway, order_id: str, wanted: frozenset[str] | None, tex
 
 
 @router.get("/orders/{order_id}", response_model=shapes.OrderDetail, responses=_READ)
-def order(gateway: Served, caller: Viewer, order_id: OrderIdPath) -> Response:
+async def order(gateway: Served, caller: Viewer, order_id: OrderIdPath) -> Response:
     """One order with its work units."""
     del caller
-    gateway.mirror.refresh(0.05)
+    await up_to_date(gateway)
     view, start = _order(gateway, order_id), gateway.mirror.start
     by_unit: dict[int, list[shapes.Operation]] = {}
     records = gateway.mirror.of_order(order_id)
     for record in records:
         if start is not None:
-            by_unit.setdefault(record.unit, []).append(operation_view(record, start))
+            made = gateway.mirror.operations.get(record.operation_id)
+            by_unit.setdefault(record.unit, []).append(made or operation_view(record, start))
     units: list[shapes.Unit] = [
         {
             "unit": unit,

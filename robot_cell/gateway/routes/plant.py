@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Path
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 
 from robot_cell.client import PlantNotReachable
 from robot_cell.gateway import shapes
@@ -26,8 +26,6 @@ from robot_cell.gateway.service import (
     json_response,
 )
 from robot_cell.gateway.views import (
-    CLOSED_AHEAD,
-    closed_times,
     command_named,
     fixtures_of,
     instant_ms,
@@ -119,27 +117,25 @@ async def plant(gateway: Served, caller: Viewer) -> Response:
 
 
 @router.get("/cells", response_model=shapes.Cells, responses=_READ)
-def cells(gateway: Served, caller: Viewer) -> Response:
+async def cells(gateway: Served, caller: Viewer) -> Response:
     """Every cell: what it is, what it does, and what comes next."""
     del caller
+    await _known_oee(gateway)
     return json_response({"items": [_cell(gateway, name) for name in gateway.plant.cells]})
 
 
 @router.get("/cells/{cell}", response_model=shapes.CellView, responses=_READ)
-def cell_(gateway: Served, caller: Viewer, cell: CellName) -> Response:
+async def cell_(gateway: Served, caller: Viewer, cell: CellName) -> Response:
     """One cell."""
     del caller
     gateway.cell(cell)
+    await _known_oee(gateway)
     return json_response(_cell(gateway, cell))
 
 
 def _cell(gateway: Gateway, name: str) -> shapes.CellView:
     cell, mirror = gateway.plant.cells[name], gateway.mirror
     of_cell = mirror.of_cell(name)
-    closed: list[shapes.Closed] = []
-    if mirror.start is not None and gateway.hub.now_ns is not None:
-        now = mirror.start + timedelta(microseconds=gateway.hub.now_ns // 1000)
-        closed = closed_times(gateway.plant, cell, now, now + CLOSED_AHEAD)
     return {
         **gateway.hub.cell(name),
         "name": name,
@@ -148,20 +144,21 @@ def _cell(gateway: Gateway, name: str) -> shapes.CellView:
         "fixtures": fixtures_of(cell),
         "programs": list(cell.programs),
         "next": of_cell.next,
-        "oee": _oee(gateway).get(name),
+        "oee": gateway.figures[1].get(name),
         "done_units": of_cell.done,
-        "closed": closed,
+        "closed": gateway.closed.ahead(gateway.hub.now_ns, mirror.start, name),
     }
 
 
-def _oee(gateway: Gateway) -> dict[str, float | None]:
-    """OEE of each cell in the last hour, made anew every ten seconds."""
+async def _known_oee(gateway: Gateway) -> None:
+    """See that the OEE of each cell in the last hour is not older than ten seconds."""
     made_s, made = gateway.figures
-    if time.monotonic() - made_s > _FIGURES_S:
-        known = gateway.hub.now_ns is not None and gateway.mirror.start is not None
-        made = {kpi["cell"] or "": kpi["oee"] for kpi in kpis_now(gateway)} if known else {}
-        gateway.figures = time.monotonic(), made
-    return made
+    if time.monotonic() - made_s <= _FIGURES_S:
+        return
+    gateway.figures = time.monotonic(), made  # one request makes it, the others go on
+    if gateway.hub.now_ns is not None and gateway.mirror.start is not None:
+        found = await run_in_threadpool(kpis_now, gateway)
+        gateway.figures = time.monotonic(), {kpi["cell"] or "": kpi["oee"] for kpi in found}
 
 
 @router.post("/cells/{cell}/commands", response_model=shapes.CommandAnswer, responses=_CHANGE)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import gzip
-from datetime import timedelta
 from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Header, Path, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 
 from robot_cell.gateway import plan_shapes, shapes
 from robot_cell.gateway.comparing import draft_detail
+from robot_cell.gateway.mirror import MANY
 from robot_cell.gateway.problems import Problem, problem_responses
 from robot_cell.gateway.service import (
     After,
@@ -23,10 +24,9 @@ from robot_cell.gateway.service import (
     Viewer,
     json_response,
     next_page,
+    up_to_date,
 )
 from robot_cell.gateway.views import (
-    CLOSED_AHEAD,
-    closed_times,
     draft_view,
     planned_view,
     plant_ms,
@@ -53,27 +53,24 @@ class DraftVerdict(BaseModel):
 def schedule(
     gateway: Served,
     caller: Viewer,
+    operations: Annotated[
+        bool, Query(description="Whether with its operations: who has the live feed has them.")
+    ] = True,
     accept_encoding: Annotated[str, Header(max_length=500)] = "",
 ) -> Response:
     """The published plan with what has become of it."""
     del caller
-    return _packed(orjson.dumps(_schedule(gateway)), accept_encoding)
+    return _packed(orjson.dumps(_schedule(gateway, operations)), accept_encoding)
 
 
-def _schedule(gateway: Gateway) -> dict[str, Any]:
-    """A `shapes.Schedule` whose operations are JSON already."""
+def _schedule(gateway: Gateway, operations: bool) -> dict[str, Any]:
+    """A `shapes.Schedule` whose operations are JSON already, if they are wanted."""
     mirror = gateway.mirror
     mirror.refresh(0.05)
     start, now_ns = mirror.start, gateway.hub.now_ns
     ends_ms = max((o["planned_end_ms"] or 0 for o in mirror.operations.values()), default=0)
-    closed: dict[str, list[shapes.Closed]] = {}
     now_ms = gateway.hub.now_ms()
-    if start is not None:
-        until = start + timedelta(microseconds=(now_ns or 0) // 1000) + CLOSED_AHEAD
-        closed = {
-            name: closed_times(gateway.plant, cell, start, until)
-            for name, cell in gateway.plant.cells.items()
-        }
+    closed = {name: gateway.closed.all(now_ns, start, name) for name in gateway.plant.cells}
     ahead_s = gateway.plant.planning.confirm_ahead_s
     return {
         "revision": mirror.revision,
@@ -86,14 +83,14 @@ def _schedule(gateway: Gateway) -> dict[str, Any]:
         "ends_ms": ends_ms or None,
         "boot": mirror.boot,
         "ops_version": mirror.version,
-        "operations": mirror.packed(),
+        "operations": mirror.packed() if operations else [],
         "closed": closed,
         "draft": None if start is None else draft_view(mirror.draft, start),
     }
 
 
 @router.get("/operations", response_model=shapes.Operations, responses=_READ)
-def operations(
+async def operations(
     gateway: Served,
     caller: Viewer,
     since: Annotated[int, Query(ge=-1, le=2**53, description="The version that is known.")] = -1,
@@ -102,8 +99,10 @@ def operations(
 ) -> Response:
     """What changed since a version of the live feed; all where that is not known any more."""
     del caller
-    gateway.mirror.refresh(0.05)
-    return _packed(orjson.dumps(gateway.mirror.since(since, boot)), accept_encoding)
+    found = (await up_to_date(gateway)).since(since, boot)
+    if len(found["operations"]) <= MANY:
+        return json_response(found)
+    return await run_in_threadpool(lambda: _packed(orjson.dumps(found), accept_encoding))
 
 
 @router.get("/steps", response_model=shapes.Steps, responses=_READ)

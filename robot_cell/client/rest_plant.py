@@ -1,0 +1,371 @@
+"""The running plant over REST: what `PlantClient` asks over ROS 2, asked of its gateway.
+
+So the same commands work from another machine, with a token (docs/gateway.md).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from robot_cell.client.plant_client import ANSWER_S, PLANNING_S, PlantNotReachable, orders_json
+from robot_cell.client.views import (
+    CellStateView,
+    CommandResult,
+    FaultResult,
+    InputErrorView,
+    JobView,
+    OperationView,
+    ScheduleView,
+    SubmitResult,
+)
+from robot_cell.errors import RobotCellError
+from robot_cell.model import JobOrder
+
+URL_VARIABLE: Final = "ROBOT_CELL_URL"
+TOKEN_VARIABLE: Final = "ROBOT_CELL_TOKEN"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MS_NS: Final = 1_000_000
+_MEDIA: Final = {
+    ".csv": "text/csv",
+    ".txt": "text/csv",
+    ".json": "application/json",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+
+class PlantRefusesError(RobotCellError):
+    """The gateway does not do what was asked.
+
+    Attributes:
+        status: of HTTP.
+        document: the problem details (RFC 9457).
+    """
+
+    def __init__(self, status: int, document: dict[str, Any], address: str) -> None:
+        self.status, self.document = status, document
+        said = str(document.get("detail") or document.get("title") or f"HTTP {status}")
+        if status == 401:
+            said += f"; put a token into {TOKEN_VARIABLE} (robot-cell token add)"
+        super().__init__(f"{address}: {said}")
+
+    @property
+    def said(self) -> str:
+        """The gateway's own sentence."""
+        return str(self.document.get("detail") or self.document.get("title") or self)
+
+
+class RestPlant:
+    """A plant behind an address such as `https://plant:8080`.
+
+    Args:
+        token: None sends none.
+    """
+
+    def __init__(self, address: str, token: str | None, timeout_s: float = ANSWER_S) -> None:
+        parts = urllib.parse.urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise RobotCellError(f"{address!r} is no address of a plant, such as http://host:8080")
+        self.address = f"{parts.scheme}://{parts.netloc}"
+        self._token, self._timeout_s = token, timeout_s
+        self._start: datetime | None = None
+
+    @classmethod
+    def of_environment(cls, timeout_s: float = ANSWER_S) -> RestPlant | None:
+        """The plant that `ROBOT_CELL_URL` and `ROBOT_CELL_TOKEN` name, if they do."""
+        address = os.environ.get(URL_VARIABLE)
+        return cls(address, os.environ.get(TOKEN_VARIABLE), timeout_s) if address else None
+
+    def __enter__(self) -> RestPlant:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Nothing is kept open."""
+
+    # -- orders ---------------------------------------------------------------------------------
+
+    def submit_file(self, file: Path) -> SubmitResult:
+        """Hand in a batch file as it is: the gateway reads it, with the plant's own products."""
+        kind = _MEDIA.get(file.suffix.lower(), "application/octet-stream")
+        return self._submit(file.read_bytes(), file.name, kind)
+
+    def submit(
+        self, orders: Sequence[JobOrder], source: str, format: str, submitted_by: str
+    ) -> SubmitResult:
+        """Hand in a batch, all or nothing; `format` and who it was are what the token says."""
+        del format, submitted_by
+        name = f"{Path(source).stem or 'batch'}.json"
+        return self._submit(orders_json(orders).encode(), name, _MEDIA[".json"])
+
+    def _submit(self, body: bytes, name: str, kind: str) -> SubmitResult:
+        query = urllib.parse.urlencode({"name": name})
+        try:
+            found = self._ask("POST", f"/batches?{query}", body, kind, PLANNING_S)
+        except PlantRefusesError as error:
+            if error.status not in (409, 422):
+                raise
+            listed = error.document.get("problems", ())
+            errors = tuple(
+                InputErrorView(
+                    name, one["row"], one["column"], one["value"], one["expected"], one["message"]
+                )
+                for one in listed
+                if "row" in one
+            )
+            return SubmitResult(False, (), (), errors, error.said)
+        return SubmitResult(
+            True, tuple(found["order_ids"]), tuple(found["already_known"]), (), found["message"]
+        )
+
+    def jobs(self, order_ids: Sequence[str] = ()) -> list[JobView]:
+        """Job orders and what has become of them; all of them without ids."""
+        wanted, found = frozenset(order_ids), []
+        after = ""
+        while True:
+            page = self._ask("GET", f"/orders?limit=1000{after}")
+            found += [one for one in page["items"] if not wanted or one["order_id"] in wanted]
+            if page["next"] is None:
+                return [self._job(one) for one in found]
+            after = f"&after={page['next']}"
+
+    def cancel(self, order_id: str, reason: str, asked_by: str) -> CommandResult:
+        """Cancel what has not begun of an order."""
+        del asked_by
+        path = f"/orders/{_quoted(order_id)}/cancel"
+        return self._change("POST", path, {"reason": reason}, PLANNING_S)
+
+    def decide_draft(self, verdict: str, asked_by: str) -> CommandResult:
+        """Approve or refuse the plan that waits for it: `approve` or `refuse`."""
+        del asked_by
+        return self._change("POST", "/schedule/draft", {"verdict": verdict})
+
+    def schedule(self) -> ScheduleView:
+        """The published schedule with what has become of it; operations that have a place in it."""
+        found = self._ask("GET", "/schedule")
+        ends_ms = found["ends_ms"]
+        return ScheduleView(
+            revision=found["revision"],
+            start=self.start(),
+            engine=found["engine"],
+            makespan_ns=0 if ends_ms is None else self._ns(ends_ms),
+            lower_bound_ns=0,
+            operations=tuple(
+                OperationView(
+                    operation_id=one["id"],
+                    order_id=one["order_id"],
+                    unit=one["unit"],
+                    operation=one["name"],
+                    cell=one["cell"],
+                    program=one["program"] or "",
+                    planned_start_ns=self._ns(one["planned_start_ms"]),
+                    planned_end_ns=self._ns(one["planned_end_ms"]),
+                    status=one["status"],
+                    actual_start_ns=self._maybe_ns(one["actual_start_ms"]),
+                    actual_end_ns=self._maybe_ns(one["actual_end_ms"]),
+                )
+                for one in found["operations"]
+                if one["cell"] is not None
+                and one["planned_start_ms"] is not None
+                and one["planned_end_ms"] is not None
+            ),
+        )
+
+    # -- cells ----------------------------------------------------------------------------------
+
+    def cells(self) -> list[str]:
+        """Every cell of the plant, whether it has been heard of or not."""
+        return list(self._ask("GET", "/plant")["cells"])
+
+    def cell_states(self) -> dict[str, CellStateView]:
+        """What each cell that has been heard of says of itself."""
+        return {
+            one["name"]: CellStateView(
+                cell=one["name"],
+                state=one["state"],
+                operation_id=one["operation_id"],
+                order_id=one["order_id"],
+                unit=one["unit"],
+                program=one["program"],
+                step=one["step"],
+                steps=one["steps"],
+                progress=one["progress"],
+                message=one["message"],
+                at_ns=self._ns(one["since_ms"]) if one["since_ms"] is not None else 0,
+                mode=one["mode"] or "production",
+            )
+            for one in self._ask("GET", "/cells")["items"]
+            if one["state"]
+        }
+
+    def command(self, cell: str, command: str, asked_by: str) -> CommandResult:
+        """Give a cell a PackML command."""
+        del asked_by
+        return self._change("POST", f"/cells/{_quoted(cell)}/commands", {"command": command})
+
+    def hold(self, cell: str, asked_by: str, *, on: bool) -> CommandResult:
+        """Hold a cell, its arm on the path in mid-move, or let it go on from there."""
+        return self.command(cell, "hold" if on else "unhold", asked_by)
+
+    def change_mode(self, cell: str, mode: str, asked_by: str) -> CommandResult:
+        """Have a cell go over to another mode: production, maintenance or manual."""
+        del asked_by
+        return self._change("PUT", f"/cells/{_quoted(cell)}/mode", {"mode": mode})
+
+    def override(self, cell: str, percent: float) -> CommandResult:
+        """Path speed of a cell's arm, percent of the planned one, 0 to 100."""
+        return self._change("PUT", f"/cells/{_quoted(cell)}/override", {"percent": percent})
+
+    def resolve(self, cell: str, step_id: int, word: str, asked_by: str) -> CommandResult:
+        """Say what became of an uncertain step that a cell waits with: done, redo or abort."""
+        del asked_by
+        path = f"/cells/{_quoted(cell)}/steps/{step_id}/resolution"
+        return self._change("POST", path, {"verdict": word})
+
+    def fault(
+        self,
+        cell: str,
+        device: str,
+        verb: str,
+        *,
+        amount: float | None = None,
+        for_s: float = 0.0,
+        asked_by: str = "",
+    ) -> FaultResult:
+        """Put a fault on a simulated device of a cell; without a device, ask what there is."""
+        del asked_by
+        path = f"/cells/{_quoted(cell)}/faults"
+        try:
+            if device:
+                wanted = {"device": device, "verb": verb, "amount": amount, "for_s": for_s}
+                found = self._ask("POST", path, json.dumps(wanted).encode())
+            else:
+                found = self._ask("GET", path)
+        except PlantRefusesError as error:
+            if error.status != 409:
+                raise
+            return FaultResult(False, error.said, {})
+        return FaultResult(True, found["message"], found["devices"])
+
+    def wait_change(self, timeout_s: float) -> None:
+        """Wait a moment: what is asked next is new."""
+        time.sleep(min(timeout_s, 0.2))
+
+    # -- alarms ---------------------------------------------------------------------------------
+
+    def alarms(self, *, every: bool) -> list[dict[str, Any]]:
+        """The alarms that stand, or all there were, as the API tells them."""
+        found: list[dict[str, Any]] = []
+        after = ""
+        while True:
+            state = "all" if every else "active"
+            page = self._ask("GET", f"/alarms?state={state}&limit=1000{after}")
+            found += page["items"]
+            if page["next"] is None:
+                return found
+            after = f"&after={page['next']}"
+
+    def see_to_alarm(self, alarm_id: int, verb: str, **wanted: Any) -> CommandResult:
+        """Acknowledge, shelve or unshelve an alarm."""
+        return self._change("POST", f"/alarms/{alarm_id}/{verb}", wanted)
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def start(self) -> datetime:
+        """The instant of plant time 0."""
+        if self._start is None:
+            start_ms = self._ask("GET", "/plant")["start_ms"]
+            if start_ms is None:
+                raise PlantNotReachable(f"{self.address} has not heard of its plant yet; try again")
+            self._start = _EPOCH + timedelta(milliseconds=start_ms)
+        return self._start
+
+    def _ns(self, at_ms: int) -> int:
+        start_ms = (self.start() - _EPOCH) // timedelta(milliseconds=1)
+        return (at_ms - start_ms) * _MS_NS
+
+    def _maybe_ns(self, at_ms: int | None) -> int | None:
+        return None if at_ms is None else self._ns(at_ms)
+
+    def _job(self, one: dict[str, Any]) -> JobView:
+        return JobView(
+            order_id=one["order_id"],
+            product=one["product"],
+            quantity=one["quantity"],
+            done=one["done"],
+            failed=one["failed"],
+            status=one["status"],
+            release_ns=self._ns(one["release_ms"]),
+            due_ns=self._ns(one["due_ms"]),
+            promised_ns=self._maybe_ns(one["promised_ms"]),
+            finished_ns=self._maybe_ns(one["finished_ms"]),
+            priority=one["priority"],
+            customer=one["customer"],
+            message=one["cancel_reason"] or "",
+        )
+
+    def _change(
+        self, method: str, path: str, wanted: dict[str, Any], timeout_s: float | None = None
+    ) -> CommandResult:
+        try:
+            found = self._ask(method, path, json.dumps(wanted).encode(), timeout_s=timeout_s)
+        except PlantRefusesError as error:
+            if error.status not in (404, 409, 422):
+                raise
+            return CommandResult(False, error.said)
+        return CommandResult(True, str(found["message"]))
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        kind: str = "application/json",
+        timeout_s: float | None = None,
+    ) -> Any:
+        headers = {"Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = kind
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        url = f"{self.address}/api/v1{path}"
+        request = urllib.request.Request(url, body, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=timeout_s or self._timeout_s) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            document = _document(error)
+            if error.code == 503:
+                raise PlantNotReachable(f"{self.address}: {document.get('detail')}") from error
+            raise PlantRefusesError(error.code, document, self.address) from error
+        except (urllib.error.URLError, OSError, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            raise PlantNotReachable(
+                f"{self.address} does not answer ({reason}); see that the plant runs with a "
+                "gateway there (http_port), and that --url is right"
+            ) from error
+
+
+def _quoted(text: str) -> str:
+    return urllib.parse.quote(text, safe="")
+
+
+def _document(error: urllib.error.HTTPError) -> dict[str, Any]:
+    try:
+        found = json.load(error)
+    except ValueError:
+        return {"title": str(error.reason)}
+    return found if isinstance(found, dict) else {"title": str(error.reason)}
