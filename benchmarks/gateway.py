@@ -47,9 +47,7 @@ def made_up(folder: Path) -> tuple[Any, Any, str]:
     """A gateway on a made-up plant, the plant, and a viewer's token."""
     from robot_cell.client import CellStateView, JointsView
     from robot_cell.gateway.access import add_token
-    from robot_cell.gateway.app import make_app
-    from robot_cell.gateway.main import listen, read_options
-    from robot_cell.gateway.serve import SWITCH_INTERVAL_S, build, settle
+    from robot_cell.gateway.serve import build
     from robot_cell.model import JobOrder, PlannedOperation
     from robot_cell.model.plant_file import load_plant
     from robot_cell.store import open_journal
@@ -138,7 +136,7 @@ def serve(folder: Path) -> None:
 
     from robot_cell.gateway.app import make_app
     from robot_cell.gateway.main import listen, read_options
-    from robot_cell.gateway.serve import SWITCH_INTERVAL_S
+    from robot_cell.gateway.serve import SWITCH_INTERVAL_S, settle
 
     gateway, _, token = made_up(folder)
     sys.setswitchinterval(SWITCH_INTERVAL_S)

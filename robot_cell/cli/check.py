@@ -20,7 +20,9 @@ Controller = Annotated[
 PlantFile = Annotated[
     Path | None,
     typer.Option(
-        "--plant", metavar="FILE", help="Look at the serial ports and the arms of this plant file as well; none moves."
+        "--plant",
+        metavar="FILE",
+        help="Look at the serial ports and arms of this plant file as well; none moves.",
     ),
 ]
 
