@@ -122,6 +122,16 @@ def serve(options: Options, listening: socket.socket, code: str | None) -> int:
         os._exit(0)
 
 
+def _open(place: Path | str) -> Journal:
+    """The journal, once there is room and right to open it."""
+    while True:
+        try:
+            return open_journal(place)
+        except JournalError as error:
+            print(f"gateway: {error}", file=sys.stderr, flush=True)
+            time.sleep(_JOURNAL_AGAIN_S)
+
+
 async def _serve(
     server: uvicorn.Server, listening: socket.socket, gateway: Gateway, run_dir: Path
 ) -> None:
@@ -133,13 +143,3 @@ async def _serve(
             telling = told_to_broker(gateway, gateway.plant.sparkplug, run_dir)
             await beside.enter_async_context(telling)
         await server.serve(sockets=[listening])
-
-
-def _open(place: Path | str) -> Journal:
-    """The journal, once there is room and right to open it."""
-    while True:
-        try:
-            return open_journal(place)
-        except JournalError as error:
-            print(f"gateway: {error}", file=sys.stderr, flush=True)
-            time.sleep(_JOURNAL_AGAIN_S)

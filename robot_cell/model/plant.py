@@ -267,8 +267,8 @@ class Plant(Word):
     time_zone: str = "UTC"
     products: dict[Name, Product] = Field(min_length=1)
     cells: dict[Name, Cell] = Field(min_length=1)
-    planning: Planning = Planning()
     sparkplug: Sparkplug | None = None
+    planning: Planning = Planning()
 
     @field_validator("time_zone")
     @classmethod
