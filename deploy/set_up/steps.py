@@ -324,19 +324,19 @@ STEPS = (
 TEST_STEPS = (
     *STEPS,
     Step(
-        "test_packages",
-        "system packages of the tests",
-        test_packages_key,
-        makes_nothing,
-        install_missing_for_tests,
-        "read the log, correct it, then `make test` again",
-    ),
-    Step(
         "test_peers",
         "npm packages of the tests",
         peers_key,
         peers_made,
         install_peers,
         "check the network and npm's settings (`npm config list`), then `make test` again",
+    ),
+    Step(
+        "test_packages",
+        "system packages of the tests",
+        test_packages_key,
+        makes_nothing,
+        install_missing_for_tests,
+        "read the log, correct it, then `make test` again",
     ),
 )

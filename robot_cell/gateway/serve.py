@@ -177,6 +177,16 @@ def start_opcua(options: Options, gateway: Gateway) -> OpcUaServer | None:
     return OpcUaServer(gateway, settings, told)
 
 
+def _open(place: Path | str) -> Journal:
+    """The journal, once there is room and right to open it."""
+    while True:
+        try:
+            return open_journal(place)
+        except JournalError as error:
+            print(f"gateway: {error}", file=sys.stderr, flush=True)
+            time.sleep(_JOURNAL_AGAIN_S)
+
+
 async def _serve(
     server: uvicorn.Server, listening: socket.socket, gateway: Gateway, run_dir: Path
 ) -> None:
@@ -188,13 +198,3 @@ async def _serve(
             telling = told_to_broker(gateway, gateway.plant.sparkplug, run_dir)
             await beside.enter_async_context(telling)
         await server.serve(sockets=[listening])
-
-
-def _open(place: Path | str) -> Journal:
-    """The journal, once there is room and right to open it."""
-    while True:
-        try:
-            return open_journal(place)
-        except JournalError as error:
-            print(f"gateway: {error}", file=sys.stderr, flush=True)
-            time.sleep(_JOURNAL_AGAIN_S)

@@ -76,9 +76,10 @@ def shift_report(
     known_ns = journal.look(last_at_ns)
     span = (
         0 if begin is None else max(0, _plant_ns(begin, start)),
-        known_ns if end is None else _plant_ns(end, start),
+        # What ends with the last event is part of it.
+        known_ns + 1 if end is None else _plant_ns(end, start),
     )
-    if span[1] <= span[0]:
+    if span[1] <= span[0] + (end is None):
         raise EmptySpanError(
             f"there is nothing between {_instant(span[0], start):%Y-%m-%d %H:%M:%S} and "
             f"{_instant(span[1], start):%Y-%m-%d %H:%M:%S} UTC; give another --from and --to"

@@ -128,6 +128,20 @@ def test_another_span_shows_what_was_in_it(place: Path, plant: Plant) -> None:
             shift_report(plant, journal, START, START + HOUR, START, MADE)
 
 
+def test_without_times_what_ended_last_is_in_it(tmp_path: Path, plant: Plant) -> None:
+    with open_journal(tmp_path / "journal.db") as journal:
+        with pytest.raises(EmptySpanError):
+            shift_report(plant, journal, START, None, None, MADE)
+        journal.accept_batch([order("A", 600)], "week.csv", "Kim", plant)
+        plan_all(journal)
+        for number, one in enumerate(journal.operations("A")):
+            run(journal, one.operation_id, 100 * number, 100 * number + 60, "complete")
+        found = shift_report(plant, journal, START, None, None, MADE)
+    assert found.total.elements["PQ"] == 3
+    assert found.total.elements["units"] == 1
+    assert found.orders[0].finished == START + timedelta(seconds=260)
+
+
 class Page(HTMLParser):
     """What stands on a page; every element is closed where it has to be."""
 

@@ -66,7 +66,7 @@ class Scene:
             group="plants",
             every_s=0.1,
             joints_every_s=0.1,
-            keep_alive_s=2,
+            keep_alive_s=60,
             **more,
         )
         async with told_to_broker(self.served.gateway, section, self.folder) as self.now:
