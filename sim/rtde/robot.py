@@ -18,6 +18,9 @@ from sim.rtde.variables import STILL
 Array = NDArray[np.float64]
 
 CYCLE_S: Final = 0.002
+SEQUENCE: Final = "input_int_register_25"
+"""The input that the program's watchdog watches."""
+
 STARVED_CYCLES: Final = 10
 """So many cycles without a new setpoint, and the program stops the arm."""
 HOME: Final = np.radians([0.0, -90.0, 90.0, -90.0, -90.0, 0.0])
@@ -114,7 +117,7 @@ class Robot:
         self._silent = 0
         self.outputs["output_int_register_24"] = 0 if self.other_program else _PROGRAM
         self.outputs["output_int_register_25"] = self._doing
-        self.watchdogs = {} if self.other_program else {"input_int_register_25": (5.0, "stop")}
+        self.watchdogs = {} if self.other_program else {SEQUENCE: (5.0, "stop")}
         self.written_s = {}
 
     def stop_program(self) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from sim.rtde.robot import (
     CYCLE_S,
+    SEQUENCE,
     STARVED_CYCLES,
     Robot,
     RobotMode,
@@ -185,6 +186,10 @@ class RtdeServer:
     def do_recipe(self, unknown: list[str] = [], in_use: list[str] = []) -> None:  # noqa: B006
         """Variables that this controller does not know, or that somebody else writes."""
         self.faults.unknown, self.faults.in_use = set(unknown), set(in_use)
+
+    def do_watchdog(self, longest_s: float) -> None:
+        """The program's watchdog of its inputs is less patient."""
+        self.robot.watchdogs = {SEQUENCE: (longest_s, "stop")}
 
     def do_message(self, words: str, level: int = 2) -> None:
         """The controller says something."""

@@ -130,6 +130,18 @@ def test_a_driver_that_falls_silent_is_stopped_and_led_back(ur: Remote, arm: UrR
     assert ur.ask("report")["moved"] == 0.0
 
 
+def test_the_controllers_own_watchdog_ends_the_program(ur: Remote, arm: UrRtdeArm) -> None:
+    """Not while setpoints come; but when they stay away for good, a person has to play it again."""
+    arm.connect(2.0)
+    ur.tell("watchdog", longest_s=0.3)
+    follow(arm, 250)
+    arm.close()
+    until(lambda: ur.ask("report")["runtime"] == 1, "the program goes on without us")
+    with pytest.raises(ArmFault) as caught:
+        arm.connect(2.0)
+    assert caught.value.code == "PROGRAM_STOPPED"
+
+
 def test_a_setpoint_that_jumps_is_not_followed(ur: Remote, arm: UrRtdeArm) -> None:
     state = arm.connect(2.0)
     assert fault_of(arm, ArmFault, state.positions + 0.2).code == "JUMP"
