@@ -18,7 +18,6 @@ import numpy as np
 
 from sim.rtde.robot import (
     CYCLE_S,
-    SEQUENCE,
     STARVED_CYCLES,
     Robot,
     RobotMode,
@@ -188,8 +187,8 @@ class RtdeServer:
         self.faults.unknown, self.faults.in_use = set(unknown), set(in_use)
 
     def do_watchdog(self, longest_s: float) -> None:
-        """The program's watchdog of its inputs is less patient."""
-        self.robot.watchdogs = {SEQUENCE: (longest_s, "stop")}
+        """The watchdog that the program sets is of another patience from the next time on."""
+        self.robot.watchdog_s = longest_s
 
     def do_message(self, words: str, level: int = 2) -> None:
         """The controller says something."""

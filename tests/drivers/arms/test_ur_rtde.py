@@ -131,11 +131,15 @@ def test_a_driver_that_falls_silent_is_stopped_and_led_back(ur: Remote, arm: UrR
 
 
 def test_the_controllers_own_watchdog_ends_the_program(ur: Remote, arm: UrRtdeArm) -> None:
-    """Not while setpoints come; but when they stay away for good, a person has to play it again."""
+    """Not while setpoints come, nor while it waits; but when its own look at them is too slow."""
+    ur.ask("reset", starved_cycles=5000)
+    ur.ask("watchdog", longest_s=0.8)
     arm.connect(2.0)
-    ur.tell("watchdog", longest_s=0.3)
-    follow(arm, 250)
+    follow(arm)
     arm.close()
+    cycles = ur.ask("report")["cycles"]
+    until(lambda: ur.ask("report")["cycles"] > cycles + 500, "its time stands still")
+    arm.connect(2.0)
     until(lambda: ur.ask("report")["runtime"] == 1, "the program goes on without us")
     with pytest.raises(ArmFault) as caught:
         arm.connect(2.0)
