@@ -37,6 +37,7 @@ class PositionStreamArm:
         joints: the controller's names of the joints, in the order of every array.
         joint_states, rate_hz: where and how often joint states come; a setpoint goes with each.
         ready: topic of std_msgs/Bool that says whether the arm may be moved, if there is one.
+        sim_time: stamps are of simulated time: each state is answered, however soon it comes.
     """
 
     setpoints_per_period = 1
@@ -48,7 +49,9 @@ class PositionStreamArm:
         joint_states: str = "/joint_states",
         rate_hz: float = 100.0,
         ready: str | None = None,
+        sim_time: bool = False,
     ) -> None:
+        self._sim_time = sim_time
         self.joint_names = tuple(joints)
         self.period_ns = round(1e9 / rate_hz)
         self._commands = commands
@@ -114,7 +117,7 @@ class PositionStreamArm:
         while True:
             state = link.read(max(0.0, until_s - time.monotonic()))
             now_ns = time.monotonic_ns()
-            if now_ns - self._read_ns > _BURST * self.period_ns:
+            if self._sim_time or now_ns - self._read_ns > _BURST * self.period_ns:
                 self._read_ns = now_ns
                 return state
 

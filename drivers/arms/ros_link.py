@@ -29,7 +29,7 @@ _NEWEST: Final = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 """Whatever the publisher offers is good enough; of several states only the newest counts."""
 
 _LOST_PERIODS: Final = 10
-_LOST_S: Final = 0.25
+_LOST_S: Final = 0.5
 """Silence after which joint states count as lost: ten periods, and no less than this."""
 
 

@@ -19,6 +19,7 @@ servo: they write and read the same horizon page.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.arms import ArmState, Ended, TrajectoryDriver
+from drivers.arms import ArmError, ArmState, Ended, TrajectoryDriver
 from planners.motion.track import JointLimits
 from robot_cell.execution.horizon import Horizon, Outcome
 from robot_cell.execution.path_place import PathPlace
@@ -47,6 +48,7 @@ _BESIDE_RAD: Final = 0.05
 """From farther beside its path an arm that was held is not led back onto it."""
 
 _MOVED_RAD: Final = 1e-3
+_SEEN: Final = 5.0
 
 _log = logging.getLogger("relay")
 
@@ -82,6 +84,7 @@ class Order:
     failed: Outcome | None = None
     since_ns: int = 0
     moved_ns: int = 0
+    moved_s: float = 0.0
     moved_from: Array = field(default_factory=lambda: np.zeros(0))
 
 
@@ -96,6 +99,8 @@ class Relay:
         self._announce = announce
         self._order: Order | None = None
         self._seen_order = horizon.order()
+        self._state_ns = 0
+        self._passed_s = 0.0
 
     def connect(self, timeout_s: float) -> None:
         """Connect to the arm, which holds by itself.
@@ -105,12 +110,18 @@ class Relay:
         """
         state = self._driver.connect(timeout_s)
         self._seen_order = self._horizon.order()  # what was ordered meanwhile is not begun late
+        self._state_ns = state.time_ns
         self._publish(state)
         self._horizon.set_connected(True)
 
     def lost(self) -> None:
-        """The device is gone: the motion fails with the device's error, nothing is resumed."""
+        """The device is gone: the motion fails with the device's error, nothing is resumed.
+
+        What is not heard of any more may still move: it is cancelled, as far as that arrives.
+        """
         self._horizon.set_connected(False)
+        with contextlib.suppress(ArmError):
+            self._driver.stop()
         order, self._order = self._order, None
         measured = self._horizon.measured()
         if order is not None and measured is not None:
@@ -128,6 +139,8 @@ class Relay:
             ArmError: the arm is lost or faulted.
         """
         state = self._driver.read(timeout_s)
+        self._passed_s = (state.time_ns - self._state_ns) * 1e-9
+        self._state_ns = state.time_ns
         self._take_order(state)
         if self._order is not None:
             self._watch(self._order, state)
@@ -172,7 +185,7 @@ class Relay:
         }[order.phase](order, state)
 
     def _following(self, order: Order, state: ArmState) -> None:
-        off = order.place.follow(state.positions)
+        off = order.place.follow(state.positions, self._passed_s)
         self._horizon.set_progress(order.place.path_s, order.speed)
         ended = self._driver.ended()
         if ended is not None:
@@ -193,7 +206,13 @@ class Relay:
         )
         if moves or state.speed_fraction < 1.0:
             order.moved_ns, order.moved_from = state.time_ns, state.positions
-        return state.time_ns - order.moved_ns > self._driver.stalled_s * 1e9
+            order.moved_s = order.place.path_s
+        since_s = (state.time_ns - order.moved_ns) * 1e-9
+        if since_s <= self._driver.stalled_s:
+            return False
+        # Where the plan itself stands, or has hardly begun, nothing is to be seen.
+        planned = order.place.way(order.moved_s, since_s * order.speed)
+        return bool((planned > _SEEN * _MOVED_RAD).any())
 
     def _take_end(self, order: Order, ended: Ended, state: ArmState) -> None:
         if not ended.done:
@@ -202,7 +221,7 @@ class Relay:
         self._enter(order, Phase.SETTLING, state)
 
     def _pausing(self, order: Order, state: ArmState) -> None:
-        order.place.follow(state.positions)
+        order.place.follow(state.positions, self._passed_s)
         ended = self._driver.ended()
         if ended is None or not self._still(order, state):
             if state.time_ns - order.since_ns > _CANCEL_S * 1e9:
@@ -233,6 +252,7 @@ class Relay:
         self._driver.send(trajectory)
         order.speed = speed
         order.moved_ns, order.moved_from = state.time_ns, state.positions
+        order.moved_s = order.place.path_s
         self._enter(order, Phase.FOLLOWING, state)
 
     def _settling(self, order: Order, state: ArmState) -> None:
@@ -249,7 +269,7 @@ class Relay:
 
     def _stopping(self, order: Order, state: ArmState) -> None:
         assert order.failed is not None
-        order.place.follow(state.positions)
+        order.place.follow(state.positions, self._passed_s)
         if self._driver.ended() is not None and self._still(order, state):
             self._finish(order, state, order.failed)
         elif state.time_ns - order.since_ns > _CANCEL_S * 1e9:

@@ -104,10 +104,12 @@ class PositionStreamDriver(RosDriver):
     Attributes:
         commands: topic of std_msgs/Float64MultiArray, such as
             `/forward_position_controller/commands`.
+        sim_time: joint states carry simulated time: each is answered, however soon it comes.
     """
 
     kind: Literal["position_stream"]
     commands: RosName
+    sim_time: bool = False
 
 
 class TrajectoryActionDriver(RosDriver):

@@ -18,9 +18,15 @@ from sim.rtde.variables import STILL
 Array = NDArray[np.float64]
 
 CYCLE_S: Final = 0.002
+SEQUENCE: Final = "input_int_register_25"
+"""The input that the program's watchdog watches."""
+
 STARVED_CYCLES: Final = 10
 """So many cycles without a new setpoint, and the program stops the arm."""
 HOME: Final = np.radians([0.0, -90.0, 90.0, -90.0, -90.0, 0.0])
+
+_WATCHDOG: Final = 5
+"""So many times longer than the program itself the controller's watchdog waits: 0.1 s, 10 Hz."""
 
 _LAG_S: Final = 0.012
 _FASTEST_RAD_S: Final = 3.3
@@ -80,6 +86,7 @@ class Robot:
 
     def __init__(self, starved_cycles: int = STARVED_CYCLES) -> None:
         self._starved_cycles = starved_cycles
+        self.watchdog_s = _WATCHDOG * starved_cycles * CYCLE_S
         self.q: Array = HOME.copy()
         self.qd: Array = np.zeros(6)
         self.mode = RobotMode.RUNNING
@@ -114,8 +121,7 @@ class Robot:
         self._silent = 0
         self.outputs["output_int_register_24"] = 0 if self.other_program else _PROGRAM
         self.outputs["output_int_register_25"] = self._doing
-        self.watchdogs = {} if self.other_program else {"input_int_register_25": (5.0, "stop")}
-        self.written_s = {}
+        self.watchdogs, self.written_s = {}, {}
 
     def stop_program(self) -> None:
         """End the program; its watchdogs end with it."""
@@ -191,8 +197,11 @@ class Robot:
                 self._silent = 0
                 if near:
                     self._target, follows = wanted, True
+                    self.watchdogs = {SEQUENCE: (self.watchdog_s, "stop")}
         elif command == 0 and fresh:
             self._doing = Doing.WAITING
+        if self._doing is not Doing.FOLLOWING:
+            self.watchdogs = {}
         self.outputs["output_int_register_25"] = self._doing
         self.outputs["output_int_register_26"] = self._taken
         return follows

@@ -186,6 +186,10 @@ class RtdeServer:
         """Variables that this controller does not know, or that somebody else writes."""
         self.faults.unknown, self.faults.in_use = set(unknown), set(in_use)
 
+    def do_watchdog(self, longest_s: float) -> None:
+        """The watchdog that the program sets is of another patience from the next time on."""
+        self.robot.watchdog_s = longest_s
+
     def do_message(self, words: str, level: int = 2) -> None:
         """The controller says something."""
         self.robot.messages.append((level, words))

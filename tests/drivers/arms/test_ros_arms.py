@@ -131,7 +131,7 @@ def test_what_is_not_there_is_said(robot: Remote, topics: dict[str, Any], said: 
 
 def test_lost_states_and_an_arm_that_is_not_ready(robot: Remote, stream: PositionStreamArm) -> None:
     stream.connect(CONNECT_S)
-    robot.tell("silent", for_s=0.6)
+    robot.tell("silent", for_s=1.0)
     assert "no joint states" in fault_of(stream, ArmNotConnected).what
     stream.connect(CONNECT_S)
     robot.tell("ready", value=False)
@@ -300,12 +300,17 @@ def test_a_controller_that_is_switched_off_fails_the_motion(
     assert relay.result(relay.move(WAY, 1.0)).outcome is Outcome.DEVICE_FAULT, "refused"
 
 
-def test_a_relay_that_is_asked_to_end_cancels_its_goal(
-    robot: Remote, bench: Callable[..., ServoBench]
-) -> None:
-    servo = bench("trajectory_action", action=ACTION, **COMMON)
-    servo.connected()
-    begin(robot, servo, 10.0)
-    servo.process.terminate()
-    servo.process.wait(10.0)
+def test_an_arm_that_is_not_heard_of_is_stopped_at_once(robot: Remote, relay: ServoBench) -> None:
+    number = begin(robot, relay, 10.0)
+    robot.ask("silent", for_s=3.0)
+    assert relay.result(number).outcome is Outcome.DEVICE_FAULT
+    until(lambda: not robot.ask("report")["follows"], "it goes on unseen", 1.0)
+    assert not relay.horizon.connected
+
+
+def test_a_relay_that_is_asked_to_end_cancels_its_goal(robot: Remote, relay: ServoBench) -> None:
+    """Last in this file: there is no relay after it."""
+    begin(robot, relay, 10.0)
+    relay.process.terminate()
+    relay.process.wait(10.0)
     until(lambda: not robot.ask("report")["follows"], "the goal goes on without its client", 1.0)

@@ -130,6 +130,22 @@ def test_a_driver_that_falls_silent_is_stopped_and_led_back(ur: Remote, arm: UrR
     assert ur.ask("report")["moved"] == 0.0
 
 
+def test_the_controllers_own_watchdog_ends_the_program(ur: Remote, arm: UrRtdeArm) -> None:
+    """Not while setpoints come, nor while it waits; but when its own look at them is too slow."""
+    ur.ask("reset", starved_cycles=5000)
+    ur.ask("watchdog", longest_s=0.8)
+    arm.connect(2.0)
+    follow(arm)
+    arm.close()
+    cycles = ur.ask("report")["cycles"]
+    until(lambda: ur.ask("report")["cycles"] > cycles + 500, "its time stands still")
+    arm.connect(2.0)
+    until(lambda: ur.ask("report")["runtime"] == 1, "the program goes on without us")
+    with pytest.raises(ArmFault) as caught:
+        arm.connect(2.0)
+    assert caught.value.code == "PROGRAM_STOPPED"
+
+
 def test_a_setpoint_that_jumps_is_not_followed(ur: Remote, arm: UrRtdeArm) -> None:
     state = arm.connect(2.0)
     assert fault_of(arm, ArmFault, state.positions + 0.2).code == "JUMP"
