@@ -18,6 +18,7 @@ SCRIPTS = {
     "rtde": "A simulated Universal Robots controller at 500 Hz, and after reboots.",
     "faults": "Kills at every failpoint and at random; how soon an arm stands.",
     "journal": "Durable step outcomes a second, and the intake of a large batch.",
+    "simulators": "How alike MuJoCo and Gazebo's physics engine are, arm by arm.",
     "fault-verbs": "What a run comes to when a device fails, verb by verb.",
     "kinematics": "Models, inverse kinematics, collision.",
 }

@@ -31,6 +31,9 @@ Vector = NDArray[np.float64]
 
 STEP_NS: Final = round(STEP_S * 1e9)
 _DEPTH: Final = 64
+_NEWEST: Final = 1
+"""Joints are published each step, and while the world stands still: only the newest is of use."""
+
 _REPEAT_S: Final = 0.25
 """A request to join or part goes by a topic: it is said again until Gazebo says that it is done."""
 
@@ -82,7 +85,8 @@ class RosLink:
         for model in self._joints:
             topic = names.ros_name(cell, names.joint_trajectory(model))
             self._trajectories[model] = self._node.create_publisher(JointTrajectory, topic, _DEPTH)
-            self._listen(JointState, cell, names.joint_state(model), self._joints_heard(model))
+            heard = self._joints_heard(model)
+            self._listen(JointState, cell, names.joint_state(model), heard, _NEWEST)
         for part in self._parts:
             self._listen(PoseStamped, cell, f"/model/{part}/pose", self._pose_heard(part))
         self._grips: dict[tuple[str, str, str], Any] = {}
@@ -179,9 +183,15 @@ class RosLink:
 
     # -------------------------------------------------------------------------------------------
 
-    def _listen(self, kind: Any, cell: str, gz_name: str, heard: Callable[[Any], None]) -> None:
-        topic = names.ros_name(cell, gz_name)
-        self._node.create_subscription(kind, topic, heard, _DEPTH)
+    def _listen(
+        self,
+        kind: Any,
+        cell: str,
+        gz_name: str,
+        heard: Callable[[Any], None],
+        depth: int = _DEPTH,
+    ) -> None:
+        self._node.create_subscription(kind, names.ros_name(cell, gz_name), heard, depth)
 
     def _joints_heard(self, model: str) -> Callable[[Any], None]:
         joints = self._joints[model]

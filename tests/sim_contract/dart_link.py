@@ -46,6 +46,10 @@ class DartLink:
     def reset(self) -> None:
         self.world = dartpy.utils.SdfParser.readWorld(str(self._file))
         assert self.world is not None
+        detector = self._sdf.findtext("physics/dart/collision_detector")
+        assert detector == "ode"
+        solver = self.world.getConstraintSolver()
+        solver.setCollisionDetector(dartpy.collision.OdeCollisionDetector())
         self.steps = 0
         self._controllers, self._grips, self._parts = {}, {}, []
         self._welds, self._wanted, self._links = {}, {}, {}

@@ -85,8 +85,8 @@ def in_mujoco(urdf: str, start: np.ndarray, torques: np.ndarray) -> np.ndarray:
     return data.qpos.copy()
 
 
-@pytest.mark.parametrize("file", URDFS, ids=lambda file: file.name.partition(".")[0])
-def test_mujoco_and_dart_swing_an_arm_alike(file, tmp_path):
+def swing(file: Path, folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(n,) rad: where an arm starts, and where it ends in MuJoCo and in DART."""
     urdf = expand_xacro(file)
     model = pinocchio.buildModelFromXML(urdf)
     random = np.random.default_rng(1)
@@ -94,10 +94,14 @@ def test_mujoco_and_dart_swing_an_arm_alike(file, tmp_path):
     start = (low + high) / 2 + 0.2 * (high - low) * random.uniform(-1.0, 1.0, model.nq)
     wanted = ACCELERATION_RAD_S2 * random.uniform(-1.0, 1.0, model.nv)
     torques = pinocchio.crba(model, model.createData(), start) @ wanted
-    plain = tmp_path / "arm.urdf"
+    plain = folder / "arm.urdf"
     plain.write_text(without_frames(urdf))
     coarse, fine = (in_dart(plain, start, torques, halves) for halves in (0, 1))
-    theirs = 2.0 * fine - coarse
-    ours = in_mujoco(urdf, start, torques)
+    return start, in_mujoco(urdf, start, torques), 2.0 * fine - coarse
+
+
+@pytest.mark.parametrize("file", URDFS, ids=lambda file: file.name.partition(".")[0])
+def test_mujoco_and_dart_swing_an_arm_alike(file, tmp_path):
+    start, ours, theirs = swing(file, tmp_path)
     assert np.abs(ours - start).max() > 0.2, "it has swung"
     assert np.abs(ours - theirs).max() < AGREE_RAD

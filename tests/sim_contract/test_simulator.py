@@ -7,6 +7,7 @@ import numpy as np
 from drivers.arms import ArmTimeout
 from drivers.time_page import TICK_NS
 from sim.engine import STEPS_PER_TICK
+from sim.physics import Region
 from tests.sim_contract.conftest import Bench, Running, ramp
 
 FOLLOWS_RAD = 0.005
@@ -113,6 +114,14 @@ def test_the_table_turns_a_part_that_is_handed_over_to_its_clamp(bench: Bench):
     assert np.abs(position[:2] - nest[:2]).max() < 0.003
     turned = 2.0 * np.arccos(min(1.0, abs(float(before @ after))))
     assert abs(turned - np.pi / 2) < np.deg2rad(1.0)
+
+
+def test_a_part_lies_where_it_was_put(bench: Bench):
+    nest = bench.frame("nest")
+    bench.world.put("housing_s_1", Region(nest + np.array([0.0, 0.0, 0.0005]), np.eye(3)))
+    bench.wait(3.0)
+    at, _ = bench.world.part_pose("housing_s_1")
+    assert np.abs(at - nest - np.array([0.0, 0.0, 0.025])).max() < 0.001
 
 
 def test_reset_puts_everything_back(bench: Bench):
