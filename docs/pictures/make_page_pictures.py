@@ -38,7 +38,7 @@ WO-5101,housing_s,none,2026-11-23T06:00:00+01:00,2026-11-23T06:05:00+01:00,5,Nor
 WO-5102,housing_x,1,2026-11-23T06:00:00+01:00,soon,5,Hansa Hydraulik
 WO-5103,valve_block,1,2026-11-23T06:00:00+01:00,2026-11-23T06:05:00+01:00,12,Ventil & Co
 """
-FAULT = "cell_b:off@150s,on@170s"
+FAULT = "cell_b:off@180s,on@200s"
 """A cell is lost and comes back: an alarm, a repaired plan, and a better one that waits."""
 
 
@@ -124,9 +124,9 @@ def suppose(page: Page) -> None:
 
 
 PAGES: dict[str, tuple[str, str]] = {
-    "cell": ("/cells/cell_a", "canvas[data-ready=true]"),
-    "plant": ("/plant", "[data-cell=cell_b] .badge[data-state=Execute]"),
     "schedule": ("/schedule", "canvas[data-operations]"),
+    "plant": ("/plant", "[data-cell=cell_b] .badge[data-state=Execute]"),
+    "cell": ("/cells/cell_a", "canvas[data-ready=true]"),
     "orders": ("/orders", "tr[data-order]"),
     "performance": ("/performance", "[data-ready=true] canvas"),
     "trace": ("/trace/WO-4801/1", "main section h3"),
