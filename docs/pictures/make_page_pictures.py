@@ -38,7 +38,7 @@ WO-5101,housing_s,none,2026-11-23T06:00:00+01:00,2026-11-23T06:05:00+01:00,5,Nor
 WO-5102,housing_x,1,2026-11-23T06:00:00+01:00,soon,5,Hansa Hydraulik
 WO-5103,valve_block,1,2026-11-23T06:00:00+01:00,2026-11-23T06:05:00+01:00,12,Ventil & Co
 """
-FAULT = "cell_b:off@45s,on@75s"
+FAULT = "cell_b:off@180s,on@200s"
 """A cell is lost and comes back: an alarm, a repaired plan, and a better one that waits."""
 
 
@@ -123,18 +123,22 @@ def suppose(page: Page) -> None:
     page.get_by_test_id("what-if").get_by_test_id("comparison").wait_for()
 
 
-def each_page(camera: Camera) -> None:
-    """Every page at every size."""
+PAGES: dict[str, tuple[str, str]] = {
+    "schedule": ("/schedule", "canvas[data-operations]"),
+    "plant": ("/plant", "[data-cell=cell_b] .badge[data-state=Execute]"),
+    "cell": ("/cells/cell_a", "canvas[data-ready=true]"),
+    "orders": ("/orders", "tr[data-order]"),
+    "performance": ("/performance", "[data-ready=true] canvas"),
+    "trace": ("/trace/WO-4801/1", "main section h3"),
+}
+"""Where each page is, and what stands on it once it is drawn."""
+
+ALARMS = {"alarms": ("/alarms", "main article")}
+
+
+def each_page(camera: Camera, pages: dict[str, tuple[str, str]]) -> None:
+    """Pages at every size."""
     sizes = {"1280": LAPTOP, "1920": WALL, "820": TABLET}
-    pages: dict[str, tuple[str, str]] = {
-        "cell": ("/cells/cell_a", "canvas[data-ready=true]"),
-        "plant": ("/plant", "[data-cell=cell_b] .badge"),
-        "schedule": ("/schedule", "canvas[data-operations]"),
-        "orders": ("/orders", "tr[data-order]"),
-        "alarms": ("/alarms", "main table tbody tr"),
-        "trace": ("/trace/WO-4801/1", "main section h3"),
-        "performance": ("/performance", "[data-ready=true] canvas"),
-    }
     for i, (name, (path, there)) in enumerate(pages.items()):
         for j, (width, size) in enumerate(sizes.items()):
             # Each page in three of the four, and the README's in light and English.
@@ -154,7 +158,7 @@ def photograph(camera: Camera, ask: Ask, token: str) -> None:
     suppose(page)
     page.wait_for_timeout(300)
     camera.take(page, "what_if_1280")
-    each_page(camera)
+    each_page(camera, PAGES)
     deadline_s = time.monotonic() + READY_S
     while not drafted(ask, token):
         if time.monotonic() > deadline_s:
@@ -164,6 +168,7 @@ def photograph(camera: Camera, ask: Ask, token: str) -> None:
         page = camera.open("/schedule", size, "zh-CN" if dark else "en-GB", dark=dark)
         page.get_by_test_id("draft").get_by_test_id("comparison").wait_for()
         camera.take(page, f"draft_{width}")
+    each_page(camera, ALARMS)
 
 
 def drafted(ask: Ask, token: str) -> bool:
