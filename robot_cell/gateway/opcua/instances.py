@@ -104,9 +104,9 @@ class Builder:
         reference: ua.NodeId = COMPONENT,
     ) -> ua.NodeId:
         """Add a variable that only the server writes; with `PROPERTY` it is a property."""
-        attributes = ua.VariableAttributes()
+        attributes = ua.VariableAttributes(Value=value)  # its own default is slow to make
         attributes.DisplayName = ua.LocalizedText(name.Name)
-        attributes.Value, attributes.DataType = value, data_type
+        attributes.DataType = data_type
         attributes.ValueRank = ua.ValueRank.OneDimension if value.is_array else ua.ValueRank.Scalar
         attributes.AccessLevel = attributes.UserAccessLevel = _READABLE
         kind = (
@@ -216,14 +216,11 @@ class Builder:
         text = ua.LocalizedText(one.name.Name)
         attributes: ua.ObjectAttributes | ua.VariableAttributes | ua.MethodAttributes
         if node_class is ua.NodeClass.Variable:
-            attributes = ua.VariableAttributes()
+            attributes = ua.VariableAttributes(Value=self._first_value(declared))
             attributes.DataType = self.types.read(source, ua.AttributeIds.DataType)
             rank = self.types.read(source, ua.AttributeIds.ValueRank)
             attributes.ValueRank = ua.ValueRank(rank) if rank is not None else ua.ValueRank.Scalar
             attributes.AccessLevel = attributes.UserAccessLevel = _READABLE
-            values = (self._space.read_attribute_value(d, ua.AttributeIds.Value) for d in declared)
-            known = (v.Value for v in values if v.Value is not None and v.Value.Value is not None)
-            attributes.Value = next(known, ua.Variant(None, ua.VariantType.Null))
         elif node_class is ua.NodeClass.Method:
             attributes = ua.MethodAttributes()
             attributes.Executable = attributes.UserExecutable = True
@@ -235,6 +232,12 @@ class Builder:
         return self._item(
             one.parent, one.path, one.name, one.reference, node_class, one.type_id, attributes
         )
+
+    def _first_value(self, declared: tuple[ua.NodeId, ...]) -> ua.Variant:
+        """The value of the nearest declaration that has one."""
+        values = (self._space.read_attribute_value(d, ua.AttributeIds.Value) for d in declared)
+        known = (v.Value for v in values if v.Value is not None and v.Value.Value is not None)
+        return next(known, ua.Variant(None, ua.VariantType.Null))
 
     def _item(
         self,

@@ -13,6 +13,7 @@ Objects
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from asyncua import Server, ua
@@ -34,7 +35,8 @@ from robot_cell.gateway.opcua.job_states import (
 )
 from robot_cell.gateway.opcua.nodesets import DI, JOB_CONTROL, JOBS, PACKML, ROBOTICS
 from robot_cell.gateway.opcua.packml import PackMl, PackMlNodes, add_packml, read_packml
-from robot_cell.gateway.opcua.robotics import RoboticsNodes, add_robotics
+from robot_cell.gateway.opcua.robotics import Joint, RoboticsNodes, add_robotics, joints_of
+from robot_cell.gateway.scene import draw_arm
 from robot_cell.model import Plant
 from robot_cell.model.packml import Mode
 
@@ -117,10 +119,15 @@ async def lay_out(server: Server, plant: Plant) -> Layout:
         "UnitMode", "UnitMode", {int(mode): mode.label for mode in Mode}
     )
     cells: dict[str, CellNodes] = {}
+    joints: dict[Path, tuple[Joint, ...]] = {}
     for name, cell in plant.cells.items():
         nodes = await add_packml(builder, packml, name)
         await builder.write(f"{nodes.path}/Status/UnitSupportedModes", modes)
-        robotics = await add_robotics(builder, named[ROBOTICS], named[DI]["DeviceSet"], name, cell)
+        if cell.arm.urdf not in joints:  # an arm is read once, however many cells have it
+            joints[cell.arm.urdf] = joints_of(draw_arm(cell, ""))
+        robotics = await add_robotics(
+            builder, named[ROBOTICS], named[DI]["DeviceSet"], name, cell, joints[cell.arm.urdf]
+        )
         folder = await builder.folder(top, name, name)
         await builder.refer(folder, nodes.object, ORGANIZES)
         await builder.refer(folder, robotics.system, ORGANIZES)

@@ -13,7 +13,7 @@ from typing import Final
 from asyncua import ua
 
 from robot_cell.gateway.opcua.instances import Builder
-from robot_cell.gateway.scene import ArmDrawing, draw_arm
+from robot_cell.gateway.scene import ArmDrawing
 from robot_cell.model import Cell
 from robot_cell.model.packml import Mode, State
 
@@ -105,6 +105,7 @@ async def add_robotics(
     device_set: ua.NodeId,
     name: str,
     cell: Cell,
+    joints: tuple[Joint, ...],
 ) -> RoboticsNodes:
     """Add a cell's motion device system."""
     own = builder.namespace
@@ -130,7 +131,7 @@ async def add_robotics(
     await builder.write(f"{device}/MotionDeviceCategory", category)
     await _identify(builder, device, model)
     axes = []
-    for joint in joints_of(draw_arm(cell, "")):
+    for joint in joints:
         at = f"{device}/Axes/{joint.name}"
         await builder.instance(
             types["AxisType"],

@@ -105,8 +105,9 @@ class OpcUaServer:
         door = Door(gateway.access, anonymous_reading=settings.anonymous_reading)
         internal = PlantServer(door)
         server = await server_with_types(internal, node_set_folder(), settings.cache_dir)
-        layout = await lay_out(server, gateway.plant)
         # A million objects that stay: looking through them would hold the live feed up each time.
+        gc.freeze()
+        layout = await lay_out(server, gateway.plant)
         gc.freeze()
         book = await asyncio.to_thread(JobBook, gateway)
         feed = Feed(server, gateway, layout, book)

@@ -42,6 +42,7 @@ class TypeSpace:
 
     def __init__(self, space: AddressSpace) -> None:
         self._space = space
+        self._lineages: dict[ua.NodeId, tuple[ua.NodeId, ...]] = {}
 
     def __contains__(self, node: ua.NodeId) -> bool:
         return node in self._space
@@ -90,10 +91,12 @@ class TypeSpace:
 
     def lineage(self, type_id: ua.NodeId) -> tuple[ua.NodeId, ...]:
         """A type and its supertypes."""
-        found = [type_id]
-        while above := self._targets(found[-1], HAS_SUBTYPE, forward=False):
-            found.append(above[0])
-        return tuple(found)
+        known = self._lineages.get(type_id)
+        if known is None:
+            above = self._targets(type_id, HAS_SUBTYPE, forward=False)
+            known = (type_id, *(self.lineage(above[0]) if above else ()))
+            self._lineages[type_id] = known
+        return known
 
     def _behind(self, one: Part) -> tuple[ua.NodeId, ...]:
         """Everything that describes a part: its declarations, its type, that type's supertypes."""
