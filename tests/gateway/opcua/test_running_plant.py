@@ -21,7 +21,7 @@ from tests.gateway.conftest import ROOT
 from tests.gateway.opcua.conftest import Session, come_in
 from tests.gateway.opcua.test_jobs import GOOD, job_order, state
 
-pytestmark = pytest.mark.plant
+pytestmark = [pytest.mark.plant, pytest.mark.timeout(300)]
 READY_S = 100.0
 START = datetime(2026, 11, 23, 5, 0, tzinfo=timezone.utc)
 MACHINE = "cell_a/PackML/BaseStateMachine/MachineState"
