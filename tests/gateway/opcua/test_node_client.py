@@ -31,7 +31,7 @@ def ask(opcua: OpcUa, token: str, folder: Path) -> dict[str, Any]:
         capture_output=True,
         text=True,
         env={**os.environ, **environment},
-        timeout=60,
+        timeout=110,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
@@ -39,8 +39,14 @@ def ask(opcua: OpcUa, token: str, folder: Path) -> dict[str, Any]:
     return found
 
 
-def test_node_opcua_browses_subscribes_and_commands(opcua: OpcUa, tmp_path: Path) -> None:
-    found = ask(opcua, opcua.served.tokens["operator"], tmp_path)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the client keeps its certificate, which it makes once."""
+    return tmp_path_factory.mktemp("node_client")
+
+
+def test_node_opcua_browses_subscribes_and_commands(opcua: OpcUa, folder: Path) -> None:
+    found = ask(opcua, opcua.served.tokens["operator"], folder)
     opcua.served.plant.said.clear()
     assert "refused" not in found
     assert len(found["nodes"]) + 1 >= opcua.server.nodes - 2  # UnitMode is below the data types
@@ -61,9 +67,9 @@ def test_node_opcua_browses_subscribes_and_commands(opcua: OpcUa, tmp_path: Path
 
 
 @pytest.mark.parametrize("role", ["viewer", "stale", ""])
-def test_node_opcua_without_the_right_token(opcua: OpcUa, tmp_path: Path, role: str) -> None:
+def test_node_opcua_without_the_right_token(opcua: OpcUa, folder: Path, role: str) -> None:
     before = len(opcua.served.plant.asked)
-    found = ask(opcua, opcua.served.tokens.get(role, ""), tmp_path)
+    found = ask(opcua, opcua.served.tokens.get(role, ""), folder)
     if role == "viewer":
         assert found["hold"] == ["BadUserAccessDenied"]
         assert found["store"] == ["BadUserAccessDenied"]

@@ -19,9 +19,9 @@ from robot_cell.model import Plant
 from robot_cell.store import journal_location, open_journal
 from tests.gateway.conftest import ROOT
 from tests.gateway.opcua.conftest import Session, come_in
-from tests.gateway.opcua.test_jobs import GOOD, job_order, state
+from tests.gateway.opcua.test_jobs import GOOD, WRONG_STATUS, job_order, state
 
-pytestmark = pytest.mark.plant
+pytestmark = [pytest.mark.plant, pytest.mark.timeout(300)]
 READY_S = 100.0
 START = datetime(2026, 11, 23, 5, 0, tzinfo=timezone.utc)
 MACHINE = "cell_a/PackML/BaseStateMachine/MachineState"
@@ -49,7 +49,11 @@ async def work(address: str, token: str, folder: Path) -> None:
         while len(positions) < 3:  # it moves
             assert time.monotonic() < deadline_s + READY_S
             positions.add(await session.value(axis))
-        assert await session.job("Pause", "MES-1", "look at it") == GOOD
+        # Between two operations no cell is at work on it, and there is nothing to hold.
+        deadline_s = time.monotonic() + READY_S
+        while (answer := await session.job("Pause", "MES-1", "look at it")) != GOOD:
+            assert time.monotonic() < deadline_s, answer
+            assert answer == WRONG_STATUS
         await until_state(session, "MES-1", JobState.INTERRUPTED)
         assert await session.value(f"{MACHINE}/CurrentState/Number") == 18
         answer = await session.call(f"{MACHINE}/ExecuteState/Suspend")

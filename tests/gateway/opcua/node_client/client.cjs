@@ -89,8 +89,6 @@ async function main() {
     const own = uris.indexOf("urn:robot-cell:plant:housing_plant");
     const id = (path) => coerceNodeId(`ns=${own};s=${path}`);
     found.namespaces = uris;
-    found.nodes = await everything(session, id("housing_plant"));
-
     const subscription = ClientSubscription.create(session, {
       requestedPublishingInterval: 50, requestedLifetimeCount: 1000, requestedMaxKeepAliveCount: 10,
       publishingEnabled: true,
@@ -103,6 +101,7 @@ async function main() {
     };
     found.hold = await call(PACKML, "Hold", []);
     if (found.hold[0] === "Good") await watched.until((value) => value === 11);
+    if (found.hold[0] === "Good") found.nodes = await everything(session, id("housing_plant"));
     found.states = watched.values;
     await subscription.terminate();
 
