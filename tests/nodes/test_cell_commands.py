@@ -174,6 +174,7 @@ def test_hold_in_mid_clamp_lets_it_close_and_then_holds(
     assert client.fault("cell_a", "nest_clamp", "slow", amount=5).success
     until(client, lambda: doing() == "nest_clamp: close")
     begun_ns = client.cell_states()["cell_a"].at_ns
+    heard.measured(3)  # once time passes the clamp has been commanded, however slow the disk
     assert client.hold("cell_a", "test", on=True).success
     heard.until("Held")
     # A clamp that closes is not stopped half-way: the cell is Held when it has closed.
