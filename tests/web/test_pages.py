@@ -333,10 +333,14 @@ def test_the_chart_and_its_table_show_every_operation(opened: Opened, served: Se
         page.keyboard.press("+")
         expect(chart).not_to_have_attribute("data-scale", scale or "")
         page.get_by_test_id("as-table").click()
-        expect(page.locator("main tbody tr")).to_have_count(len(operations))
+        expect(page.get_by_test_id("schedule-table").locator("tbody tr")).to_have_count(
+            len(operations)
+        )
         expect(page).to_have_url(re.compile(r"/schedule\?as=table$"))
         page.reload()
-        expect(page.locator("main tbody tr")).to_have_count(len(operations))
+        expect(page.get_by_test_id("schedule-table").locator("tbody tr")).to_have_count(
+            len(operations)
+        )
 
 
 def test_an_operation_under_the_pointer_is_told_and_opened(opened: Opened) -> None:
