@@ -70,7 +70,7 @@ def see_to_faults() -> None:
     assert "say cell_a/gripper or cell_b/gripper" in told
     code, told = fault("cell_a/lamp", "off")
     assert code == 5
-    assert "no device 'lamp'; there are: gripper, table" in told
+    assert "no device 'lamp'; there are: arm, gripper, table" in told
 
 
 @pytest.mark.parametrize(
