@@ -61,6 +61,9 @@ def test_nothing_moves_after_an_emergency_stop_before_a_reset(
 
         plant.submit(tmp_path, batch_text(housing_s=1))
         plant.until(lambda: at_step(plant, SLOW_MOVE), 60.0, "the arm does not move")
+        refused = plant.client.fault(CELL, "arm", "moved", asked_by="test")
+        assert not refused.success
+        assert "put it off first" in refused.message
         put(plant, "off")
         plant.until(lambda: state(plant) == "Aborted", 30.0, "the cell goes on")
         assert [alarm.kind for alarm in plant.journal.alarms.standing()] == ["arm_gone"]
@@ -90,9 +93,3 @@ def test_nothing_moves_after_an_emergency_stop_before_a_reset(
         assert off_rad < NEAR_RAD
         numbers["first_command_after_emergency_stop_off_rad"] = off_rad
         assert plant.problems() == []
-
-
-def test_only_an_arm_without_power_is_moved_by_hand(broken: FaultPlant) -> None:
-    answer = broken.client.fault(CELL, "arm", "moved", asked_by="test")
-    assert not answer.success
-    assert "put it off first" in answer.message
