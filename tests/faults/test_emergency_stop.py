@@ -66,6 +66,7 @@ def test_nothing_moves_after_an_emergency_stop_before_a_reset(
         assert "put it off first" in refused.message
         put(plant, "off")
         plant.until(lambda: state(plant) == "Aborted", 30.0, "the cell goes on")
+        plant.until(lambda: plant.journal.alarms.standing() != [], 30.0, "there is no alarm")
         assert [alarm.kind for alarm in plant.journal.alarms.standing()] == ["arm_gone"]
         before = len(motions(plant))
 
