@@ -270,8 +270,8 @@ class LockstepClock:
             time.sleep(_POLL_S)
 
 
-def open_clock(run_dir: Path, participant: str, *, simulated: bool) -> PlantClock:
-    """The clock of a process of the plant: lockstep in simulation, wall otherwise."""
-    if simulated:
+def open_clock(run_dir: Path, participant: str, start: datetime | None) -> PlantClock:
+    """The clock of a process of the plant: the wall's from `start` on; lockstep without one."""
+    if start is None:
         return LockstepClock(run_dir / "time.page", participant)
-    return WallClock()
+    return WallClock(start)

@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
@@ -110,7 +111,7 @@ class PlantNode(LifecycleNode):
                     )
             own = self.get_name()
             participant = f"{self.cell_name}/{own}" if self._in_cell else own
-            self.clock = open_clock(self.run_dir, participant, simulated=self.simulated)
+            self.clock = open_clock(self.run_dir, participant, self._plant_start())
             self._heartbeat = Heartbeat(
                 self.run_dir / "heartbeats" / f"{self.cell_name}.page", own, _HEARTBEAT_S
             )
@@ -123,6 +124,18 @@ class PlantNode(LifecycleNode):
             self.get_logger().error(f"cannot configure:\n{traceback.format_exc()}")
             return TransitionCallbackReturn.ERROR
         return TransitionCallbackReturn.SUCCESS
+
+    def _plant_start(self) -> datetime | None:
+        """The instant of plant time 0 of a real plant, which its journal keeps.
+
+        Every process has to mean the same by a plant time, today and after each restart.
+        """
+        if self.simulated:
+            return None
+        from robot_cell.store import journal_location, open_journal
+
+        with open_journal(journal_location(self.run_dir)) as journal:
+            return journal.plant_start(datetime.now(timezone.utc))
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let go of everything."""

@@ -127,7 +127,10 @@ def test_a_wall_clock_can_be_counted_from_another_instant():
 
 
 def test_a_real_plant_has_the_wall_clock(tmp_path):
-    assert isinstance(open_clock(tmp_path, "a/cell", simulated=False), WallClock)
-    clock = open_clock(tmp_path, "a/cell", simulated=True)
+    start = datetime(2026, 11, 23, 5, tzinfo=timezone.utc)
+    wall = open_clock(tmp_path, "a/cell", start)
+    assert isinstance(wall, WallClock)
+    assert wall.start() == start
+    clock = open_clock(tmp_path, "a/cell", None)
     assert isinstance(clock, LockstepClock)
     clock.close()
