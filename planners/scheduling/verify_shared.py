@@ -152,22 +152,26 @@ def _crew(plan: PlanUnderTest) -> Iterator[Violation]:
             if demands[waiting][1] > t:
                 running.append(demands[waiting])
             waiting += 1
-        wanted = [skill for _, _, skill, amount, _ in running for _ in range(amount)]
+        # Facts first: whom they have to do without, nobody else is to blame for.
+        served = sorted(running, key=lambda d: not d[4].fact)
+        wanted = [(skill, p) for _, _, skill, amount, p in served for _ in range(amount)]
         unmet = _first_unmet(plan, wanted, t)
-        culprit = next((d for d in reversed(running) if not d[4].fact), None)
-        if unmet is not None and culprit is not None:
+        if unmet is not None:
+            skill, culprit = unmet
             yield Violation.at(
                 problem,
                 "crew",
-                culprit[4].assignment,
-                f"nobody is left at {t} ms for skill {problem.skills[unmet].name!r}: the work of "
+                culprit.assignment,
+                f"nobody is left at {t} ms for skill {problem.skills[skill].name!r}: the work of "
                 f"that moment wants {len(wanted)} people",
                 t,
             )
 
 
-def _first_unmet(plan: PlanUnderTest, wanted: list[int], t: int) -> int | None:
-    """A skill for which no operator is left when everybody is put to the best use; or None."""
+def _first_unmet(
+    plan: PlanUnderTest, wanted: list[tuple[int, Placed]], t: int
+) -> tuple[int, Placed] | None:
+    """A demand that is no fact, and for which nobody is left when all are put to the best use."""
     present = [
         operator
         for operator in plan.problem.operators
@@ -177,7 +181,7 @@ def _first_unmet(plan: PlanUnderTest, wanted: list[int], t: int) -> int | None:
 
     def assign(demand: int, asked: set[int]) -> bool:
         for i, operator in enumerate(present):
-            if i not in asked and wanted[demand] in operator.skills:
+            if i not in asked and wanted[demand][0] in operator.skills:
                 asked.add(i)
                 other = does[i]
                 if other is None or assign(other, asked):
@@ -185,7 +189,9 @@ def _first_unmet(plan: PlanUnderTest, wanted: list[int], t: int) -> int | None:
                     return True
         return False
 
-    return next((wanted[d] for d in range(len(wanted)) if not assign(d, set())), None)
+    # What has been served stays served; a later demand may only change by whom.
+    missed = [wanted[d] for d in range(len(wanted)) if not assign(d, set())]
+    return next(((skill, p) for skill, p in missed if not p.fact), None)
 
 
 def _peak(plan: PlanUnderTest) -> Iterator[Violation]:

@@ -11,12 +11,15 @@ from hypothesis import HealthCheck, given, settings
 
 from planners.scheduling import (
     Alternative,
+    Assignment,
     Buffer,
     Cell,
     InfeasibleProblem,
     Job,
     Operation,
+    Operator,
     SchedulingProblem,
+    Skill,
     best_of,
     solve,
     verify,
@@ -140,3 +143,23 @@ def test_two_operations_that_follow_one_on_a_cell_without_a_buffer_find_room(oth
         plan = dispatcher.decoder.assignments()
         schedule = Schedule(plan, "feasible", "rule", evaluate(problem, plan, WEIGHTS))
         assert verify(problem, schedule) == []
+
+
+@pytest.mark.parametrize(("skill", "kinds"), [(1, set()), (0, {"crew"})])
+def test_nobody_is_blamed_for_whom_frozen_work_has_to_do_without(
+    skill: int, kinds: set[str]
+) -> None:
+    """A late operation outlasts its inspector's shift; other work beside it is right."""
+    late = Operation("late", (Alternative(0, 10, crew=((0, 1),)),))
+    other = Operation("other", (Alternative(1, 5, crew=((skill, 1),)),))
+    problem = SchedulingProblem(
+        (Cell("left"), Cell("right")),
+        (Job("a", (late,)), Job("b", (other,))),
+        frozen=(Assignment(0, 0, 0, 0, 20),),
+        earliest_start_ms=10,
+        skills=(Skill("inspection"), Skill("handling")),
+        operators=(Operator("Ann", (0,), ((12, 30),)), Operator("Bo", (1,))),
+    )
+    plan = (Assignment(0, 0, 0, 0, 20), Assignment(1, 0, 1, 14, 19))
+    made = Schedule(plan, "feasible", "by hand", evaluate(problem, plan, WEIGHTS))
+    assert {v.kind for v in verify(problem, made)} == kinds
