@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import os
+from typing import Final
+
 import pytest
 from hypothesis import HealthCheck, settings
 
 from robot_cell.model import Plant, load_plant
 
 # How long an example takes says how busy the machine is, and nothing about the code.
-settings.register_profile(
-    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("any machine")
+_ANY_MACHINE: Final = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeatable", _ANY_MACHINE, derandomize=True)
+settings.register_profile("search", _ANY_MACHINE)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 EXAMPLE = "examples/housing_plant.yaml"
 
