@@ -23,7 +23,8 @@ class Timeline:
             if start + duration_ms <= self._starts[i]:
                 return start
             start = self._ends[i]
-        return start if start + duration_ms <= FOREVER_MS else None
+        # At the end of all time nothing begins, not even what takes none.
+        return start if start < FOREVER_MS and start + duration_ms <= FOREVER_MS else None
 
     def earliest(
         self, ready_ms: int, duration_ms: int, interruptible: bool

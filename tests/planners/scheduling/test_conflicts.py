@@ -82,3 +82,15 @@ def test_more_people_than_there_are_is_said_without_search():
         solve(problem)
     assert (raised.value.job, raised.value.operation) == ("0", "o")
     assert "2 people with skills ['handling'] (there are 1)" in str(raised.value)
+
+
+def test_what_takes_no_time_does_not_fit_into_a_cell_that_has_closed_for_good():
+    steps = (
+        Operation("first", (Alternative(1, 9),)),
+        Operation("mark", (Alternative(0, 0),), (0,)),
+    )
+    problem = SchedulingProblem(
+        (Cell("left", ((8, FOREVER_MS),)), Cell("right")), (Job("a", steps),)
+    )
+    with pytest.raises(InfeasibleProblem, match="operation 'mark' fits into no open window"):
+        solve(problem, workers=1)
