@@ -90,7 +90,9 @@ def all_left_shifted_plans(
     def is_open(cell: int, start: int, end: int) -> bool:
         closed = problem.cells[cell].unavailable
         fixed = tuple((a.start_ms, a.end_ms) for a in problem.frozen if a.cell == cell)
-        return end <= FOREVER_MS and all(end <= a or b <= start for a, b in closed + fixed)
+        # A cell that is closed up to the end of all time does not open there.
+        within = start < FOREVER_MS and end <= FOREVER_MS
+        return within and all(end <= a or b <= start for a, b in closed + fixed)
 
     def extend(plan, free):
         if len(plan) == len(keys):
