@@ -180,9 +180,13 @@ class FaultPlant:
 
 @contextlib.contextmanager
 def fault_plant(
-    folder: Path, *, speed: float = 0.0, environment: Mapping[str, str] | None = None
+    folder: Path,
+    *,
+    speed: float = 0.0,
+    environment: Mapping[str, str] | None = None,
+    faults: str = "",
 ) -> Iterator[FaultPlant]:
-    """A plant that is ready for its batch."""
+    """A plant that is ready for its batch; `faults` are of its devices, as `--fault` has them."""
     plant = load_plant(PLANT_FILE)
     given = {VARIABLE: WATCH, RECOVERY_VARIABLE: "ask"} | dict(environment or {})
     before = {name: os.environ.get(name) for name in given}
@@ -193,6 +197,7 @@ def fault_plant(
         "start": "2026-11-23T06:00:00+01:00",
         "hold_until_batch": "true",
         "device_log": str(folder / "devices.jsonl"),
+        "faults": faults,
     }
     try:
         session = PlantSession(plant.cells, arguments, restart_limit=None)

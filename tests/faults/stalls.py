@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,24 +129,11 @@ def stall(run_dir: Path, count: int, cell: str = "cell_a") -> list[Stalled]:
         return [stall_once(run_dir, cell, horizon, number) for number in range(1, count + 1)]
 
 
-def figures(stalls: list[Stalled]) -> dict[str, object]:
-    """Median, p99 and largest, in ms, with the machine's load."""
-    found: dict[str, object] = {
-        "count": len(stalls),
-        "cores": os.cpu_count(),
-        "load_average": [round(load, 1) for load in os.getloadavg()],
-        "fifo": _fifo(),
+def figures(took_s: Sequence[float]) -> dict[str, float]:
+    """Median, p99 and largest, in ms."""
+    taken_ms = 1e3 * np.array(took_s)
+    return {
+        "median": float(np.median(taken_ms)),
+        "p99": float(np.quantile(taken_ms, 0.99)),
+        "largest": float(taken_ms.max()),
     }
-    for name in ("void_s", "dead_s"):
-        taken_ms = 1e3 * np.array([getattr(one, name) for one in stalls])
-        found[name.replace("_s", "_ms")] = {
-            "median": round(float(np.median(taken_ms)), 1),
-            "p99": round(float(np.quantile(taken_ms, 0.99)), 1),
-            "largest": round(float(taken_ms.max()), 1),
-        }
-    return found
-
-
-def _fifo() -> bool:
-    with _observing() as permitted:
-        return permitted

@@ -14,7 +14,7 @@ import pytest
 from tests.plant.conftest import PLANT_FILE, SMALL_BATCH
 
 pytestmark = [
-    pytest.mark.ros, pytest.mark.plant, pytest.mark.faults, pytest.mark.long,
+    pytest.mark.ros, pytest.mark.plant, pytest.mark.promise("sensor"), pytest.mark.long,
     pytest.mark.timeout(300),
 ]  # fmt: skip
 

@@ -10,7 +10,7 @@ from tests.faults.plant import fault_plant
 from tests.faults.test_stopped import obeys
 
 pytestmark = [
-    pytest.mark.ros, pytest.mark.plant, pytest.mark.faults, pytest.mark.long,
+    pytest.mark.ros, pytest.mark.plant, pytest.mark.promise("disk"), pytest.mark.long,
     pytest.mark.timeout(300),
 ]  # fmt: skip
 

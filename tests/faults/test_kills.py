@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from robot_cell.failpoints import FAILPOINTS
 from tests.faults.plant import FaultPlant
 from tests.faults.security_policy import found, read_policy, refused
+from tests.promises import Figure, asked
 
-pytestmark = [pytest.mark.ros, pytest.mark.plant, pytest.mark.faults]
+pytestmark = [pytest.mark.ros, pytest.mark.plant, pytest.mark.promise("kill")]
 
-KILLS = int(os.environ.get("ROBOT_CELL_KILLS", "8"))
-"""Random kills; benchmarks/faults.py asks for 500."""
+KILLS, KILLS_IF_ASKED = 50, 500
+"""Random kills in the whole suite, and where fault tests are asked for (`-m faults`)."""
 
 SEED = int(os.environ.get("ROBOT_CELL_KILL_SEED", "48"))
 FIRED_S = 60.0
@@ -32,31 +33,33 @@ VICTIMS = ("cell", "fixtures", "arm", "supervisor")
 
 
 @pytest.mark.timeout(600)
-def test_a_kill_at_every_failpoint(
-    broken: FaultPlant, tmp_path: Path, numbers: dict[str, Any]
-) -> None:
+def test_a_kill_at_every_failpoint(broken: FaultPlant, tmp_path: Path, figure: Figure) -> None:
     began_s = time.monotonic()
     broken.work_for(tmp_path, FAILPOINTS.keys() - ELSEWHERE, "kill", FIRED_S)
     broken.until(broken.done, DONE_S, "not every job was completed")
     assert broken.problems() == []
-    numbers["failpoints_killed_at"] = len(FAILPOINTS.keys() - ELSEWHERE)
-    numbers["failpoints_wall_s"] = round(time.monotonic() - began_s, 1)
+    figure("failpoints killed at", len(FAILPOINTS.keys() - ELSEWHERE))
+    figure("all of them took", time.monotonic() - began_s, "s")
 
 
 @pytest.mark.timeout(3000)
-def test_kills_at_random(broken: FaultPlant, tmp_path: Path, numbers: dict[str, Any]) -> None:
+def test_kills_at_random(
+    broken: FaultPlant, tmp_path: Path, figure: Figure, pytestconfig: pytest.Config
+) -> None:
     """Each time another process of a working plant, after another while; compared after each."""
+    if_not_said = KILLS_IF_ASKED if asked(pytestconfig) else KILLS
+    kills = int(os.environ.get("ROBOT_CELL_KILLS", if_not_said))
     chance = random.Random(SEED)
     names = [f"{cell}.{victim}" for cell in broken.plant.cells for victim in VICTIMS]
     names.append("scheduler")
-    killed: dict[str, int] = {}
+    killed: Counter[str] = Counter()
     compared = 0
     began_s = time.monotonic()
-    while sum(killed.values()) < KILLS:
+    while killed.total() < kills:
         broken.keep_busy(tmp_path)
         name = chance.choice(names)
         if broken.kill(name):
-            killed[name] = killed.get(name, 0) + 1
+            killed[name] += 1
         next_s = time.monotonic() + chance.uniform(*BETWEEN_S)
         assert broken.new_problems() == [], killed
         compared += 1
@@ -64,14 +67,13 @@ def test_kills_at_random(broken: FaultPlant, tmp_path: Path, numbers: dict[str, 
     broken.until(broken.done, DONE_S, "not every job was completed")
     assert broken.problems() == []
     steps = sum(len(broken.journal.steps(o.operation_id)) for o in broken.journal.operations())
-    numbers["kills"] = killed
-    numbers["kills_total"] = sum(killed.values())
-    numbers["kills_compared_after_each"] = compared
-    numbers["kills_wall_s"] = round(time.monotonic() - began_s, 1)
-    numbers["jobs_complete"] = len(broken.orders)
-    numbers["jobs_lost"] = len(broken.orders - {r.order.order_id for r in broken.journal.orders()})
-    numbers["steps_in_journal"] = steps
-    numbers["steps_done_twice"] = 0  # problems() is empty
+    for name, count in sorted(killed.items()):
+        figure(f"kills of {name}", count)
+    figure("random kills", killed.total())
+    figure("comparisons", compared)
+    figure("all kills took", time.monotonic() - began_s, "s")
+    figure("orders complete", len(broken.orders))
+    figure("steps, none twice", steps)
 
 
 def test_the_security_policy_lets_the_plant_work_and_nothing_more(broken: FaultPlant) -> None:

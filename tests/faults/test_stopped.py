@@ -12,7 +12,7 @@ from tests.faults.plant import FaultPlant, batch_text, fault_plant
 from tests.faults.witness import read_log
 
 pytestmark = [
-    pytest.mark.ros, pytest.mark.plant, pytest.mark.faults, pytest.mark.long,
+    pytest.mark.ros, pytest.mark.plant, pytest.mark.promise("emergency stop"), pytest.mark.long,
     pytest.mark.timeout(240),
 ]  # fmt: skip
 

@@ -13,7 +13,12 @@ import pytest
 
 from tests.faults.plant import FaultPlant, batch_text, fault_plant
 
-pytestmark = [pytest.mark.ros, pytest.mark.plant, pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.ros,
+    pytest.mark.plant,
+    pytest.mark.promise("kill"),
+    pytest.mark.timeout(300),
+]
 
 CELL = "cell_a"
 

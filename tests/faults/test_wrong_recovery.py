@@ -9,7 +9,12 @@ import pytest
 from robot_cell.nodes.cell_node import RECOVERY_VARIABLE
 from tests.faults.plant import batch_text, fault_plant
 
-pytestmark = [pytest.mark.ros, pytest.mark.plant, pytest.mark.faults, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.ros,
+    pytest.mark.plant,
+    pytest.mark.promise("kill"),
+    pytest.mark.timeout(240),
+]
 
 
 @pytest.mark.parametrize(

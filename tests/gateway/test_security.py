@@ -14,6 +14,7 @@ from robot_cell.gateway.app import OPEN, UnguardedRoute, make_app
 from robot_cell.gateway.routes import orders
 from robot_cell.gateway.tokens import ROLES
 from tests.gateway.conftest import Served
+from tests.promises import Figure
 
 V1 = "/api/v1"
 CSV = b"order_id,product,quantity,release,due\nX,housing_s,1,2026-11-23T06:00Z,2026-11-23T07:00Z\n"
@@ -114,6 +115,7 @@ def test_the_table_has_every_route(reading: Served) -> None:
     assert documented - open_ == listed
 
 
+@pytest.mark.promise("credentials")
 @pytest.mark.parametrize(("role", "method", "path", "body"), CALLS)
 def test_nobody_gets_in_without_a_good_token(
     reading: Served, role: str, method: str, path: str, body: Any
@@ -125,6 +127,7 @@ def test_nobody_gets_in_without_a_good_token(
         assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.promise("credentials")
 @pytest.mark.parametrize(("role", "method", "path", "body"), CALLS)
 def test_a_lower_role_is_forbidden(
     reading: Served, role: str, method: str, path: str, body: Any
@@ -154,7 +157,8 @@ def test_a_route_that_checks_no_role_is_found_out(served: Served) -> None:
         orders.router.routes[:] = before
 
 
-def test_refusals_are_in_the_audit_trail(served: Served) -> None:
+@pytest.mark.promise("credentials")
+def test_refusals_are_in_the_audit_trail(served: Served, figure: Figure) -> None:
     call(served, "POST", f"{V1}/cells/cell_a/commands", {"command": "Hold"}, "viewer")
     call(served, "GET", f"{V1}/tokens", None, None)
     served.ask("POST", f"{V1}/login", None, json={"code": "guessed"})
@@ -172,6 +176,7 @@ def test_refusals_are_in_the_audit_trail(served: Served) -> None:
         if wanted <= found:
             break
     assert wanted <= found
+    figure("calls tried without, with a stale and with a lesser token", len(CALLS))
     assert any(one["who"] == f"viewer ({served.ids['viewer']})" for one in items)
 
 

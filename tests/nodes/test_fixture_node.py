@@ -129,6 +129,7 @@ def test_what_a_device_reads_against_what_it_did_is_uncertain_at_once(cell: Cell
     assert cell.command("gripper", 4, "open").status == "done"
 
 
+@pytest.mark.promise("device")
 def test_a_lost_answer_of_a_device_without_memory_is_uncertain_and_not_sent_again(
     cell: Cell,
 ) -> None:
@@ -145,6 +146,7 @@ def test_a_lost_answer_of_a_device_without_memory_is_uncertain_and_not_sent_agai
     assert cell.command("vise", 6, "open").status == "done"
 
 
+@pytest.mark.promise("device")
 def test_a_lost_answer_of_a_device_with_memory_is_asked_for(cell: Cell) -> None:
     before = cell.orders("gripper")
     cell.fault("gripper", "intermittent")

@@ -138,6 +138,7 @@ def test_an_acceptance_that_comes_late_counts(scheduler: Scheduler, cell: CellSe
     assert scheduler.leases.links["cell_a"].running is None
 
 
+@pytest.mark.promise("cut off")
 def test_what_is_never_answered_is_taken_back_after_its_deadline(
     scheduler: Scheduler, cell: CellServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +170,7 @@ def test_what_is_never_answered_is_taken_back_after_its_deadline(
     assert scheduler.board.operations[SECOND].status == "running"
 
 
+@pytest.mark.promise("cut off")
 def test_what_has_begun_is_not_taken_back(
     scheduler: Scheduler, cell: CellServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

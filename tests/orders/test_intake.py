@@ -12,6 +12,7 @@ from openpyxl import Workbook
 from robot_cell.model import JobOrder, Plant
 from robot_cell.orders import BatchError, read_batch
 from robot_cell.orders.problems import MAX_LISTED
+from tests.promises import Figure
 
 HEADER = "order_id,product,quantity,release,due,priority,customer"
 GOOD = "WO-1,housing_s,2,2026-11-23T06:00:00+01:00,2026-11-23T07:00:00+01:00,5,Nordpumpen AG"
@@ -87,6 +88,7 @@ BAD_CELLS = [
 ]
 
 
+@pytest.mark.promise("batch")
 @pytest.mark.parametrize(("column", "value", "expected"), BAD_CELLS)
 def test_a_bad_cell_is_named(
     column: str, value: str, expected: str, plant: Plant, tmp_path: Path
@@ -103,6 +105,7 @@ def test_a_bad_cell_is_named(
     assert str(path) in str(problem)
 
 
+@pytest.mark.promise("batch")
 def test_every_problem_is_reported_at_once(plant: Plant, tmp_path: Path) -> None:
     rows = [
         line(quantity="0", product="x", due="never"),
@@ -182,6 +185,7 @@ FILES = [
 ]
 
 
+@pytest.mark.promise("batch")
 @pytest.mark.parametrize(("content", "expected"), FILES)
 def test_bad_files(content: bytes, expected: str, plant: Plant, tmp_path: Path) -> None:
     assert expected in str(refused(write(tmp_path, content), plant))
@@ -235,6 +239,7 @@ JSON = [
 ]
 
 
+@pytest.mark.promise("batch")
 @pytest.mark.parametrize(("content", "column", "expected"), JSON)
 def test_bad_json(content: str, column: str, expected: str, plant: Plant, tmp_path: Path) -> None:
     error = refused(write(tmp_path, content, "orders.json"), plant)
@@ -288,6 +293,7 @@ XLSX = [
 ]
 
 
+@pytest.mark.promise("batch")
 @pytest.mark.parametrize(("column", "value", "expected"), XLSX)
 def test_bad_xlsx_cells(
     column: str, value: object, expected: str, plant: Plant, tmp_path: Path
@@ -321,11 +327,11 @@ print(time.process_time() - begin, int(peak[0].split()[1]) / 1024)
 """
 
 
-@pytest.mark.long
+@pytest.mark.promise("batch")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("good", [True, False])
 def test_a_million_rows(
-    good: bool, plant: Plant, tmp_path: Path, pytestconfig: pytest.Config
+    good: bool, plant: Plant, tmp_path: Path, pytestconfig: pytest.Config, figure: Figure
 ) -> None:
     path = tmp_path / "orders.csv"
     with path.open("w") as file:
@@ -351,5 +357,5 @@ def test_a_million_rows(
     counted, measured = done.stdout.splitlines()
     seconds, megabytes = map(float, measured.split())
     assert counted == ("1000000" if good else f"7000000 {MAX_LISTED}")
-    assert seconds < 60
-    assert megabytes < 500
+    figure("a million rows took", seconds, "s of processor time", bar=60.0)
+    figure("and memory", megabytes, "MB", bar=500.0)

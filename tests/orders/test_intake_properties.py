@@ -90,6 +90,7 @@ def test_round_trip(orders: list[JobOrder], plant: Plant) -> None:
         assert list(read_batch(path / "b.xlsx", plant).orders) == orders
 
 
+@pytest.mark.promise("batch")
 @settings(max_examples=150, deadline=None)
 @given(
     data=st.binary(max_size=200) | st.text(max_size=100).map(str.encode), json_file=st.booleans()

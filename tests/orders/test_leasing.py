@@ -214,6 +214,7 @@ class Scheduler:
             self.net.after(5 * SECOND, self.tick)
 
 
+@pytest.mark.promise("cut off")
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_no_work_twice_and_none_forgotten(

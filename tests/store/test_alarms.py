@@ -14,6 +14,7 @@ from robot_cell.store import AlarmNotInState, Journal, UnknownAlarm, open_journa
 US = 1_000_000
 
 
+@pytest.mark.promise("one alarm")
 def test_a_fault_and_all_that_follows_is_one_alarm(journal: Journal) -> None:
     alarms = journal.alarms
     root = alarms.raise_("cell_a", "part_unexpected", "gripper", "gripper reads absent", 10)
@@ -30,6 +31,7 @@ def test_a_fault_and_all_that_follows_is_one_alarm(journal: Journal) -> None:
     assert len([e for e in journal.events() if e.kind.startswith("alarm")]) == 3
 
 
+@pytest.mark.promise("one alarm")
 def test_another_cause_is_another_alarm_and_only_the_first_is_first_out(journal: Journal) -> None:
     alarms = journal.alarms
     first = alarms.raise_("cell_a", "device_fault", "gripper", "silent", 1)

@@ -32,6 +32,7 @@ from robot_cell.store import (
     open_journal,
 )
 from robot_cell.store.log import Transaction
+from tests.promises import Figure
 from tests.store.postgresql import Server
 
 START = datetime(2026, 11, 23, 5, tzinfo=timezone.utc)
@@ -50,6 +51,7 @@ def orders(count: int, first: int = 0, quantity: int = 1) -> list[JobOrder]:
     ]
 
 
+@pytest.mark.promise("disk")
 def test_a_full_disk(tmp_path: Path, plant: Plant) -> None:
     with open_journal(tmp_path / "j.db") as journal:
         journal.accept_batch(orders(1), "f", "me", plant)
@@ -88,6 +90,7 @@ print(journal.verify().total, "findings")
 """
 
 
+@pytest.mark.promise("disk")
 def test_a_file_that_may_not_grow(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     """The system refuses to write on in the middle of a batch; room comes back while it is open."""
     done = subprocess.run(
@@ -104,6 +107,7 @@ def test_a_file_that_may_not_grow(tmp_path: Path, pytestconfig: pytest.Config) -
     assert rest == ["1 order", "0 findings", "5000 accepted", "0 findings"]
 
 
+@pytest.mark.promise("disk")
 def test_a_locked_journal(place: Path | str, plant: Plant) -> None:
     with open_journal(place, busy_timeout_s=0.05) as journal, open_journal(place) as other:
         holds, enough = threading.Event(), threading.Event()
@@ -197,6 +201,7 @@ def test_a_file_that_is_no_journal(tmp_path: Path) -> None:
         open_journal(path)
 
 
+@pytest.mark.promise("disk")
 def test_a_damaged_file(tmp_path: Path, plant: Plant) -> None:
     path = tmp_path / "j.db"
     with open_journal(path) as journal:
@@ -218,7 +223,8 @@ def test_a_folder_in_place_of_the_file(tmp_path: Path) -> None:
         open_journal(tmp_path)
 
 
-def test_a_hundred_submissions_at_once(place: Path | str, plant: Plant) -> None:
+@pytest.mark.promise("same batch")
+def test_a_hundred_submissions_at_once(place: Path | str, plant: Plant, figure: Figure) -> None:
     batch = orders(5)
     ready = threading.Barrier(20)
 
@@ -229,7 +235,7 @@ def test_a_hundred_submissions_at_once(place: Path | str, plant: Plant) -> None:
 
     with ThreadPoolExecutor(20) as pool:
         new = [ids for some in pool.map(submit, range(20)) for ids in some]
-    assert len(new) == 100
+    figure("submissions at once", len(new))
     assert sorted(ids for ids in new if ids) == [tuple(o.order_id for o in batch)]
     with open_journal(place) as journal:
         assert len(journal.orders()) == 5
@@ -276,6 +282,7 @@ def submit(plant: Plant, path: Path, count: int, root: Path) -> subprocess.Popen
     )
 
 
+@pytest.mark.promise("same batch")
 def test_several_processes_submit_the_same(
     tmp_path: Path, plant: Plant, pytestconfig: pytest.Config
 ) -> None:
@@ -288,6 +295,7 @@ def test_several_processes_submit_the_same(
     assert sorted(outcomes) == ["0", "0", "0", "20"]
 
 
+@pytest.mark.promise("power")
 @pytest.mark.parametrize("wal_bytes", [200_000, 2_000_000])
 def test_a_process_that_is_killed_in_the_middle_leaves_all_or_nothing(
     wal_bytes: int, tmp_path: Path, plant: Plant, pytestconfig: pytest.Config
@@ -371,6 +379,7 @@ def test_a_writer_that_is_killed_keeps_nobody_waiting(
         assert journal.verify().findings == ()
 
 
+@pytest.mark.promise("disk")
 def test_a_disk_that_fails_to_synchronise_is_not_believed_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

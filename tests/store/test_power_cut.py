@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from robot_cell.store import JournalError, open_journal
+from tests.promises import Figure
 from tests.store.power_cut import Call, Disk, trace
 
 CUTS = 60
@@ -97,17 +98,20 @@ def lost(calls: list[Call], folder: Path, seed: int) -> list[str]:
     return wrong
 
 
+@pytest.mark.promise("power")
 @pytest.mark.parametrize("seed", [1])
 def test_what_was_acknowledged_outlasts_a_power_cut(
-    seed: int, tmp_path: Path, pytestconfig: pytest.Config
+    seed: int, tmp_path: Path, pytestconfig: pytest.Config, figure: Figure
 ) -> None:
     words = [str(tmp_path / "j.db"), "", "25"]
     calls = trace(_WORK, words, pytestconfig.rootpath, tmp_path / "notes")
     checkpoints = sum(c.name == "pwrite64" and c.path.endswith("j.db") for c in calls)
     assert checkpoints > 20, "the log was to be carried over into the database as well"
     assert lost(calls, tmp_path, seed) == []
+    figure("power cuts", CUTS)
 
 
+@pytest.mark.promise("power")
 @pytest.mark.parametrize("wrong", ["not waited", "not synchronised"])
 def test_a_journal_that_acknowledges_too_early_is_found_out(
     wrong: str, tmp_path: Path, pytestconfig: pytest.Config

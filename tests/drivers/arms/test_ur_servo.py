@@ -12,6 +12,7 @@ from robot_cell.execution.horizon import Outcome
 from robot_cell.execution.safe_state import stop_motion
 from sim.remote import Remote
 from tests.drivers.arms.conftest import ServoBench, until
+from tests.promises import Figure
 
 WAY = np.array([0.5, -0.2, 0.2, 0.1, 0.1, 0.3])
 BACK_S = 2.0
@@ -57,8 +58,9 @@ def test_the_speed_slider_slows_a_motion_and_the_arm_stays_on_its_path(
     assert ur.ask("report")["q"] == pytest.approx(start + WAY, abs=0.005)
 
 
+@pytest.mark.promise("device")
 def test_after_a_reboot_it_is_back_by_itself_and_nothing_moves(
-    ur: Remote, servo: ServoBench
+    ur: Remote, servo: ServoBench, figure: Figure
 ) -> None:
     """The same process; the motion has failed, and is not gone on with."""
     before = ur.ask("report")["moved"]
@@ -70,7 +72,7 @@ def test_after_a_reboot_it_is_back_by_itself_and_nothing_moves(
     assert servo.result(number).outcome is Outcome.DEVICE_FAULT
     until(lambda: not servo.horizon.connected, "the loss is not seen")
     servo.connected(BACK_S + 0.3)
-    print(f"back {time.monotonic() - began_s - 0.3:.3f} s after the controller was")
+    figure("back after a reboot", time.monotonic() - began_s - 0.3, "s", bar=BACK_S)
     assert servo.process.poll() is None
     came = ur.ask("report")["cycles"]
     until(lambda: ur.ask("report")["cycles"] > came + 200, "its time stands still")
@@ -91,6 +93,7 @@ def test_after_a_reboot_without_power_it_waits_and_says_for_what(
     servo.connected(BACK_S)
 
 
+@pytest.mark.promise("device")
 def test_a_protective_stop_fails_the_motion_and_is_said(ur: Remote, servo: ServoBench) -> None:
     before = ur.ask("report")["moved"]
     number = servo.move(WAY, 4.0)
