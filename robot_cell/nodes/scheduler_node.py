@@ -76,7 +76,7 @@ class SchedulerNode(PlantNode):
         self._planning = planning
         self._journal_path = journal_location(self.run_dir)
         self._journal = open_journal(self._journal_path)
-        self._board = Board(self.plant, self._journal)
+        self._board = Board(self.plant, self._journal, self.clock)
         self._presence = Presence(self.run_dir, self.plant.cells)
         self._alarms = AlarmWriter(self, self._journal, PLANT)
         self._schedules = self.create_publisher(Schedule, "/schedule", LATCHED)
@@ -259,9 +259,7 @@ class SchedulerNode(PlantNode):
         idle = self._leases.idle()
         if not idle or not self._keeper.plan.rows:
             return None
-        decision = decide(
-            self._keeper.plan.rows, self._board.work(self.clock), idle, self.clock.now_ns()
-        )
+        decision = decide(self._keeper.plan.rows, self._board.work(), idle, self.clock.now_ns())
         for row in decision.start:
             self._leases.give(row)
         if decision.start:
@@ -404,14 +402,10 @@ class SchedulerNode(PlantNode):
     # answered while a plan is being made.
 
     def _get_jobs(self, request: Any, response: Any) -> Any:
-        wanted = set(request.order_ids)
         start = self.clock.start()
+        orders, operations = self._board.asked_for(request.order_ids)
         response.jobs = [
-            messages.job_status(view, start)
-            for view in job_views(
-                self._board.orders.values(), self._board.operations.values(), start
-            )
-            if not wanted or view.order_id in wanted
+            messages.job_status(view, start) for view in job_views(orders, operations, start)
         ]
         response.now_ns = messages.unix_ns(start, self.clock.now_ns())
         return response

@@ -1,9 +1,13 @@
-"""What the scheduler knows of its work: the journal's records, kept in memory between changes."""
+"""What the scheduler knows of its work: the journal's records, kept in memory between changes.
+
+That is what is open, and what ended a short while ago; the rest is in the journal alone.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,18 +15,23 @@ from typing import Final
 from drivers.clock import PlantClock
 from robot_cell.model import JobOrder, PlannedOperation, Plant, unavailable
 from robot_cell.orders.dispatching import WorkState
-from robot_cell.store import Journal, OperationRecord, OrderRecord
+from robot_cell.store import Journal, OperationRecord, OrderRecord, UnknownOrder
+from robot_cell.store.working_set import working_set
 
 HORIZON: Final = timedelta(days=60)
 """How far ahead calendars are laid out for dispatching."""
+
+KEPT_NS: Final = 2 * 3_600_000_000_000
+"""For how long an order stays on the board after its last operation has ended, plant time."""
 
 
 class Board:
     """Orders and operations by id, with what must come before what."""
 
-    def __init__(self, plant: Plant, journal: Journal) -> None:
+    def __init__(self, plant: Plant, journal: Journal, clock: PlantClock) -> None:
         self._plant = plant
         self._journal = journal
+        self._clock = clock
         self.orders: dict[str, OrderRecord] = {}
         self.operations: dict[str, OperationRecord] = {}
         self._before: dict[str, tuple[str, ...]] = {}
@@ -31,8 +40,10 @@ class Board:
 
     def refresh(self) -> None:
         """Read everything again."""
-        self.orders = {record.order.order_id: record for record in self._journal.orders()}
-        self.operations = {o.operation_id: o for o in self._journal.operations()}
+        since_ns = self._clock.now_ns() - KEPT_NS
+        found = self._journal.look(lambda connection: working_set(connection, since_ns))
+        self.orders = {record.order.order_id: record for record in found.orders}
+        self.operations = {record.operation_id: record for record in found.operations}
         units: dict[tuple[str, int], list[OperationRecord]] = defaultdict(list)
         for record in self.operations.values():
             units[record.order_id, record.unit].append(record)
@@ -44,6 +55,22 @@ class Board:
                 self._before[record.operation_id] = tuple(
                     by_position[i] for i in product.predecessors(record.position)
                 )
+
+    def asked_for(
+        self, order_ids: Collection[str]
+    ) -> tuple[list[OrderRecord], list[OperationRecord]]:
+        """Orders by their ids, old ones from the journal, or all that are on the board."""
+        orders, operations = self.orders, self.operations
+        if not order_ids:
+            return list(orders.values()), list(operations.values())
+        here = {one for one in order_ids if one in orders}
+        found = [orders[one] for one in here]
+        records = [record for record in operations.values() if record.order_id in here]
+        for order_id in set(order_ids) - here:
+            with suppress(UnknownOrder):
+                found.append(self._journal.order(order_id))
+                records += self._journal.operations(order_id)
+        return sorted(found, key=lambda record: record.position), records
 
     def order(self, order_id: str) -> JobOrder:
         """One order."""
@@ -66,9 +93,9 @@ class Board:
             actual_end_ns=ended_ns,
         )
 
-    def work(self, clock: PlantClock) -> WorkState:
+    def work(self) -> WorkState:
         """What the dispatcher needs."""
-        start = clock.start()
+        start = self._clock.start()
         return WorkState(
             status={key: record.status for key, record in self.operations.items()},
             before=self._before,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from robot_cell.store import OperationRecord
+from robot_cell.store.working_set import Run
 
 LAST: Final = 20
 """Runs that are looked at: a cell that has changed is believed after half as many."""
@@ -37,24 +37,14 @@ class Estimate:
     runs: int
 
 
-def estimates(
-    records: Iterable[OperationRecord], products: Mapping[str, str]
-) -> dict[ProgramRun, Estimate]:
-    """What is known of each program that was run.
-
-    Args:
-        records: of operations; only complete ones count.
-        products: product of each order.
-    """
-    runs: dict[ProgramRun, list[tuple[int, float]]] = defaultdict(list)
-    for record in records:
-        start_ns, end_ns = record.actual_start_ns, record.actual_end_ns
-        if record.status != "complete" or start_ns is None or end_ns is None:
-            continue
-        if record.cell and record.program and record.order_id in products:
-            key = (record.cell, record.program, products[record.order_id])
-            runs[key].append((end_ns, (end_ns - start_ns) * 1e-9))
-    return {key: _estimate([s for _, s in sorted(found)[-LAST:]]) for key, found in runs.items()}
+def estimates(runs: Iterable[Run]) -> dict[ProgramRun, Estimate]:
+    """What is known of each program, from its runs: the newest first."""
+    took_s: dict[ProgramRun, list[float]] = defaultdict(list)
+    for run in runs:
+        of_program = took_s[run.cell, run.program, run.product]
+        if len(of_program) < LAST:
+            of_program.append((run.end_ns - run.start_ns) * 1e-9)
+    return {key: _estimate(seconds) for key, seconds in took_s.items()}
 
 
 def _estimate(seconds: list[float]) -> Estimate:

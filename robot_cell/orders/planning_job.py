@@ -20,6 +20,7 @@ from robot_cell.orders.stating import Duration, Keys, PlanningError, planning_pr
 from robot_cell.programs import CycleLibrary, ProgramKey
 from robot_cell.programs.library import keys_of
 from robot_cell.store import OperationRecord, open_journal
+from robot_cell.store.working_set import last_runs, working_set
 
 EFFORT = 0.5
 """Deterministic seconds of search for a batch: the same batch gets the same plan at any load."""
@@ -198,7 +199,7 @@ def known(at: Moment) -> tuple[list[JobOrder], list[OperationRecord], Duration]:
         return cycle.duration_s
 
     with open_journal(at.journal) as journal:
-        records = journal.operations()
-        orders = [record.order for record in journal.orders()]
-    products = {order.order_id: order.product for order in orders}
-    return orders, records, corrected(planned_s, estimates(records, products))
+        open_work = journal.look(lambda connection: working_set(connection, at.now_ns))
+        runs = journal.look(last_runs)
+    orders = [record.order for record in open_work.orders]
+    return orders, open_work.operations, corrected(planned_s, estimates(runs))

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from itertools import islice
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select, true
 
 from robot_cell.model import JobOrder, Plant
 from robot_cell.store.derive import ORDER_FIELDS
@@ -138,9 +138,14 @@ def _chunks(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
 
 def orders(connection: Connection, order_id: str | None = None) -> list[OrderRecord]:
     """All accepted orders, in the order of acceptance, or the one asked for."""
-    query = select(job_orders).order_by(job_orders.c.position)
-    if order_id is not None:
-        query = query.where(job_orders.c.order_id == order_id)
+    return orders_where(
+        connection, true() if order_id is None else job_orders.c.order_id == order_id
+    )
+
+
+def orders_where(connection: Connection, which: ColumnElement[bool]) -> list[OrderRecord]:
+    """The accepted orders of which something is true, in the order of acceptance."""
+    query = select(job_orders).where(which).order_by(job_orders.c.position)
     return [
         OrderRecord(
             JobOrder.model_construct(
@@ -156,6 +161,7 @@ def orders(connection: Connection, order_id: str | None = None) -> list[OrderRec
             row.cancelled_ns,
             row.cancelled_by,
             row.cancel_reason,
+            row.position,
         )
         for row in connection.execute(query)
     ]

@@ -39,13 +39,18 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class OrderRecord:
-    """An accepted order; its times are in UTC."""
+    """An accepted order; its times are in UTC.
+
+    Attributes:
+        position: among all orders, in the order of their acceptance.
+    """
 
     order: JobOrder
     batch_id: int
     cancelled_ns: int | None
     cancelled_by: str | None
     cancel_reason: str | None
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION: Final = "0004"
+REVISION: Final = "0005"
 """The migration (`migrations/versions`) that leads to the tables below."""
 
 STATUSES: Final = (
@@ -115,6 +115,7 @@ operations = Table(
     UniqueConstraint("order_id", "unit", "position"),
     Index("operations_by_status", "status", "cell"),
     Index("operations_by_token", "token"),
+    Index("operations_by_end", "actual_end_ns"),
 )
 
 steps = Table(

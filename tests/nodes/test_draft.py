@@ -74,7 +74,7 @@ class Keeping:
         planning = plant.planning.model_copy(update={"approve_drafts": True})
         node.plant = plant.model_copy(update={"planning": planning})
         node.clock, node.simulated = WallClock(START), False
-        board = Board(node.plant, journal)
+        board = Board(node.plant, journal, node.clock)
         board.refresh()
         self.keeper = PlanKeeper(
             node, journal, path, board, Planning(journal), self.tasks.put, tuple, lambda: None,

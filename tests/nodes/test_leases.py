@@ -40,11 +40,11 @@ class Scheduler:
     def __init__(self, node: Node, plant: Plant, journal: Journal) -> None:
         self.journal = journal
         journal.accept_batch([order()], "f", "me", plant)
-        self.board = Board(plant, journal)
+        node.clock = WallClock(START)
+        self.board = Board(plant, journal, node.clock)
         self.board.refresh()
         self.tasks: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.changes: list[int] = []
-        node.clock = WallClock(START)
         node.plant = SimpleNamespace(cells={"cell_a": None})
         self.clock = node.clock
         self.leases = Leases(

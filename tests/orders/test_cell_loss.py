@@ -15,6 +15,7 @@ from robot_cell.orders.cell_loss import settle
 from robot_cell.orders.durations import Estimate, corrected, estimates
 from robot_cell.orders.plan_change import Moved, compare
 from robot_cell.store import Journal, StaleToken, open_journal
+from robot_cell.store.working_set import last_runs
 
 START = datetime(2026, 11, 23, 5, tzinfo=timezone.utc)
 S_NS = 1_000_000_000
@@ -174,7 +175,7 @@ def test_confirmed_work_keeps_its_cell_and_its_turn(journal: Journal, plant: Pla
 
 def test_recorded_durations_correct_planned_ones(journal: Journal, plant: Plant) -> None:
     def recorded() -> dict[tuple[str, str, str], Estimate]:
-        return estimates(journal.operations(), {"WO-1": "housing_m"})
+        return estimates(journal.look(last_runs))
 
     assert recorded() == {}
     for unit, took_s in ((1, 30), (2, 34)):
