@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import rclpy
 from builtin_interfaces.msg import Time
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -89,6 +90,7 @@ class PlantNode(LifecycleNode):
         self.simulated = False
         self._heartbeat: Heartbeat | None = None
         self._threads: list[threading.Thread] = []
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
 
     # -- lifecycle ------------------------------------------------------------------------------
 
@@ -174,7 +176,9 @@ class PlantNode(LifecycleNode):
         return super().create_subscription(kind, topic, self.guarded(callback), profile, **options)
 
     def every(self, period_s: float, callback: Callable[[], None]) -> None:
-        """Call back in the executor's thread, once a period of wall time.
+        """Call back in the executor's thread, once a period of monotonic time.
+
+        A timer of the node's own clock would stand still when the wall clock is set back.
 
         The executor asks for the callback's signature each time; one that carries it is answered
         ten times faster than a method that has to be looked into.
@@ -185,7 +189,7 @@ class PlantNode(LifecycleNode):
             guarded()
 
         ring.__signature__ = inspect.Signature()  # type: ignore[attr-defined]
-        self.create_timer(period_s, ring)
+        self.create_timer(period_s, ring, clock=self._steady)
 
     def threads_ended(self, timeout_s: float) -> bool:
         """Wait for the node's threads; False if one still works."""
