@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from std_msgs.msg import Float64MultiArray
 
 from drivers.arms.base import ArmFault, ArmNotConnected, ArmState, ArmTimeout, SetpointsRefused
-from drivers.arms.ros_link import RosLink
+from drivers.arms.ros_link import RosLink, controller_of
 
 _RATE_STATES: Final = 10
 _FASTER: Final = 1.4
@@ -38,6 +38,8 @@ class PositionStreamArm:
         joint_states, rate_hz: where and how often joint states come; a setpoint goes with each.
         ready: topic of std_msgs/Bool that says whether the arm may be moved, if there is one.
         sim_time: stamps are of simulated time: each state is answered, however soon it comes.
+        controller_manager: full name of ros2_control's node whose controller takes the commands;
+            the arm is moved only while that is active. None: nobody is asked.
     """
 
     setpoints_per_period = 1
@@ -50,12 +52,14 @@ class PositionStreamArm:
         rate_hz: float = 100.0,
         ready: str | None = None,
         sim_time: bool = False,
+        controller_manager: str | None = None,
     ) -> None:
         self._sim_time = sim_time
         self.joint_names = tuple(joints)
         self.period_ns = round(1e9 / rate_hz)
         self._commands = commands
-        self._args = (joints, joint_states, rate_hz, ready)
+        controller = controller_of(commands, controller_manager)
+        self._args = (joints, joint_states, rate_hz, ready, None, controller)
         self._link: RosLink | None = None
         self._read_ns = 0
 

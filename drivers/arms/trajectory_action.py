@@ -28,7 +28,7 @@ from drivers.arms.base import (
     SetpointsRefused,
     Trajectory,
 )
-from drivers.arms.ros_link import RosLink
+from drivers.arms.ros_link import RosLink, controller_of
 
 _ANSWER_S: Final = 2.0
 """How long a controller may take to accept or refuse a goal."""
@@ -53,6 +53,8 @@ class TrajectoryActionArm:
         ready: topic of std_msgs/Bool that says whether the arm may be moved, if there is one.
         scaling: topic of std_msgs/Float64 in percent that says how slowed it is, if there is one.
         stalled_s: how long the arm may make no way in mid-motion.
+        controller_manager: full name of ros2_control's node whose controller offers the action;
+            the arm is moved only while that is active. None: nobody is asked.
     """
 
     def __init__(
@@ -64,11 +66,13 @@ class TrajectoryActionArm:
         ready: str | None = None,
         scaling: str | None = None,
         stalled_s: float = 10.0,
+        controller_manager: str | None = None,
     ) -> None:
         self.joint_names = tuple(joints)
         self.stalled_s = stalled_s
         self._action = action
-        self._args = (joints, joint_states, rate_hz, ready, scaling)
+        controller = controller_of(action, controller_manager)
+        self._args = (joints, joint_states, rate_hz, ready, scaling, controller)
         self._link: RosLink | None = None
         self._goal: _Goal | None = None
         self._active: set[bytes] = set()

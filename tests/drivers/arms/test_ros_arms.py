@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.ros]
 
 JOINTS = [f"j{k}" for k in range(1, 7)]
 ACTION = "/controller/follow_joint_trajectory"
+COMMANDS = "/forward_position_controller/commands"
 WAY = np.array([0.5, -0.2, 0.2, 0.1, 0.1, 0.3])
 CONNECT_S = 10.0
 RATE_HZ = 50.0
@@ -44,7 +45,7 @@ def robot(server: Remote) -> Remote:
 
 @pytest.fixture(scope="module")
 def stream(server: Remote) -> Iterator[PositionStreamArm]:
-    arm = PositionStreamArm("/commands", **COMMON, ready="/ready")
+    arm = PositionStreamArm(COMMANDS, **COMMON, ready="/ready")
     yield arm
     arm.close()
 
@@ -105,7 +106,7 @@ def test_positions_are_streamed_and_followed(robot: Remote, stream: PositionStre
 
 
 def test_states_at_another_rate_are_refused(robot: Remote) -> None:
-    arm = PositionStreamArm("/commands", JOINTS, rate_hz=250.0)
+    arm = PositionStreamArm(COMMANDS, JOINTS, rate_hz=250.0)
     try:
         with pytest.raises(ArmFault, match="Set `rate_hz`") as caught:
             arm.connect(CONNECT_S)
@@ -122,7 +123,7 @@ def test_states_at_another_rate_are_refused(robot: Remote) -> None:
      ({"ready": "/nobody"}, "nothing is said on /nobody")],
 )  # fmt: skip
 def test_what_is_not_there_is_said(robot: Remote, topics: dict[str, Any], said: str) -> None:
-    arm = PositionStreamArm(**{"commands": "/commands", **COMMON, **topics})
+    arm = PositionStreamArm(**{"commands": COMMANDS, **COMMON, **topics})
     try:
         with pytest.raises(ArmNotConnected, match=said):
             arm.connect(2.0)
@@ -156,7 +157,7 @@ def ended_by(arm: PositionStreamArm) -> str:
 
 
 def test_the_servo_streams_a_motion(robot: Remote, bench: Callable[..., ServoBench]) -> None:
-    servo = bench("position_stream", commands="/commands", **COMMON)
+    servo = bench("position_stream", commands=COMMANDS, **COMMON)
     servo.connected()
     start = servo.at()
     assert robot.ask("report")["moved"] == 0.0
@@ -198,7 +199,7 @@ def test_a_controller_that_is_switched_off_refuses_and_gives_up(
     follower.connect(CONNECT_S)
     follower.send(line(follower, WAY, 5.0))
     until(lambda: follower.read(1.0) and robot.ask("report")["follows"], "it does not begin")
-    robot.ask("switch", active=False)
+    robot.ask("controller", state="inactive")
     ended = finish(follower)
     assert (ended.done, ended.code, ended.what) == (False, "-1", "deactivated")
     follower.send(line(follower, WAY))
@@ -300,7 +301,7 @@ def test_a_controller_that_is_switched_off_fails_the_motion(
     robot: Remote, relay: ServoBench
 ) -> None:
     number = begin(robot, relay)
-    robot.ask("switch", active=False)
+    robot.ask("controller", state="inactive")
     assert relay.result(number).outcome is Outcome.DEVICE_FAULT
     assert relay.result(relay.move(WAY, 1.0)).outcome is Outcome.DEVICE_FAULT, "refused"
 
