@@ -21,6 +21,9 @@ WRITES: Final = {"robot_cell_writes": True}
 _PAUSE_S: Final = (0.0004, 0.003)
 """How long whoever waits for SQLite sleeps before it looks again, at first and at most."""
 
+_GONE_SHARE: Final = 0.7
+"""Of the time that a writer waits for its turn: when one that is not heard of loses its own."""
+
 _TURN: Final = 0x63656C6C
 """PostgreSQL's advisory lock of whoever writes; locks are counted within a database."""
 
@@ -132,10 +135,27 @@ def _await_turn(connection: Connection, busy_timeout_s: float) -> None:
 
 def _open_postgresql(url: URL, busy_timeout_s: float) -> Engine:
     """A commit is on the server's disk; a read sees the journal as it was at one instant."""
-    settings = f"-c synchronous_commit=on -c lock_timeout={int(busy_timeout_s * 1000)}"
+    gone_s = max(3, int(busy_timeout_s * _GONE_SHARE))
+    settings = {
+        "synchronous_commit": "on",
+        "lock_timeout": int(busy_timeout_s * 1000),
+        # A controller that is switched off, or cut off, in mid-transaction has its turn to write:
+        # the server takes it back before the others' patience ends. Left to itself it would notice
+        # after two hours (PostgreSQL's manual, 19.3.2 and 19.11).
+        "idle_in_transaction_session_timeout": gone_s * 1000,
+        "tcp_user_timeout": gone_s * 1000,
+        **{f"tcp_keepalives_{name}": gone_s // 3 for name in ("idle", "interval")},
+        "tcp_keepalives_count": 2,
+    }
     engine = create_engine(
         url,
-        connect_args={"options": settings, "connect_timeout": 10},
+        connect_args={
+            "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
+            "connect_timeout": 10,
+            # A server that is gone without a word is noticed on connections that wait for nothing.
+            **{f"keepalives_{name}": gone_s // 3 for name in ("idle", "interval")},
+            "keepalives_count": 2,
+        },
         pool_pre_ping=True,  # the server may have been restarted
     )
 
