@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.node import Node
+from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Float64, Float64MultiArray
 
@@ -34,8 +35,10 @@ from sim.ros_controllers import Controllers
 Array = NDArray[np.float64]
 
 TRAJECTORY: Final = "controller"
+"""What the controller that follows trajectories is called, unless it is said."""
+
 POSITIONS: Final = "forward_position_controller"
-"""The arm's controllers. Those of a real arm claim the same joints, so only one is active."""
+"""The other controller. Those of a real arm claim the same joints, so only one is active."""
 
 _LAG_S: Final = 0.02
 _SELDOM: Final = 5
@@ -89,9 +92,12 @@ class Playback:
 class RosArm(Node):
     """The arm and its controllers."""
 
-    def __init__(self, joints: list[str], rate_hz: float, *, tells: bool = True) -> None:
+    def __init__(
+        self, joints: list[str], rate_hz: float, controller: str = TRAJECTORY, *, tells: bool = True
+    ) -> None:
         super().__init__("ros_arm")
         self._joints = joints
+        self._controller = controller
         self._period_s = 1.0 / rate_hz
         self._lock = threading.RLock()
         self.q: Array = np.array(_HOME)
@@ -103,7 +109,7 @@ class RosArm(Node):
         self._playback: Playback | None = None
         self._scaling = 1.0
         self._ready = True
-        self._active = {TRAJECTORY: True, POSITIONS: True}
+        self._active = {controller: True, POSITIONS: True}
         self._stuck = False
         self._silent_until_s = 0.0
         self._turns = 0
@@ -113,7 +119,7 @@ class RosArm(Node):
         self.create_subscription(Float64MultiArray, f"/{POSITIONS}/commands", self._on_command, 10)
         self._controllers = Controllers(self, self._active, self._on_switch, tells=tells)
         self._server = ActionServer(
-            self, FollowJointTrajectory, f"/{TRAJECTORY}/follow_joint_trajectory",
+            self, FollowJointTrajectory, f"/{controller}/follow_joint_trajectory",
             execute_callback=self._execute, goal_callback=self._on_goal,
             cancel_callback=self._on_cancel,
         )  # fmt: skip
@@ -138,9 +144,9 @@ class RosArm(Node):
         """The arm says whether it may be moved."""
         self._ready = value
 
-    def do_controller(self, state: str, name: str = TRAJECTORY) -> None:
-        """A controller gets into a state, for whatever reason."""
-        self._controllers.put(name, state)
+    def do_controller(self, state: str, name: str = "") -> None:
+        """A controller gets into a state, for whatever reason; the trajectories' unless named."""
+        self._controllers.put(name or self._controller, state)
 
     def do_stuck(self, value: bool) -> None:
         """The joints do not follow their setpoints any more."""
@@ -219,7 +225,7 @@ class RosArm(Node):
         with self._lock:
             self._active[name] = active
             if not active:
-                if name == TRAJECTORY:
+                if name == self._controller:
                     self._end("deactivated")
                 self.setpoint = self.q.copy()
 
@@ -231,7 +237,7 @@ class RosArm(Node):
 
     def _on_goal(self, request: Any) -> GoalResponse:
         known = sorted(request.trajectory.joint_names) == sorted(self._joints)
-        good = self._active[TRAJECTORY] and known and len(request.trajectory.points) > 0
+        good = self._active[self._controller] and known and len(request.trajectory.points) > 0
         return GoalResponse.ACCEPT if good else GoalResponse.REJECT
 
     def _on_cancel(self, goal: Any) -> CancelResponse:
@@ -273,9 +279,12 @@ def main() -> None:
         action="store_true",
         help="the controller manager is asked, or says nothing",
     )
-    options = parser.parse_args()
+    parser.add_argument("--controller", default=TRAJECTORY, help="of trajectories: its name")
+    options = parser.parse_args(remove_ros_args(sys.argv)[1:])
     rclpy.init()
-    arm = RosArm(options.joints.split(","), options.rate, tells=not options.no_activity)
+    arm = RosArm(
+        options.joints.split(","), options.rate, options.controller, tells=not options.no_activity
+    )
     executor = MultiThreadedExecutor(num_threads=4)
     executor.add_node(arm)
     over = threading.Event()

@@ -84,7 +84,12 @@ class RosLink:
         self._heard_s = time.monotonic()
         self._context = Context()
         rclpy.init(context=self._context, signal_handler_options=SignalHandlerOptions.NO)
-        self.node = Node("arm_driver", context=self._context, enable_rosout=False)
+        self.node = Node(
+            "arm_driver",
+            context=self._context,
+            enable_rosout=False,
+            start_parameter_services=False,
+        )
         self._executor = EventsExecutor(context=self._context)
         self._executor.add_node(self.node)
         self.node.create_subscription(JointState, joint_states, self._on_state, _NEWEST)
