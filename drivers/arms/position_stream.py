@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from std_msgs.msg import Float64MultiArray
 
-from drivers.arms.base import ArmFault, ArmNotConnected, ArmState, ArmTimeout, SetpointsRefused
+from drivers.arms.base import ArmFault, ArmNotConnected, ArmState, SetpointsRefused, in_words
 from drivers.arms.ros_link import RosLink, controller_of
 
 _RATE_STATES: Final = 10
@@ -79,10 +79,7 @@ class PositionStreamArm:
         link.begin()
         stamps: list[int] = []
         while len(stamps) <= _RATE_STATES:
-            try:
-                state = link.read(max(0.0, until_s - time.monotonic()))
-            except ArmTimeout as error:
-                raise link.no_states(timeout_s) from error
+            state = link.expect(until_s, timeout_s)
             stamps.append(state.time_ns)
         self._require_rate(np.diff(stamps))
         link.require_ready(max(0.0, until_s - time.monotonic()))
@@ -103,8 +100,7 @@ class PositionStreamArm:
         """
         try:
             state = self.connect(timeout_s)
-            degrees = ", ".join(f"{q:.1f}" for q in np.degrees(state.positions))
-            return f"{self._commands} is listened to, joints at {degrees} degrees"
+            return f"{self._commands} is listened to, {in_words(state.positions)}"
         finally:
             self.close()
 

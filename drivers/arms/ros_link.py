@@ -135,6 +135,18 @@ class RosLink:
         self._require_no_trouble()
         return ArmState(time_ns, positions, velocities, efforts, self._fraction)
 
+    def expect(self, until_s: float, timeout_s: float) -> ArmState:
+        """The next joint state, by an instant of the monotonic clock; `timeout_s` is for the error.
+
+        Raises:
+            ArmNotConnected: none came.
+            ArmFault: the arm may not be moved, or its controller is not active.
+        """
+        try:
+            return self.read(max(0.0, until_s - time.monotonic()))
+        except ArmTimeout as error:
+            raise self.no_states(timeout_s) from error
+
     def wait(self, done: Callable[[], bool], timeout_s: float, look_s: float = math.inf) -> bool:
         """Let messages come until something is so; False if it is not in time.
 

@@ -23,10 +23,10 @@ from drivers.arms.base import (
     ArmFault,
     ArmNotConnected,
     ArmState,
-    ArmTimeout,
     Ended,
     SetpointsRefused,
     Trajectory,
+    in_words,
 )
 from drivers.arms.ros_link import RosLink, controller_of
 
@@ -97,7 +97,7 @@ class TrajectoryActionArm:
                     link.arm, "MOVES", "it moves though nothing is asked of it",
                     "End whoever else moves it; it is tried again.",
                 )  # fmt: skip
-            state = self._state(link, until_s + _LOOK_S, timeout_s)
+            state = link.expect(until_s + _LOOK_S, timeout_s)
         return state
 
     def look(self, timeout_s: float) -> str:
@@ -109,8 +109,7 @@ class TrajectoryActionArm:
         """
         try:
             state = self._find(self._open(), time.monotonic() + timeout_s, timeout_s)
-            degrees = ", ".join(f"{q:.1f}" for q in np.degrees(state.positions))
-            return f"{self._action} is offered, joints at {degrees} degrees"
+            return f"{self._action} is offered, {in_words(state.positions)}"
         finally:
             self.close()
 
@@ -202,7 +201,7 @@ class TrajectoryActionArm:
     def _find(self, link: RosLink, until_s: float, timeout_s: float) -> ArmState:
         """See that states come, the arm may be moved, and somebody offers the action."""
         link.begin()
-        state = self._state(link, until_s, timeout_s)
+        state = link.expect(until_s, timeout_s)
         link.require_ready(max(0.0, until_s - time.monotonic()))
         if not link.wait(self._client.server_is_ready, max(0.0, until_s - time.monotonic())):
             raise self._no_server()
@@ -226,12 +225,6 @@ class TrajectoryActionArm:
             for one in message.status_list
             if one.status in _ACTIVE
         }
-
-    def _state(self, link: RosLink, until_s: float, timeout_s: float) -> ArmState:
-        try:
-            return link.read(max(0.0, until_s - time.monotonic()))
-        except ArmTimeout as error:
-            raise link.no_states(timeout_s) from error
 
     def _no_server(self) -> ArmNotConnected:
         return ArmNotConnected(
