@@ -32,6 +32,11 @@ _NEWEST: Final = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 _LOOK_S: Final = 0.1
 """Who offers a service is told by no message: it is looked at every so often."""
 
+_TAKEN_UP: Final = 32
+"""Each turn of the executor calls back once, and the first state may end an attempt to connect: so
+what is behind it (an answer, a word of the controller manager) would wait for one attempt more and
+more. Of each topic only the newest message is kept."""
+
 _LOST_PERIODS: Final = 10
 _LOST_S: Final = 0.5
 """Silence after which joint states count as lost: ten periods, and no less than this."""
@@ -110,7 +115,9 @@ class RosLink:
         return self.topic
 
     def begin(self) -> None:
-        """Count silence from now on; what came before is old."""
+        """Take what has come meanwhile, and count silence from now on: states so far are old."""
+        for _ in range(_TAKEN_UP):
+            self._executor.spin_once(timeout_sec=0.0)
         self._newest = None
         self._heard_s = time.monotonic()
         if self._watch is not None:
