@@ -111,7 +111,9 @@ class RosArm(Node):
         self._ready = True
         self._active = {controller: True, POSITIONS: True}
         self._stuck = False
-        self._silent_until_s = 0.0
+        self._silent_until_s = self._late_until_s = 0.0
+        self._late_s = 0.1
+        self._held: list[JointState] = []
         self._turns = 0
         self._states = self.create_publisher(JointState, "/joint_states", 10)
         self._scalings = self.create_publisher(Float64, "/scaling", 10)
@@ -156,12 +158,16 @@ class RosArm(Node):
         """No joint states for a while."""
         self._silent_until_s = time.monotonic() + for_s
 
+    def do_late(self, late_s: float, for_s: float) -> None:
+        """Joint states leave late, all those of a stretch of `late_s` together at its end."""
+        self._late_s, self._late_until_s = late_s, time.monotonic() + for_s
+
     def do_reset(self) -> None:
         """As it was at first; joints stay where they are."""
         self._end("deactivated")
         self._scaling, self._ready, self._stuck = 1.0, True, False
         self._controllers.reset()
-        self._silent_until_s = 0.0
+        self._silent_until_s = self._late_until_s = 0.0
         self.q = np.array(_HOME)
         self.setpoint = self.q.copy()
         self.moved = self.largest_step = 0.0
@@ -201,10 +207,15 @@ class RosArm(Node):
             self.largest_step = max(self.largest_step, float(np.max(np.abs(step))))
             q, qd, silent = self.q.tolist(), self._velocity.tolist(), self._silent_until_s
             scaling, ready = self._scaling, self._ready
-        if time.monotonic() > silent:
+        now_s = time.monotonic()
+        if now_s > silent:
             state = JointState(name=self._joints, position=q, velocity=qd)
             state.header.stamp = self.get_clock().now().to_msg()
-            self._states.publish(state)
+            self._held.append(state)
+        if now_s > self._late_until_s or now_s % self._late_s < self._period_s:
+            held, self._held = self._held, []
+            for state in held:
+                self._states.publish(state)
         self._turns += 1
         if self._turns % _SELDOM == 0:
             self._scalings.publish(Float64(data=100.0 * scaling))

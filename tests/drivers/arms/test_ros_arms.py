@@ -143,6 +143,32 @@ def test_lost_states_and_an_arm_that_is_not_ready(robot: Remote, stream: Positio
     until(lambda: ended_by(stream) == "", "it is not led back")
 
 
+def test_states_that_come_late_and_together_are_answered_once(
+    robot: Remote, stream: PositionStreamArm
+) -> None:
+    """Answering each would be a motion that makes up for lost time: faster than planned."""
+    until(lambda: ended_by(stream) == "", "it does not connect")
+    robot.ask("late", late_s=0.2, for_s=3.0)
+    began_s, answered = time.monotonic(), 0
+    while time.monotonic() - began_s < 2.0:
+        stream.read(1.0)
+        answered += 1
+    assert 3 <= answered <= 2.0 / 0.2 + 6, "in time there would be 100"
+
+
+def test_a_motion_survives_late_states(robot: Remote, bench: Callable[..., ServoBench]) -> None:
+    servo = bench("position_stream", commands=COMMANDS, **COMMON)
+    servo.connected()
+    start = servo.at()
+    robot.ask("late", late_s=0.25, for_s=2.0)
+    began_s = time.monotonic()
+    assert servo.result(servo.move(WAY, 1.0)).outcome is Outcome.DONE
+    assert time.monotonic() - began_s > 1.5, "slower"
+    # Made up for at once, a stretch would be a step of 0.25 s at 0.9 rad/s, less the arm's lag.
+    assert robot.ask("report")["largest_step"] < 0.08, "no jump"
+    assert along(robot, start) == pytest.approx(1.0, abs=0.01)
+
+
 def ended_by(arm: PositionStreamArm) -> str:
     """The code of the fault that connecting and a few states end with; empty if none."""
     try:
@@ -242,6 +268,14 @@ def test_a_controller_that_is_slower_than_planned_is_no_error(
     assert relay.result(relay.move(WAY, 0.8)).outcome is Outcome.DONE
     assert time.monotonic() - began_s > 1.9
     assert along(robot, start) == pytest.approx(1.0, abs=0.01)
+
+
+def test_late_states_are_no_fault_of_a_trajectory(robot: Remote, relay: ServoBench) -> None:
+    start = relay.at()
+    robot.ask("late", late_s=0.2, for_s=5.0)
+    assert relay.result(relay.move(WAY, 1.0)).outcome is Outcome.DONE
+    assert along(robot, start) == pytest.approx(1.0, abs=0.01)
+    assert robot.ask("report")["goals"] == 1
 
 
 def test_one_that_stands_at_scaling_zero_is_waited_for(robot: Remote, relay: ServoBench) -> None:
