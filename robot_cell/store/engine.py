@@ -24,6 +24,8 @@ _PAUSE_S: Final = (0.0004, 0.003)
 _GONE_SHARE: Final = 0.7
 """Of the time that a writer waits for its turn: when one that is not heard of loses its own."""
 
+_KEEPALIVE_S: Final = 60
+
 _TURN: Final = 0x63656C6C
 """PostgreSQL's advisory lock of whoever writes; locks are counted within a database."""
 
@@ -139,30 +141,31 @@ def _open_postgresql(url: URL, busy_timeout_s: float) -> Engine:
     settings = {
         "synchronous_commit": "on",
         "lock_timeout": int(busy_timeout_s * 1000),
-        # A controller that is switched off, or cut off, in mid-transaction has its turn to write:
-        # the server takes it back before the others' patience ends. Left to itself it would notice
-        # after two hours (PostgreSQL's manual, 19.3.2 and 19.11).
-        "idle_in_transaction_session_timeout": gone_s * 1000,
+        # A client that takes no answer, or is gone without a word: left to itself the server would
+        # notice after two hours (PostgreSQL's manual, 20.3.2).
         "tcp_user_timeout": gone_s * 1000,
-        **{f"tcp_keepalives_{name}": gone_s // 3 for name in ("idle", "interval")},
-        "tcp_keepalives_count": 2,
+        "tcp_keepalives_idle": _KEEPALIVE_S,
+        "tcp_keepalives_interval": _KEEPALIVE_S // 6,
+        "tcp_keepalives_count": 6,
     }
+    # From here a server that is not heard of is waited for: a cell whose cable is out goes on where
+    # it was once the cable is back.
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     engine = create_engine(
         url,
-        connect_args={
-            "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
-            "connect_timeout": 10,
-            # A server that is gone without a word is noticed on connections that wait for nothing.
-            **{f"keepalives_{name}": gone_s // 3 for name in ("idle", "interval")},
-            "keepalives_count": 2,
-        },
+        connect_args={"options": options, "connect_timeout": 10},
         pool_pre_ping=True,  # the server may have been restarted
     )
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         if connection.get_execution_options().get("robot_cell_writes"):
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN})")
+            # Whoever is cut off in mid-transaction has the turn: the server takes it back before
+            # the others' patience ends. Readers keep nobody waiting, and may think for long.
+            connection.exec_driver_sql(
+                "SELECT set_config('idle_in_transaction_session_timeout', "
+                f"'{gone_s * 1000}', true), pg_advisory_xact_lock({_TURN})"
+            )
         else:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 

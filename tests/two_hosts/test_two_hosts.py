@@ -37,7 +37,7 @@ def until(condition: Callable[[], bool], what: str, within_s: float) -> None:
         time.sleep(POLL_S)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(480)
 def test_a_cell_whose_cable_is_pulled_finishes_when_it_is_back(tmp_path: Path) -> None:
     with ExitStack() as stack:
         plant_host, cell_host = stack.enter_context(two_hosts())
@@ -62,7 +62,7 @@ def test_a_cell_whose_cable_is_pulled_finishes_when_it_is_back(tmp_path: Path) -
             runs()
             return cell_host.ask("submit", str(orders), "--plant", str(PLANT)) is not None
 
-        until(taken, "the batch is taken", 120.0)
+        until(taken, "the batch is taken", 180.0)
 
         def cell_b_works() -> bool:
             return any(
