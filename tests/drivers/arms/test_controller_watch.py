@@ -150,7 +150,7 @@ def test_it_is_asked_only_where_nobody_tells(robot: Remote, request: pytest.Fixt
     try:
         until(lambda: found_of(arm) is None, "it does not connect")
         before = robot.ask("report")["listed"]
-        for _ in range(int(2.5 * RATE_HZ)):
+        for _ in range(int(1.6 * RATE_HZ)):
             arm.read(1.0)
         asked = robot.ask("report")["listed"] - before
         assert asked <= 1 if told else 2 <= asked <= 8, asked
@@ -162,7 +162,7 @@ def test_a_manager_that_is_not_there_is_named(robot: Remote) -> None:
     arm = TrajectoryActionArm(ACTION, **{**COMMON, "controller_manager": "/nobody"})
     try:
         with pytest.raises(ArmNotConnected, match="controller manager /nobody is not heard of"):
-            arm.connect(3.0)
+            arm.connect(1.5)
     finally:
         arm.close()
 

@@ -126,7 +126,7 @@ def test_what_is_not_there_is_said(robot: Remote, topics: dict[str, Any], said: 
     arm = PositionStreamArm(**{"commands": COMMANDS, **COMMON, **topics})
     try:
         with pytest.raises(ArmNotConnected, match=said):
-            arm.connect(2.0)
+            arm.connect(1.0)
     finally:
         arm.close()
 
