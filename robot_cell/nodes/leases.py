@@ -25,7 +25,7 @@ from robot_cell.nodes.waiting import NoAnswerError, await_now
 from robot_cell.orders.board import Board
 from robot_cell.orders.taking_back import take_back
 from robot_cell.store import Journal
-from robot_cell.store.leasing import BEGIN_WITHIN_NS, Lease, LeaseTable, Word
+from robot_cell.store.leasing import BEGIN_WITHIN_NS, Lease, LeaseTable, Standing, Word
 
 CELLS_S: Final = 5.0
 """How long the first batch waits for cells that have not said that they are ready, wall time."""
@@ -195,10 +195,11 @@ class Leases:
         What is sent to a cell, or by it, is lost if it is cut off for longer than DDS waits for it.
         May be asked by any thread.
         """
-        link = self.links[cell]
+        link, held = self.links[cell], self._table.of(cell)
         return (
             link.running is not None
             and not link.silent
+            and (held is None or held[1] is not Standing.OFFERED)  # that has a deadline of its own
             and link.heard in NOT_AT_WORK
             and link.said > link.said_before
             and time.monotonic() - link.said_s > END_S

@@ -218,3 +218,16 @@ def test_an_end_that_is_lost_on_the_way_is_found_in_the_journal(
     assert link.running is None
     assert scheduler.board.operations[FIRST].status == "complete"
     assert scheduler.leases.idle() == ["cell_a"]
+
+
+def test_what_was_offered_and_not_answered_has_no_end_that_could_be_missing(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cell says again that it is idle before it has thought over its answer."""
+    monkeypatch.setattr(leases, "END_S", 0.0)
+    scheduler.give(FIRST)
+    scheduler.leases.heard("cell_a", State.IDLE)
+    until = time.monotonic() + 0.1
+    while time.monotonic() < until:
+        assert not scheduler.leases.end_missing("cell_a")
+    assert scheduler.status(FIRST) == "leased"
