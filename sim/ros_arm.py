@@ -1,10 +1,10 @@
 """An arm behind ROS 2 controllers, without physics: `python -m sim.ros_arm --rate 100`.
 
-It offers what ros2_control offers: joint states, a topic of positions, and a FollowJointTrajectory
-action that is followed at a speed of its own. Its six joints go towards their setpoint by a
-first-order lag. It prints `ready`, then reads lines of JSON such as `{"do": "scaling", "percent":
-30}` and answers each with how things are; what can be done: `RosArm.do_...`. It ends when its
-standard input does.
+It offers what ros2_control offers: joint states, a topic of positions, a FollowJointTrajectory
+action that is followed at a speed of its own, and a controller manager. Its six joints go towards
+their setpoint by a first-order lag. It prints `ready`, then reads lines of JSON such as
+`{"do": "scaling", "percent": 30}` and answers each with how things are; what can be done:
+`RosArm.do_...`. It ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -26,10 +26,19 @@ from numpy.typing import NDArray
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.node import Node
+from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Float64, Float64MultiArray
 
+from sim.ros_controllers import Controllers
+
 Array = NDArray[np.float64]
+
+TRAJECTORY: Final = "controller"
+"""What the controller that follows trajectories is called, unless it is said."""
+
+POSITIONS: Final = "forward_position_controller"
+"""The other controller. Those of a real arm claim the same joints, so only one is active."""
 
 _LAG_S: Final = 0.02
 _SELDOM: Final = 5
@@ -83,9 +92,12 @@ class Playback:
 class RosArm(Node):
     """The arm and its controllers."""
 
-    def __init__(self, joints: list[str], rate_hz: float) -> None:
+    def __init__(
+        self, joints: list[str], rate_hz: float, controller: str = TRAJECTORY, *, tells: bool = True
+    ) -> None:
         super().__init__("ros_arm")
         self._joints = joints
+        self._controller = controller
         self._period_s = 1.0 / rate_hz
         self._lock = threading.RLock()
         self.q: Array = np.array(_HOME)
@@ -97,16 +109,19 @@ class RosArm(Node):
         self._playback: Playback | None = None
         self._scaling = 1.0
         self._ready = True
-        self._active = True
+        self._active = {controller: True, POSITIONS: True}
         self._stuck = False
-        self._silent_until_s = 0.0
+        self._silent_until_s = self._late_until_s = 0.0
+        self._late_s = 0.1
+        self._held: list[JointState] = []
         self._turns = 0
         self._states = self.create_publisher(JointState, "/joint_states", 10)
         self._scalings = self.create_publisher(Float64, "/scaling", 10)
         self._readies = self.create_publisher(Bool, "/ready", 10)
-        self.create_subscription(Float64MultiArray, "/commands", self._on_command, 10)
+        self.create_subscription(Float64MultiArray, f"/{POSITIONS}/commands", self._on_command, 10)
+        self._controllers = Controllers(self, self._active, self._on_switch, tells=tells)
         self._server = ActionServer(
-            self, FollowJointTrajectory, "/controller/follow_joint_trajectory",
+            self, FollowJointTrajectory, f"/{controller}/follow_joint_trajectory",
             execute_callback=self._execute, goal_callback=self._on_goal,
             cancel_callback=self._on_cancel,
         )  # fmt: skip
@@ -131,11 +146,9 @@ class RosArm(Node):
         """The arm says whether it may be moved."""
         self._ready = value
 
-    def do_switch(self, active: bool) -> None:
-        """The controller is switched on or off; off, it gives up what it follows."""
-        self._active = active
-        if not active:
-            self._end("deactivated")
+    def do_controller(self, state: str, name: str = "") -> None:
+        """A controller gets into a state, for whatever reason; the trajectories' unless named."""
+        self._controllers.put(name or self._controller, state)
 
     def do_stuck(self, value: bool) -> None:
         """The joints do not follow their setpoints any more."""
@@ -145,11 +158,16 @@ class RosArm(Node):
         """No joint states for a while."""
         self._silent_until_s = time.monotonic() + for_s
 
+    def do_late(self, late_s: float, for_s: float) -> None:
+        """Joint states leave late, all those of a stretch of `late_s` together at its end."""
+        self._late_s, self._late_until_s = late_s, time.monotonic() + for_s
+
     def do_reset(self) -> None:
         """As it was at first; joints stay where they are."""
         self._end("deactivated")
-        self._scaling, self._ready, self._active, self._stuck = 1.0, True, True, False
-        self._silent_until_s = 0.0
+        self._scaling, self._ready, self._stuck = 1.0, True, False
+        self._controllers.reset()
+        self._silent_until_s = self._late_until_s = 0.0
         self.q = np.array(_HOME)
         self.setpoint = self.q.copy()
         self.moved = self.largest_step = 0.0
@@ -166,6 +184,7 @@ class RosArm(Node):
             "cancels": self.cancels,
             "commands": self.commands,
             "follows": self._playback is not None,
+            "listed": self._controllers.asked,
         }
 
     # -- a period ---------------------------------------------------------------------------------
@@ -188,10 +207,15 @@ class RosArm(Node):
             self.largest_step = max(self.largest_step, float(np.max(np.abs(step))))
             q, qd, silent = self.q.tolist(), self._velocity.tolist(), self._silent_until_s
             scaling, ready = self._scaling, self._ready
-        if time.monotonic() > silent:
+        now_s = time.monotonic()
+        if now_s > silent:
             state = JointState(name=self._joints, position=q, velocity=qd)
             state.header.stamp = self.get_clock().now().to_msg()
-            self._states.publish(state)
+            self._held.append(state)
+        if now_s > self._late_until_s or now_s % self._late_s < self._period_s:
+            held, self._held = self._held, []
+            for state in held:
+                self._states.publish(state)
         self._turns += 1
         if self._turns % _SELDOM == 0:
             self._scalings.publish(Float64(data=100.0 * scaling))
@@ -207,15 +231,24 @@ class RosArm(Node):
 
     # -- controllers ------------------------------------------------------------------------------
 
+    def _on_switch(self, name: str, active: bool) -> None:
+        """One that is not active gives up what it follows, and the arm holds."""
+        with self._lock:
+            self._active[name] = active
+            if not active:
+                if name == self._controller:
+                    self._end("deactivated")
+                self.setpoint = self.q.copy()
+
     def _on_command(self, message: Any) -> None:
         with self._lock:
             self.commands += 1
-            if self._active:
+            if self._active[POSITIONS]:
                 self.setpoint = np.array(message.data)
 
     def _on_goal(self, request: Any) -> GoalResponse:
         known = sorted(request.trajectory.joint_names) == sorted(self._joints)
-        good = self._active and known and len(request.trajectory.points) > 0
+        good = self._active[self._controller] and known and len(request.trajectory.points) > 0
         return GoalResponse.ACCEPT if good else GoalResponse.REJECT
 
     def _on_cancel(self, goal: Any) -> CancelResponse:
@@ -252,9 +285,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m sim.ros_arm", description=__doc__)
     parser.add_argument("--rate", type=float, default=100.0, help="joint states per second")
     parser.add_argument("--joints", default="j1,j2,j3,j4,j5,j6", help="names, with commas between")
-    options = parser.parse_args()
+    parser.add_argument(
+        "--no-activity",
+        action="store_true",
+        help="the controller manager is asked, or says nothing",
+    )
+    parser.add_argument("--controller", default=TRAJECTORY, help="of trajectories: its name")
+    options = parser.parse_args(remove_ros_args(sys.argv)[1:])
     rclpy.init()
-    arm = RosArm(options.joints.split(","), options.rate)
+    arm = RosArm(
+        options.joints.split(","), options.rate, options.controller, tells=not options.no_activity
+    )
     executor = MultiThreadedExecutor(num_threads=4)
     executor.add_node(arm)
     over = threading.Event()

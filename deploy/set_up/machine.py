@@ -9,6 +9,8 @@ from pathlib import Path
 
 SUPPORTED_PYTHONS = ((3, 11), (3, 12))
 ROOT = Path(__file__).resolve().parents[2]
+COMPATIBLE = ("control_msgs", "controller_manager_msgs")
+"""Packages of ros2_control of which `interfaces/compat` has the part that we use."""
 
 
 class MachineError(Exception):
@@ -92,14 +94,15 @@ class Machine:
         return f"Python {version}, {ros}"
 
     def interface_packages(self) -> list[Path]:
-        """The interface packages to build: control_msgs only where ROS 2 lacks it."""
-        packages = [self.root / "interfaces" / "robot_cell_interfaces"]
-        has_control_msgs = self.underlay is not None and any(
-            (prefix / "share" / "control_msgs").is_dir() for prefix in underlay_prefixes(self)
-        )
-        if not has_control_msgs:
-            packages.insert(0, self.root / "interfaces" / "compat" / "control_msgs")
-        return packages
+        """The interface packages to build: those of ros2_control only where ROS 2 lacks them."""
+        prefixes = [] if self.underlay is None else underlay_prefixes(self)
+        interfaces = self.root / "interfaces"
+        lacking = [
+            interfaces / "compat" / name
+            for name in COMPATIBLE
+            if not any((prefix / "share" / name).is_dir() for prefix in prefixes)
+        ]
+        return [*lacking, interfaces / "robot_cell_interfaces"]
 
     def in_underlay(self, command: list[str | Path]) -> list[str | Path]:
         """The command, run in the shell environment of the ROS 2 installation if there is one."""

@@ -10,7 +10,7 @@ import tomllib
 
 from set_up import environment
 from set_up.console import Console, StepError
-from set_up.machine import Machine
+from set_up.machine import COMPATIBLE, Machine
 from set_up.node_peers import install_peers, peers_key, peers_made
 from set_up.opcua import fetch_node_sets, import_types, node_sets_key, node_sets_made, types_key
 from set_up.step import Step, content_hash
@@ -46,6 +46,7 @@ EXECUTABLES = (
 CHECKED_IMPORTS = (
     "rclpy",
     "control_msgs.action",
+    "controller_manager_msgs.srv",
     "robot_cell_interfaces.action",
     "robot_cell_interfaces.msg",
     "robot_cell_interfaces.srv",
@@ -93,7 +94,7 @@ def make_venv(machine: Machine, console: Console) -> None:
 
 def built_folders(machine: Machine) -> list[Path]:
     """Where colcon builds and installs the interface packages."""
-    names = ("control_msgs", "robot_cell_interfaces")
+    names = (*COMPATIBLE, "robot_cell_interfaces")
     build, install = machine.root / "build", machine.install
     return [folder / name for name in names for folder in (build, install)]
 

@@ -8,7 +8,7 @@ period is an `ArmDriver`; one whose controller follows whole trajectories by its
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast, runtime_checkable
 
@@ -229,6 +229,11 @@ class Looks(Protocol):
             ArmNotConnected: nobody answered in time.
             ArmFault: the controller answered but cannot move the arm.
         """
+
+
+def in_words(positions: Sequence[float] | NDArray[np.float64]) -> str:
+    """Where an arm stands, for people; positions (n,) in rad."""
+    return f"joints at {', '.join(f'{math.degrees(q):.1f}' for q in positions)} degrees"
 
 
 def load_arm_driver(name: str) -> Callable[..., ArmDriver | TrajectoryDriver]:

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from std_msgs.msg import Float64MultiArray
 
-from drivers.arms.base import ArmFault, ArmNotConnected, ArmState, ArmTimeout, SetpointsRefused
-from drivers.arms.ros_link import RosLink
+from drivers.arms.base import ArmFault, ArmNotConnected, ArmState, SetpointsRefused, in_words
+from drivers.arms.ros_link import RosLink, controller_of
 
 _RATE_STATES: Final = 10
 _FASTER: Final = 1.4
@@ -38,6 +38,8 @@ class PositionStreamArm:
         joint_states, rate_hz: where and how often joint states come; a setpoint goes with each.
         ready: topic of std_msgs/Bool that says whether the arm may be moved, if there is one.
         sim_time: stamps are of simulated time: each state is answered, however soon it comes.
+        controller_manager: full name of ros2_control's node whose controller takes the commands;
+            the arm is moved only while that is active. None: nobody is asked.
     """
 
     setpoints_per_period = 1
@@ -50,12 +52,14 @@ class PositionStreamArm:
         rate_hz: float = 100.0,
         ready: str | None = None,
         sim_time: bool = False,
+        controller_manager: str | None = None,
     ) -> None:
         self._sim_time = sim_time
         self.joint_names = tuple(joints)
         self.period_ns = round(1e9 / rate_hz)
         self._commands = commands
-        self._args = (joints, joint_states, rate_hz, ready)
+        controller = controller_of(commands, controller_manager)
+        self._args = (joints, joint_states, rate_hz, ready, None, controller)
         self._link: RosLink | None = None
         self._read_ns = 0
 
@@ -75,10 +79,7 @@ class PositionStreamArm:
         link.begin()
         stamps: list[int] = []
         while len(stamps) <= _RATE_STATES:
-            try:
-                state = link.read(max(0.0, until_s - time.monotonic()))
-            except ArmTimeout as error:
-                raise link.no_states(timeout_s) from error
+            state = link.expect(until_s, timeout_s)
             stamps.append(state.time_ns)
         self._require_rate(np.diff(stamps))
         link.require_ready(max(0.0, until_s - time.monotonic()))
@@ -99,8 +100,7 @@ class PositionStreamArm:
         """
         try:
             state = self.connect(timeout_s)
-            degrees = ", ".join(f"{q:.1f}" for q in np.degrees(state.positions))
-            return f"{self._commands} is listened to, joints at {degrees} degrees"
+            return f"{self._commands} is listened to, {in_words(state.positions)}"
         finally:
             self.close()
 

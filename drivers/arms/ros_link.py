@@ -1,4 +1,4 @@
-"""What a ROS 2 controller tells of its arm: joint states, whether it is ready, how slowed it is.
+"""What is told of an arm over ROS 2: joint states, whether it may be moved, how slowed it is.
 
 One node and one executor, turned by the thread that reads: nothing happens between two reads.
 """
@@ -22,15 +22,29 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Float64
 
 from drivers.arms.base import ArmFault, ArmNotConnected, ArmState, ArmTimeout
+from drivers.arms.controller_watch import ControllerWatch
 
 Array = NDArray[np.float64]
 
 _NEWEST: Final = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 """Whatever the publisher offers is good enough; of several states only the newest counts."""
 
+_LOOK_S: Final = 0.1
+"""Who offers a service is told by no message: it is looked at every so often."""
+
+_TAKEN_UP: Final = 32
+"""Each turn of the executor calls back once, and the first state may end an attempt to connect: so
+what is behind it (an answer, a word of the controller manager) would wait for one attempt more and
+more. Of each topic only the newest message is kept."""
+
 _LOST_PERIODS: Final = 10
 _LOST_S: Final = 0.5
 """Silence after which joint states count as lost: ten periods, and no less than this."""
+
+
+def controller_of(topic: str, manager: str | None) -> tuple[str, str] | None:
+    """Manager and name of the controller whose own topic or action this is (`~/...`); or None."""
+    return None if manager is None else (manager, topic.split("/")[-2])
 
 
 class RosLink:
@@ -42,6 +56,11 @@ class RosLink:
         rate_hz: how often they come.
         ready: topic of std_msgs/Bool, or None.
         scaling: topic of std_msgs/Float64 in percent, or None.
+        controller: full name of a controller manager, and of its controller that moves the arm, or
+            None.
+
+    Raises:
+        ArmNotConnected: there is a controller manager to be watched, and no messages to do so.
 
     Attributes:
         states: how many joint states have come.
@@ -55,6 +74,7 @@ class RosLink:
         rate_hz: float,
         ready: str | None,
         scaling: str | None = None,
+        controller: tuple[str, str] | None = None,
     ) -> None:
         self.joints = tuple(joints)
         self.topic = joint_states
@@ -69,13 +89,25 @@ class RosLink:
         self._heard_s = time.monotonic()
         self._context = Context()
         rclpy.init(context=self._context, signal_handler_options=SignalHandlerOptions.NO)
-        self.node = Node("arm_driver", context=self._context, enable_rosout=False)
+        self.node = Node(
+            "arm_driver",
+            context=self._context,
+            enable_rosout=False,
+            start_parameter_services=False,
+        )
         self._executor = EventsExecutor(context=self._context)
         self._executor.add_node(self.node)
         self.node.create_subscription(JointState, joint_states, self._on_state, _NEWEST)
         self._hears_ready = False
         if scaling is not None:
             self.node.create_subscription(Float64, scaling, self._on_scaling, _NEWEST)
+        self._watch: ControllerWatch | None = None
+        if controller is not None:
+            try:
+                self._watch = ControllerWatch(self.node, *controller)
+            except ArmNotConnected:
+                self.close()
+                raise
 
     @property
     def arm(self) -> str:
@@ -83,17 +115,22 @@ class RosLink:
         return self.topic
 
     def begin(self) -> None:
-        """Count silence from now on; what came before is old."""
+        """Take what has come meanwhile, and count silence from now on: states so far are old."""
+        for _ in range(_TAKEN_UP):
+            self._executor.spin_once(timeout_sec=0.0)
         self._newest = None
         self._heard_s = time.monotonic()
+        if self._watch is not None:
+            self._watch.begin()
 
     def read(self, timeout_s: float) -> ArmState:
         """Wait for the next joint state.
 
         Raises:
             ArmTimeout: none came in time.
-            ArmNotConnected: none has come for longer than it may.
-            ArmFault: the controller says that the arm may not be moved.
+            ArmNotConnected: none has come for longer than it may, or the controller manager is
+                silent.
+            ArmFault: the controller says that the arm may not be moved, or is not active.
         """
         if not self.wait(lambda: self._newest is not None, timeout_s):
             silent_s = time.monotonic() - self._heard_s
@@ -102,28 +139,45 @@ class RosLink:
             raise ArmTimeout(self.arm, timeout_s)
         assert self._newest is not None
         (time_ns, positions, velocities, efforts), self._newest = self._newest, None
-        if self._ready is False:
-            raise self.not_ready()
+        self._require_no_trouble()
         return ArmState(time_ns, positions, velocities, efforts, self._fraction)
 
-    def wait(self, done: Callable[[], bool], timeout_s: float) -> bool:
-        """Let messages come until something is so; False if it is not in time."""
+    def expect(self, until_s: float, timeout_s: float) -> ArmState:
+        """The next joint state, by an instant of the monotonic clock; `timeout_s` is for the error.
+
+        Raises:
+            ArmNotConnected: none came.
+            ArmFault: the arm may not be moved, or its controller is not active.
+        """
+        try:
+            return self.read(max(0.0, until_s - time.monotonic()))
+        except ArmTimeout as error:
+            raise self.no_states(timeout_s) from error
+
+    def wait(self, done: Callable[[], bool], timeout_s: float, look_s: float = math.inf) -> bool:
+        """Let messages come until something is so; False if it is not in time.
+
+        It is looked at after each message, and every `look_s`.
+        """
         until_s = time.monotonic() + timeout_s
         while not done():
             left_s = until_s - time.monotonic()
             if left_s <= 0.0:
                 return False
-            self._executor.spin_once(timeout_sec=left_s)
+            self._executor.spin_once(timeout_sec=min(left_s, look_s))
         return True
 
     def require_ready(self, timeout_s: float) -> None:
-        """See that the controller says that the arm may be moved.
+        """See that the arm may be moved, and that its controller is active.
 
         Raises:
-            ArmNotConnected: it says nothing.
-            ArmFault: it says that it may not.
+            ArmNotConnected: nothing is said of that.
+            ArmFault: it may not, or it is not.
         """
         until_s = time.monotonic() + timeout_s
+        watch = self._watch
+        if watch is not None and not self.wait(watch.known, timeout_s, _LOOK_S):
+            raise watch.silent(self.arm)
         self.wait(self._listen_ready, timeout_s)
         if not self.wait(lambda: self._ready is not None, max(0.0, until_s - time.monotonic())):
             raise ArmNotConnected(
@@ -131,6 +185,11 @@ class RosLink:
                 "Check that the arm's driver runs, and the topic's name (`ready` in the plant "
                 "file).",
             )  # fmt: skip
+        self._require_no_trouble()
+
+    def _require_no_trouble(self) -> None:
+        if self._watch is not None and (trouble := self._watch.trouble(self.arm)) is not None:
+            raise trouble
         if self._ready is False:
             raise self.not_ready()
 

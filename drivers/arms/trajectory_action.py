@@ -23,12 +23,12 @@ from drivers.arms.base import (
     ArmFault,
     ArmNotConnected,
     ArmState,
-    ArmTimeout,
     Ended,
     SetpointsRefused,
     Trajectory,
+    in_words,
 )
-from drivers.arms.ros_link import RosLink
+from drivers.arms.ros_link import RosLink, controller_of
 
 _ANSWER_S: Final = 2.0
 """How long a controller may take to accept or refuse a goal."""
@@ -53,6 +53,8 @@ class TrajectoryActionArm:
         ready: topic of std_msgs/Bool that says whether the arm may be moved, if there is one.
         scaling: topic of std_msgs/Float64 in percent that says how slowed it is, if there is one.
         stalled_s: how long the arm may make no way in mid-motion.
+        controller_manager: full name of ros2_control's node whose controller offers the action;
+            the arm is moved only while that is active. None: nobody is asked.
     """
 
     def __init__(
@@ -64,11 +66,13 @@ class TrajectoryActionArm:
         ready: str | None = None,
         scaling: str | None = None,
         stalled_s: float = 10.0,
+        controller_manager: str | None = None,
     ) -> None:
         self.joint_names = tuple(joints)
         self.stalled_s = stalled_s
         self._action = action
-        self._args = (joints, joint_states, rate_hz, ready, scaling)
+        controller = controller_of(action, controller_manager)
+        self._args = (joints, joint_states, rate_hz, ready, scaling, controller)
         self._link: RosLink | None = None
         self._goal: _Goal | None = None
         self._active: set[bytes] = set()
@@ -93,7 +97,7 @@ class TrajectoryActionArm:
                     link.arm, "MOVES", "it moves though nothing is asked of it",
                     "End whoever else moves it; it is tried again.",
                 )  # fmt: skip
-            state = self._state(link, until_s + _LOOK_S, timeout_s)
+            state = link.expect(until_s + _LOOK_S, timeout_s)
         return state
 
     def look(self, timeout_s: float) -> str:
@@ -105,8 +109,7 @@ class TrajectoryActionArm:
         """
         try:
             state = self._find(self._open(), time.monotonic() + timeout_s, timeout_s)
-            degrees = ", ".join(f"{q:.1f}" for q in np.degrees(state.positions))
-            return f"{self._action} is offered, joints at {degrees} degrees"
+            return f"{self._action} is offered, {in_words(state.positions)}"
         finally:
             self.close()
 
@@ -198,7 +201,7 @@ class TrajectoryActionArm:
     def _find(self, link: RosLink, until_s: float, timeout_s: float) -> ArmState:
         """See that states come, the arm may be moved, and somebody offers the action."""
         link.begin()
-        state = self._state(link, until_s, timeout_s)
+        state = link.expect(until_s, timeout_s)
         link.require_ready(max(0.0, until_s - time.monotonic()))
         if not link.wait(self._client.server_is_ready, max(0.0, until_s - time.monotonic())):
             raise self._no_server()
@@ -222,12 +225,6 @@ class TrajectoryActionArm:
             for one in message.status_list
             if one.status in _ACTIVE
         }
-
-    def _state(self, link: RosLink, until_s: float, timeout_s: float) -> ArmState:
-        try:
-            return link.read(max(0.0, until_s - time.monotonic()))
-        except ArmTimeout as error:
-            raise link.no_states(timeout_s) from error
 
     def _no_server(self) -> ArmNotConnected:
         return ArmNotConnected(

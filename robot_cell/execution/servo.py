@@ -28,6 +28,7 @@ from robot_cell.execution.setpoints import Servo
 _READ_S: Final = 0.1
 _RECONNECT_S: Final = 0.5
 _HEARTBEAT_S: Final = 0.2
+_ROS_ARGS: Final = "--ros-args"
 STALL_S: Final = 0.02
 """In real time a loop that has not turned for so long is ended by the supervisor."""
 CONNECTING: Final = "connecting"
@@ -104,7 +105,10 @@ def main() -> None:
     parser.add_argument("--run-dir", type=Path, required=True, help="run directory of the plant")
     parser.add_argument("--event-fd", type=int, required=True, help="pipe that wakes the node")
     parser.add_argument("--simulated", action="store_true", help="signal on the time page")
-    args = parser.parse_args()
+    words = sys.argv[1:]
+    if _ROS_ARGS in words:  # for a driver that is a ROS node: rclpy reads them by itself
+        words = words[: words.index(_ROS_ARGS)]
+    args = parser.parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
 
     page = TimePage(args.run_dir / "time.page") if args.simulated else None

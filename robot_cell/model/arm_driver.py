@@ -10,7 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    ValidationInfo,
+)
 
 from robot_cell.errors import RobotCellError
 from robot_cell.model.base import Name, Word
@@ -74,12 +82,15 @@ class RosDriver(Word):
         joints: the controller's name of each joint of the URDF; those left out are called alike.
         ready: topic of std_msgs/Bool that says whether the arm may be moved, where there is one
             (Universal Robots' driver: `/io_and_status_controller/robot_program_running`).
+        controller_manager: full name of ros2_control's node, where there is one: the arm is moved
+            only while the controller that takes our motions is active.
     """
 
     joint_states: RosName = "/joint_states"
     rate_hz: float = Field(default=100.0, ge=10.0, le=1000.0)
     joints: dict[str, str] = Field(default_factory=dict)
     ready: RosName | None = None
+    controller_manager: RosName | None = None
 
     def options(self, socket: Path, joints: Sequence[str]) -> dict[str, Any]:
         """What the driver is made with; `joints` in the order of the URDF.
@@ -98,6 +109,19 @@ class RosDriver(Word):
         return {**given, "joints": [self.joints.get(joint, joint) for joint in joints]}
 
 
+def _of_a_controller(name: str, info: ValidationInfo) -> str:
+    """ros2_control's topics and actions are called after their controllers: /NAME/commands."""
+    if info.data.get("controller_manager") and name.count("/") < 2:
+        raise ValueError(
+            f"{name} does not say whose it is, and controller_manager is to be watched; it looks "
+            f"like /CONTROLLER{name}"
+        )
+    return name
+
+
+OfController = Annotated[RosName, AfterValidator(_of_a_controller)]
+
+
 class PositionStreamDriver(RosDriver):
     """A controller that follows a topic of joint positions.
 
@@ -108,7 +132,7 @@ class PositionStreamDriver(RosDriver):
     """
 
     kind: Literal["position_stream"]
-    commands: RosName
+    commands: OfController
     sim_time: bool = False
 
 
@@ -125,7 +149,7 @@ class TrajectoryActionDriver(RosDriver):
     """
 
     kind: Literal["trajectory_action"]
-    action: RosName
+    action: OfController
     scaling: RosName | None = None
     stalled_s: float = Field(default=10.0, ge=0.5, le=600.0)
 

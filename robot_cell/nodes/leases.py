@@ -25,13 +25,16 @@ from robot_cell.nodes.waiting import NoAnswerError, await_now
 from robot_cell.orders.board import Board
 from robot_cell.orders.taking_back import take_back
 from robot_cell.store import Journal
-from robot_cell.store.leasing import BEGIN_WITHIN_NS, Lease, LeaseTable, Word
+from robot_cell.store.leasing import BEGIN_WITHIN_NS, Lease, LeaseTable, Standing, Word
 
 CELLS_S: Final = 5.0
 """How long the first batch waits for cells that have not said that they are ready, wall time."""
 
 ANSWER_S: Final = 10.0
 """How long a cell's answer is waited for before other things are done, wall time."""
+
+END_S: Final = 5.0
+"""How long after a cell has said that it is not at work the end of its work may come, wall time."""
 
 _POLL_S: Final = 0.002
 _LOOK_S: Final = 0.1
@@ -43,6 +46,8 @@ _WORKING: Final = (
     State.COMPLETE,
     State.RESETTING,
 )
+
+NOT_AT_WORK: Final = (State.IDLE, State.STOPPED, State.ABORTED)
 
 Task = Callable[[], None]
 
@@ -64,18 +69,22 @@ class CellLink:
     Attributes:
         heard: the state that it said last; a working cell may be idle before it has said so.
         said: how often it has said one.
+        said_s: when it did so last, monotonic wall time.
+        said_before: `said` when it was leased what it runs.
         doubted: `said` when it was found out to be wrong; from the next word on it is believed.
         running: what it has been leased.
         lease: counts the leases; what an older one brings is void.
         lost: its controller has ended, and no other has said that it is idle.
         silent: nobody will send the end of what it runs: the controller that took it has ended, or
-            the scheduler has; it is looked up in the journal.
+            the scheduler has, or it was lost on the way; it is looked up in the journal.
     """
 
     client: ActionClient
     link: ProvenLink
     heard: State | None = None
     said: int = 0
+    said_s: float = 0.0
+    said_before: int = 0
     doubted: int = 0
     running: PlannedOperation | None = None
     signals: int = 0
@@ -131,6 +140,7 @@ class Leases:
         """A cell has said its state; whether it may be given work now."""
         link = self.links[cell]
         link.heard = state
+        link.said_s = time.monotonic()
         link.said += 1
         return state is State.IDLE and (link.running is None or link.silent)
 
@@ -178,6 +188,34 @@ class Leases:
         link.running, link.silent = None, False
         self._board.refresh()
         return True
+
+    def end_missing(self, cell: str) -> bool:
+        """Whether a cell has long said that it is not at work, and nothing came of what it had.
+
+        What is sent to a cell, or by it, is lost if it is cut off for longer than DDS waits for it.
+        May be asked by any thread.
+        """
+        link, held = self.links[cell], self._table.of(cell)
+        return (
+            link.running is not None
+            and not link.silent
+            and (held is None or held[1] is not Standing.OFFERED)  # that has a deadline of its own
+            and link.heard in NOT_AT_WORK
+            and link.said > link.said_before
+            and time.monotonic() - link.said_s > END_S
+        )
+
+    def miss_end(self, cell: str) -> bool:
+        """See in the journal what became of work whose end is missing; whether it is over."""
+        if not self.end_missing(cell):
+            return False
+        link = self.links[cell]
+        assert link.running is not None
+        self._node.get_logger().warning(
+            f"{cell}: the end of {link.running.operation_id} was not heard; the journal knows it"
+        )
+        link.silent = True
+        return self.look_up(cell)
 
     def regain(self, cell: str) -> None:
         """A lost cell has a controller again, and that is idle."""
@@ -243,6 +281,7 @@ class Leases:
         link.running = row
         link.lease += 1
         said, lease = link.said, link.lease
+        link.said_before = said
         late = threading.Event()
 
         def on_answer() -> None:

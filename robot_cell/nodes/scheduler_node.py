@@ -22,7 +22,7 @@ from robot_cell.model.packml import Mode, State
 from robot_cell.nodes import messages
 from robot_cell.nodes.alarm_writer import AlarmWriter
 from robot_cell.nodes.base import LATCHED, PlantNode, spin
-from robot_cell.nodes.leases import Leases, Task
+from robot_cell.nodes.leases import NOT_AT_WORK, Leases, Task
 from robot_cell.nodes.plan_keeper import PlanKeeper
 from robot_cell.nodes.waiting import NoAnswerError
 from robot_cell.orders.board import Board
@@ -36,7 +36,6 @@ from robot_cell.store import OperationRecord, journal_location, open_journal
 from robot_cell.store.accept import prioritise_order
 
 _POLL_S: Final = 0.002
-_NOT_AT_WORK: Final = (State.IDLE, State.STOPPED, State.ABORTED)
 _AGAIN_NS: Final = 1_000_000_000
 """When what could not be given to a cell is tried again, plant time."""
 
@@ -247,7 +246,7 @@ class SchedulerNode(PlantNode):
     def _heard(self, cell: str, state: State) -> None:
         """A cell has said its state: an idle one may be given work."""
         idle = self._leases.heard(cell, state)
-        if self._leases.links[cell].silent and state in _NOT_AT_WORK:
+        if self._leases.links[cell].silent and state in NOT_AT_WORK:
             self._tasks.put(self._guarded(self._look_up, cell))
         if idle and self._leases.links[cell].lost:
             self._tasks.put(self._guarded(self._regain, cell))
@@ -269,7 +268,7 @@ class SchedulerNode(PlantNode):
     # -- cells come and go ----------------------------------------------------------------------
 
     def _look_after_cells(self) -> None:
-        """See that the cells' controllers live."""
+        """See that the cells' controllers live, and that the ends of their work are heard."""
         presence, looks = self._presence, 0
         while not self._ending.wait(_LOOK_EVERY_S):
             looks += 1
@@ -278,6 +277,9 @@ class SchedulerNode(PlantNode):
             for cell, change in presence.look():
                 act = self._lose if change == "lost" else self._restarting
                 self._tasks.put(self._guarded(act, cell))
+            for cell in self.plant.cells:
+                if self._leases.end_missing(cell):
+                    self._tasks.put(self._guarded(self._miss_end, cell))
 
     def _guarded(self, act: Callable[[str], None], cell: str) -> Task:
         """Act on a cell's coming or going; a failure is told, and the rest goes on."""
@@ -320,6 +322,11 @@ class SchedulerNode(PlantNode):
     def _look_up(self, cell: str) -> None:
         """See in the journal whether what a silent cell runs is over."""
         if self._leases.look_up(cell):
+            self._publish()
+
+    def _miss_end(self, cell: str) -> None:
+        """See in the journal what became of work whose end has not come over DDS."""
+        if self._leases.miss_end(cell):
             self._publish()
 
     def _regain(self, cell: str) -> None:

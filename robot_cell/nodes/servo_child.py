@@ -46,6 +46,10 @@ class ServoChild:
         command += ["--event-fd", str(write_fd)]
         if node.simulated:
             command.append("--simulated")
+        # A driver that is a ROS node is called after this one: no two arms' have the same name.
+        names = {"__ns": node.get_namespace(), "__node": f"{node.get_name()}_driver"}
+        command.append("--ros-args")
+        command += [word for name, value in names.items() for word in ("-r", f"{name}:={value}")]
         # Where the controller follows by itself, a goal has to be cancelled before the child ends.
         death = signal.SIGTERM if self._canceller is not None else signal.SIGKILL
         prctl = ctypes.CDLL(None).prctl

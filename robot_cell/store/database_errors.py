@@ -63,6 +63,7 @@ _SQLITE: Final[dict[int, _Meaning]] = {
 _POSTGRESQL: Final[dict[str, _Meaning]] = {
     "08": _GONE,
     "25006": _CLOSED,  # read only
+    "25P03": _GONE,  # not heard of in mid-transaction: the server has ended it
     "28": _CLOSED,  # authorisation
     "3D": _CLOSED,  # no such database
     "42501": _CLOSED,  # insufficient privilege

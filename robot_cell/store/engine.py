@@ -21,6 +21,11 @@ WRITES: Final = {"robot_cell_writes": True}
 _PAUSE_S: Final = (0.0004, 0.003)
 """How long whoever waits for SQLite sleeps before it looks again, at first and at most."""
 
+_GONE_SHARE: Final = 0.7
+"""Of the time that a writer waits for its turn: when one that is not heard of loses its own."""
+
+_KEEPALIVE_S: Final = 60
+
 _TURN: Final = 0x63656C6C
 """PostgreSQL's advisory lock of whoever writes; locks are counted within a database."""
 
@@ -132,17 +137,35 @@ def _await_turn(connection: Connection, busy_timeout_s: float) -> None:
 
 def _open_postgresql(url: URL, busy_timeout_s: float) -> Engine:
     """A commit is on the server's disk; a read sees the journal as it was at one instant."""
-    settings = f"-c synchronous_commit=on -c lock_timeout={int(busy_timeout_s * 1000)}"
+    gone_s = max(3, int(busy_timeout_s * _GONE_SHARE))
+    settings = {
+        "synchronous_commit": "on",
+        "lock_timeout": int(busy_timeout_s * 1000),
+        # A client that takes no answer, or is gone without a word: left to itself the server would
+        # notice after two hours (PostgreSQL's manual, 20.3.2).
+        "tcp_user_timeout": gone_s * 1000,
+        "tcp_keepalives_idle": _KEEPALIVE_S,
+        "tcp_keepalives_interval": _KEEPALIVE_S // 6,
+        "tcp_keepalives_count": 6,
+    }
+    # From here a server that is not heard of is waited for: a cell whose cable is out goes on where
+    # it was once the cable is back.
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     engine = create_engine(
         url,
-        connect_args={"options": settings, "connect_timeout": 10},
+        connect_args={"options": options, "connect_timeout": 10},
         pool_pre_ping=True,  # the server may have been restarted
     )
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         if connection.get_execution_options().get("robot_cell_writes"):
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN})")
+            # Whoever is cut off in mid-transaction has the turn: the server takes it back before
+            # the others' patience ends. Readers keep nobody waiting, and may think for long.
+            connection.exec_driver_sql(
+                "SELECT set_config('idle_in_transaction_session_timeout', "
+                f"'{gone_s * 1000}', true), pg_advisory_xact_lock({_TURN})"
+            )
         else:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 

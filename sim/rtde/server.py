@@ -1,7 +1,7 @@
-"""The RTDE server of the simulated controller: sockets, protocol, and faults of the link.
+"""The RTDE server of the simulated controller: sockets, cycles, and faults of the link.
 
-Versions 1 and 2 of the protocol as the "Real-Time Data Exchange (RTDE) Guide" has them. One thread:
-between two cycles it waits for bytes, at each cycle the robot goes on by 2 ms and states are sent.
+One thread: between two cycles it waits for bytes, at each cycle the robot goes on by 2 ms and
+states are sent. What the bytes mean: `sim/rtde/session.py`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import selectors
 import socket
-import struct
 import time
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -24,11 +23,9 @@ from sim.rtde.robot import (
     Runtime,
     SafetyMode,
 )
-from sim.rtde.variables import INPUTS, OUTPUTS, flat, layout, types_of
+from sim.rtde.session import ProtocolError, Session
 
 _CYCLE_NS: Final = round(CYCLE_S * 1e9)
-_HEADER: Final = struct.Struct(">HB")
-_VERSION: Final = (5, 12, 2, 1101)
 _ON_TIME_NS: Final = 500_000
 _KEPT: Final = 200_000
 
@@ -38,15 +35,7 @@ class Client:
     """One connection, and what it has agreed on."""
 
     link: socket.socket
-    version: int = 1
-    rest: bytes = b""
-    started: bool = False
-    outputs: tuple[str, ...] = ()
-    out_layout: struct.Struct | None = None
-    every: int = 1
-    inputs: tuple[str, ...] = ()
-    in_layout: struct.Struct | None = None
-    unsent: bytes = b""
+    session: Session = field(default_factory=Session)
 
 
 @dataclass
@@ -258,8 +247,8 @@ class RtdeServer:
             return
         for client in list(self._clients):
             for level, words in messages:
-                self._send(client, text(client.version, level, words))
-            if client.started and robot.cycles % client.every == 0:
+                self._send(client, client.session.text(level, words))
+            if client.session.started and robot.cycles % client.session.every == 0:
                 self._tell(client, now_ns)
         due, self._held = self._held, []
         for at_ns, client, data in due:
@@ -269,9 +258,7 @@ class RtdeServer:
                 self._held.append((at_ns, client, data))
 
     def _tell(self, client: Client, now_ns: int) -> None:
-        assert client.out_layout is not None
-        values = client.out_layout.pack(*flat([self.robot.value(n) for n in client.outputs]))
-        data = package("U", (b"\x01" if client.version == 2 else b"") + values)
+        data = client.session.state(self.robot.value)
         if now_ns < self.faults.late_until_ns:
             late_ns = self.faults.late_ns
             # All of a stretch of `late_ns` leave together at its end.
@@ -337,96 +324,29 @@ class RtdeServer:
             self._drop(client)
             return
         heard_ns = time.monotonic_ns()
-        client.rest += data
-        while len(client.rest) >= _HEADER.size:
-            size, kind = _HEADER.unpack_from(client.rest)
-            if size < _HEADER.size:
-                self._drop(client)
-                return
-            if len(client.rest) < size:
-                return
-            payload, client.rest = client.rest[_HEADER.size : size], client.rest[size:]
-            self._answer(client, chr(kind), payload, heard_ns)
-
-    # -- the protocol -----------------------------------------------------------------------------
+        try:
+            for kind, payload in client.session.packages(data):
+                self._answer(client, kind, payload, heard_ns)
+        except ProtocolError:
+            self._drop(client)
 
     def _answer(self, client: Client, kind: str, payload: bytes, heard_ns: int) -> None:
         if kind == "U":
             self._take(client, payload, heard_ns)
-        elif kind == "V":
-            (wanted,) = struct.unpack_from(">H", payload)
-            if wanted in (1, 2):
-                client.version = wanted
-            self._send(client, package("V", bytes([wanted in (1, 2)])))
-        elif kind == "v":
-            self._send(client, package("v", struct.pack(">4I", *_VERSION)))
-        elif kind == "O":
-            self._set_up_outputs(client, payload)
-        elif kind == "I":
-            self._set_up_inputs(client, payload)
-        elif kind == "S":
-            client.started = client.out_layout is not None
-            self._send(client, package("S", bytes([client.started])))
-        elif kind == "P":
-            client.started = False
-            self._send(client, package("P", b"\x01"))
-        else:
-            self._send(client, text(client.version, 1, f"unknown package type {kind!r}"))
-
-    def _set_up_outputs(self, client: Client, payload: bytes) -> None:
-        rate_hz = 125.0
-        if client.version == 2:
-            (rate_hz,) = struct.unpack_from(">d", payload)
-            payload = payload[8:]
-        names = names_of(payload)
-        known = {n: kind for n, kind in OUTPUTS.items() if n not in self.faults.unknown}
-        types = types_of(names, known, set())
-        good = "NOT_FOUND" not in types and 0.0 < rate_hz <= 500.0
-        if good:
-            client.outputs, client.out_layout = names, layout(types)
-            client.every = max(1, round(500.0 / rate_hz))
-        number = bytes([good]) if client.version == 2 else b""
-        self._send(client, package("O", number + ",".join(types).encode()))
-
-    def _set_up_inputs(self, client: Client, payload: bytes) -> None:
-        names = names_of(payload)
-        taken = {n for other in self._clients if other is not client for n in other.inputs}
-        known = {n: kind for n, kind in INPUTS.items() if n not in self.faults.unknown}
-        types = types_of(names, known, taken | self.faults.in_use)
-        good = not {"NOT_FOUND", "IN_USE"} & set(types)
-        if good:
-            client.inputs, client.in_layout = names, layout(types)
-        self._send(client, package("I", bytes([good]) + ",".join(types).encode()))
+            return
+        others = {n for one in self._clients if one is not client for n in one.session.inputs}
+        in_use = others | self.faults.in_use
+        self._send(client, client.session.answer(kind, payload, self.faults.unknown, in_use))
 
     def _take(self, client: Client, payload: bytes, heard_ns: int) -> None:
-        if client.in_layout is None or len(payload) != 1 + client.in_layout.size:
-            self._send(client, text(client.version, 1, "a data package of no recipe"))
+        written = client.session.written(payload)
+        if written is None:
+            self._send(client, client.session.text(1, "a data package of no recipe"))
             return
-        values = client.in_layout.unpack(payload[1:])
         if self._told_ns and len(self.latencies_ns) < _KEPT:
             self.latencies_ns.append(heard_ns - self._told_ns)
             self._told_ns = 0
-        self.robot.write(dict(zip(client.inputs, values, strict=True)))
-
-
-def names_of(payload: bytes) -> tuple[str, ...]:
-    """The variables of a recipe; some clients end theirs by a comma."""
-    return tuple(payload.decode().rstrip(",").split(","))
-
-
-def package(kind: str, payload: bytes) -> bytes:
-    """A package as bytes."""
-    return _HEADER.pack(_HEADER.size + len(payload), ord(kind)) + payload
-
-
-def text(version: int, level: int, words: str) -> bytes:
-    """A text message: 0 exception, 1 error, 2 warning, 3 information."""
-    said = words.encode()[:255]
-    if version == 1:
-        return package("M", bytes([level]) + said)
-    source = b"RTDE"
-    body = bytes([len(said)]) + said + bytes([len(source)]) + source + bytes([level])
-    return package("M", body)
+        self.robot.write(written)
 
 
 def spread_us(values_ns: list[int]) -> dict[str, float]:

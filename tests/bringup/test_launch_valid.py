@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import importlib.util
 import re
+import xml.etree.ElementTree as ElementTree
 from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+import yaml
 
 from robot_cell.bringup.launch_file import declared_arguments, load_launch_file
 from robot_cell.bringup.launch_xml import read_launch_xml
@@ -95,6 +98,36 @@ def test_an_included_file_gets_what_it_declares(file):
         given = {child.attributes["name"] for child in include.children}
         assert given <= declared.keys()
         assert {name for name, default in declared.items() if default is None} <= given
+
+
+def test_the_plant_in_gazebo_is_resolved_to_its_last_argument(tmp_path):
+    """Where there is no Gazebo nothing of it runs; what would be started is known all the same."""
+    given = {"plant": "plant.yaml", "run_dir": str(tmp_path)}
+    named = {
+        name: {p.name: p for p in load_launch_file(ROOT / "launch" / name, given).processes}
+        for name in ("gazebo.launch.xml", "sim.launch.xml")
+    }
+    gazebo, mujoco = named["gazebo.launch.xml"], named["sim.launch.xml"]
+    server, bridge = gazebo.pop("cell_a.gazebo_server"), gazebo.pop("cell_a.gazebo_bridge")
+    assert gazebo.keys() == mujoco.keys()
+    # The control processes cannot tell which simulator they are in, nor can that of the other cell.
+    for name, process in gazebo.items():
+        if name != "cell_a.sim":
+            assert set(process.arguments) <= set(mujoco[name].arguments)
+            assert process == dataclasses.replace(mujoco[name], arguments=process.arguments)
+    assert 'gazebo_world:="housing_cell"' in gazebo["cell_a.sim"].arguments
+
+    world = Path(server.arguments[0])
+    assert ElementTree.parse(world).getroot().find("world").attrib == {"name": "housing_cell"}
+    *services, config = [word for word in bridge.arguments if word.startswith(("/", "config_file"))]
+    assert [one.partition("@")[0] for one in services] == [
+        "/world/housing_cell/control", "/world/housing_cell/set_pose",
+    ]  # fmt: skip
+    topics = yaml.safe_load(Path(config.partition(":=")[2].strip('"')).read_text())
+    assert all(one["gz_topic_name"] for one in topics)
+    assert server.env == bridge.env == (("GZ_PARTITION", "robot_cell_a"),)
+    words = [word for one in (server, bridge, *gazebo.values()) for word in one.arguments]
+    assert not [word for word in words if "$(" in word]
 
 
 @pytest.mark.skipif(bool(ros_launch()), reason=ros_launch() or "it is")

@@ -93,5 +93,9 @@ def test_a_cell_runs_after_fewer_than_twenty_commands():
     numbers = [int(n) for n in re.findall(r"# (\d+)$", upto, re.MULTILINE)]
     assert numbers == list(range(1, len(numbers) + 1))
     assert len(numbers) < 20
+    for arm, left_out in (("U", {19}), ("V", {10, 19})):  # 19 only looks on
+        extra = re.findall(rf"# {arm}(\d+)$", text, re.MULTILINE)
+        assert extra == [str(n) for n in range(1, len(extra) + 1)] != []
+        assert len(set(numbers) - left_out) + len(extra) == 19
     for path in re.findall(r"(?:deploy|launch|examples|sim)/[\w./*-]+", text):
         assert list(ROOT.glob(path.rstrip("/."))), path

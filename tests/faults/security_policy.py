@@ -1,4 +1,4 @@
-"""Reads deploy/sros2/policy.xml, and compares it with what the nodes of a running plant have."""
+"""Reads the policies of deploy/sros2, and compares them with what running nodes have."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Policy = dict[str, dict[tuple[str, str], set[str]]]
 """By node (`/cell_a/arm`): what it may do (`topics`, `publish`), and to which full names."""
 
 
-def read_policy() -> Policy:
-    """What each node may do.
+def read_policy(name: str = "policy.xml") -> Policy:
+    """What each node may do by a file of the folder.
 
     Raises:
         ValueError: something is not of the format (https://design.ros2.org, ROS 2 access control
             policies, version 0.2.0).
     """
     policy: Policy = {}
-    root = ElementTree.parse(FOLDER / "policy.xml").getroot()
+    root = ElementTree.parse(FOLDER / name).getroot()
     for enclave in root.iterfind("enclaves/enclave"):
         for profile in enclave.iterfind("profiles/profile"):
             namespace = profile.attrib["ns"]

@@ -35,6 +35,9 @@ def test_what_each_driver_is_given() -> None:
     assert given["action"] == "/c/f"
     stream = options({"kind": "position_stream", "commands": "/c/commands", "rate_hz": 250})
     assert (stream["commands"], stream["rate_hz"]) == ("/c/commands", 250.0)
+    assert given["controller_manager"] is None
+    watched = {"kind": "trajectory_action", "action": "/c/f", "controller_manager": "/ur/manager"}
+    assert options(watched)["controller_manager"] == "/ur/manager"
 
 
 def test_a_driver_of_another_package_gets_its_options_as_they_stand() -> None:
@@ -52,6 +55,9 @@ def test_a_driver_of_another_package_gets_its_options_as_they_stand() -> None:
         {"kind": "ur_rtde", "host": "h", "adress": "h"},
         {"kind": "position_stream", "commands": "no_slash"},
         {"kind": "trajectory_action", "action": "/a b"},
+        {"kind": "trajectory_action", "action": "/f", "controller_manager": "/m"},
+        {"kind": "position_stream", "commands": "/c", "controller_manager": "/m"},
+        {"kind": "ur_rtde", "host": "h", "controller_manager": "/m"},
         {"kind": "mujoco", "host": "h"},
         {"kind": "Their Arm"},
         {"host": "h"},

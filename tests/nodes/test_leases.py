@@ -182,3 +182,54 @@ def test_what_has_begun_is_not_taken_back(
     assert scheduler.status(FIRST) == "running"
     assert scheduler.leases.links["cell_a"].running is not None
     assert scheduler.leases.next_ending_ns() is None
+
+
+def test_an_end_that_is_lost_on_the_way_is_found_in_the_journal(
+    scheduler: Scheduler, cell: CellServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a cut that DDS has given up on: the cell is heard again, its result never comes."""
+    monkeypatch.setattr(leases, "END_S", 0.2)
+    cell.answer = GoalResponse.ACCEPT
+    cell.may_answer.set()
+    scheduler.give(FIRST)
+    cell.goals.get(timeout=WAIT_S)  # and it is never finished
+    link = scheduler.leases.links["cell_a"]
+
+    def missing_within(seconds: float) -> bool:
+        until = time.monotonic() + seconds
+        while not scheduler.leases.end_missing("cell_a"):
+            if time.monotonic() > until:
+                return False
+        return True
+
+    assert not missing_within(0.5), "idle is what it said before it was given work"
+    record = scheduler.journal.operation(FIRST)
+    scheduler.journal.begin_operation(FIRST, "cell_a", record.token, 0)
+    scheduler.leases.heard("cell_a", State.EXECUTE)
+    assert not missing_within(0.5), "it is at work"
+    scheduler.leases.heard("cell_a", State.ABORTED)
+    assert missing_within(WAIT_S)
+    assert not scheduler.leases.miss_end("cell_a"), "broken off: a reset goes on with it"
+    assert link.running is not None
+
+    link.silent = False
+    scheduler.journal.end_operation(FIRST, "complete", 1, token=record.token)
+    scheduler.leases.heard("cell_a", State.IDLE)
+    assert missing_within(WAIT_S)
+    assert scheduler.leases.miss_end("cell_a")
+    assert link.running is None
+    assert scheduler.board.operations[FIRST].status == "complete"
+    assert scheduler.leases.idle() == ["cell_a"]
+
+
+def test_what_was_offered_and_not_answered_has_no_end_that_could_be_missing(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cell says again that it is idle before it has thought over its answer."""
+    monkeypatch.setattr(leases, "END_S", 0.0)
+    scheduler.give(FIRST)
+    scheduler.leases.heard("cell_a", State.IDLE)
+    until = time.monotonic() + 0.1
+    while time.monotonic() < until:
+        assert not scheduler.leases.end_missing("cell_a")
+    assert scheduler.status(FIRST) == "leased"

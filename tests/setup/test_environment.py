@@ -38,6 +38,7 @@ def test_it_leads_to_everything(machine, shell):
     assert env["AMENT_PREFIX_PATH"].split(":") == [
         str(machine.prefix),
         str(machine.install / "control_msgs"),
+        str(machine.install / "controller_manager_msgs"),
         str(machine.install / "robot_cell_interfaces"),
         str(machine.venv),
     ]
@@ -125,15 +126,15 @@ def test_an_installation_of_ros_is_sourced_and_ours_put_in_front(machine, instal
     assert str(machine.venv / "lib") not in env["LD_LIBRARY_PATH"]
 
 
-def test_control_msgs_is_built_only_where_ros_lacks_it(machine, installation, monkeypatch):
+def test_what_is_ros2_controls_is_built_only_where_ros_lacks_it(machine, installation, monkeypatch):
     monkeypatch.delenv("AMENT_PREFIX_PATH", raising=False)
     on_top = Machine(root=machine.root, python=machine.python, underlay=installation)
-    assert [p.name for p in on_top.interface_packages()] == [
-        "control_msgs",
-        "robot_cell_interfaces",
-    ]
-    (installation / "share" / "control_msgs").mkdir()
-    assert [p.name for p in on_top.interface_packages()] == ["robot_cell_interfaces"]
+    wanted = ["control_msgs", "controller_manager_msgs", "robot_cell_interfaces"]
+    assert [p.name for p in on_top.interface_packages()] == wanted
+    for name in ("control_msgs", "controller_manager_msgs"):
+        (installation / "share" / name).mkdir()
+        wanted.remove(name)
+        assert [p.name for p in on_top.interface_packages()] == wanted
 
 
 def test_an_installation_is_found_when_sourced_and_remembered(tmp_path, installation, monkeypatch):

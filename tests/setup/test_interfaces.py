@@ -1,4 +1,4 @@
-"""The interfaces say what they mean, and control_msgs is on the wire what upstream's is."""
+"""The interfaces say what they mean; those of ros2_control are on the wire what upstream's are."""
 
 import json
 import os
@@ -102,3 +102,44 @@ def test_feedback_names_the_point_in_use():
         "multi_dof_error",
         "multi_dof_index",
     ]
+
+
+# As published for Jazzy and Kilted (docs.ros.org, package controller_manager_msgs); the names of
+# fields and their order are what is on the wire.
+UPSTREAM_FIELDS = {
+    "msg.ChainConnection": {"name": "string", "reference_interfaces": "sequence<string>"},
+    "msg.NamedLifecycleState": {"name": "string", "state": "lifecycle_msgs/State"},
+    "msg.ControllerManagerActivity": {
+        "header": "std_msgs/Header",
+        "controllers": "sequence<controller_manager_msgs/NamedLifecycleState>",
+        "hardware_components": "sequence<controller_manager_msgs/NamedLifecycleState>",
+    },
+    "msg.ControllerState": {
+        "name": "string",
+        "state": "string",
+        "type": "string",
+        "is_async": "boolean",
+        "update_rate": "uint16",
+        "claimed_interfaces": "sequence<string>",
+        "required_command_interfaces": "sequence<string>",
+        "required_state_interfaces": "sequence<string>",
+        "is_chainable": "boolean",
+        "is_chained": "boolean",
+        "exported_state_interfaces": "sequence<string>",
+        "reference_interfaces": "sequence<string>",
+        "chain_connections": "sequence<controller_manager_msgs/ChainConnection>",
+    },
+    "srv.ListControllers.Request": {},
+    "srv.ListControllers.Response": {
+        "controller": "sequence<controller_manager_msgs/ControllerState>"
+    },
+}
+
+
+@pytest.mark.parametrize("name", UPSTREAM_FIELDS)
+def test_controller_manager_msgs_has_upstreams_fields(name):
+    found = pytest.importorskip("controller_manager_msgs." + name.partition(".")[0])
+    for part in name.split(".")[1:]:
+        found = getattr(found, part)
+    fields = list(found.get_fields_and_field_types().items())
+    assert fields == list(UPSTREAM_FIELDS[name].items())

@@ -128,6 +128,33 @@ def test_a_locked_journal(place: Path | str, plant: Plant) -> None:
         assert journal.accept_batch(orders(1), "f", "me", plant).new_ids == ("WO-0",)
 
 
+def test_a_writer_that_is_cut_off_loses_its_turn(postgresql: Server, plant: Plant) -> None:
+    """A controller that vanishes in mid-transaction does not stop the plant: the others' patience
+    (5 s here) is longer than the server's with one that says nothing."""
+    url, patience_s = postgresql.database(), 5.0
+    with (
+        open_journal(url, busy_timeout_s=patience_s) as gone,
+        open_journal(url, busy_timeout_s=patience_s) as journal,
+    ):
+        holds, back = threading.Event(), threading.Event()
+
+        def hold(transaction: Transaction) -> None:
+            transaction.connection.exec_driver_sql("SELECT 1")
+            holds.set()
+            back.wait(60)
+
+        with ThreadPoolExecutor(1) as pool:
+            written = pool.submit(gone._write, hold)
+            assert holds.wait(30)
+            began_s = time.monotonic()
+            journal.accept_batch(orders(1), "f", "me", plant)
+            assert time.monotonic() - began_s > 1.0, "nobody else had the turn"
+            back.set()
+            with pytest.raises(JournalUnavailable, match="its server does not answer"):
+                written.result()
+        assert gone.accept_batch(orders(1, first=1), "f", "me", plant).new_ids == ("WO-1",)
+
+
 def test_a_server_that_goes_and_comes_back(plant: Plant) -> None:
     with Server() as server, open_journal(server.database()) as journal:
         journal.accept_batch(orders(1), "f", "me", plant)

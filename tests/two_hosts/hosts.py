@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ PLANT = ROOT / "examples" / "housing_plant.yaml"
 NETWORK = "10.213.77"
 PORT = 15432
 PARTICIPANTS = 9
+PLANNING_S = 1.0
 
 
 def why_not() -> str:
@@ -77,14 +78,42 @@ class Host:
 
     def ask(self, *words: str) -> Any:
         """What `robot-cell ... --json` says on this host; None if it cannot tell."""
-        done = subprocess.run(
-            self.command(sys.executable, "-m", "robot_cell.cli.app", *words, "--json"),
-            env=self.environment(), capture_output=True, text=True, check=False, timeout=60,
-        )  # fmt: skip
+        words = (sys.executable, "-m", "robot_cell.cli.app", *words, "--json")
+        try:
+            done = subprocess.run(
+                self.command(*words), env=self.environment(), capture_output=True, text=True,
+                check=False, timeout=60,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:  # a busy machine
+            return None
         try:
             return json.loads(done.stdout)
         except json.JSONDecodeError:
             return None
+
+    @contextmanager
+    def observer(self, log: Path) -> Iterator[Callable[[str], Any]]:
+        """Asks what the journal says on this host (`tests.two_hosts.observer`)."""
+        process = subprocess.Popen(
+            self.command(sys.executable, "-m", "tests.two_hosts.observer", str(PLANT), str(log)),
+            env=self.environment(), cwd=ROOT, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        questions, answers = process.stdin, process.stdout
+
+        def ask(what: str) -> Any:
+            print(what, file=questions, flush=True)
+            return json.loads(answers.readline())
+
+        try:
+            assert answers.readline() == "ready\n", "the journal cannot be read"
+            yield ask
+        finally:
+            questions.close()
+            process.wait(20.0)
+            answers.close()
 
     def reaches(self, address: str, port: int) -> bool:
         """Whether a connection from here to there can be made within a second."""
@@ -166,10 +195,11 @@ def postgresql(host: Host) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def launch_text(cells: Mapping[str, bool], speed: float, start: str) -> str:
+def launch_text(cells: Mapping[str, bool], speed: float, start: str, log: Path) -> str:
     """A launch file of simulated cells; those marked True come with the plant's scheduler.
 
     `run_dir` is the launcher's own, `shared` that of the processes: it has the page of plant time.
+    Devices write what they do to `log`.
     """
     parts = ["<launch>", '<arg name="run_dir"/>', '<arg name="shared"/>']
 
@@ -181,10 +211,13 @@ def launch_text(cells: Mapping[str, bool], speed: float, start: str) -> str:
         parts.append("</node>")
 
     for cell, with_scheduler in cells.items():
-        values = {"cell": cell, "speed": str(speed), "start": f"'{start}'"}
+        values = {
+            "cell": cell, "speed": str(speed), "start": f"'{start}'", "device_log": str(log),
+        }  # fmt: skip
         node("sim_node", "sim", cell, {**values, "participants": str(PARTICIPANTS)})
         if with_scheduler:
             plan = {"simulated": "true", "seed": "0", "hold_until_batch": "true"}
+            plan["planning_time_s"] = str(PLANNING_S)
             node("scheduler_node", "scheduler", "", plan)
         parts.append(f'<include file="{ROOT}/launch/cell.launch.xml">')
         for key, value in (("plant", str(PLANT)), ("cell", cell), ("simulated", "true"),

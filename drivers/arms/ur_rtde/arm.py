@@ -21,6 +21,7 @@ from drivers.arms.base import (
     ArmState,
     ArmTimeout,
     SetpointsRefused,
+    in_words,
 )
 from drivers.arms.ur_rtde import registers
 from drivers.arms.ur_rtde.link import RtdeLink
@@ -150,8 +151,8 @@ class UrRtdeArm:
             values = link.state(timeout_s)
             self._require_movable(link, values)
             self._require_our_program(link, values)
-            degrees = ", ".join(f"{q:.1f}" for q in np.degrees(values[link.slices["actual_q"]]))
-            return f"software {link.controller}, our program plays, joints at {degrees} degrees"
+            stands = in_words(values[link.slices["actual_q"]])
+            return f"software {link.controller}, our program plays, {stands}"
         except ArmTimeout as error:
             raise self._lost("it sends no states") from error
         finally:

@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.ros]
 
 JOINTS = [f"j{k}" for k in range(1, 7)]
 ACTION = "/controller/follow_joint_trajectory"
+COMMANDS = "/forward_position_controller/commands"
 WAY = np.array([0.5, -0.2, 0.2, 0.1, 0.1, 0.3])
 CONNECT_S = 10.0
 RATE_HZ = 50.0
@@ -44,7 +45,7 @@ def robot(server: Remote) -> Remote:
 
 @pytest.fixture(scope="module")
 def stream(server: Remote) -> Iterator[PositionStreamArm]:
-    arm = PositionStreamArm("/commands", **COMMON, ready="/ready")
+    arm = PositionStreamArm(COMMANDS, **COMMON, ready="/ready")
     yield arm
     arm.close()
 
@@ -105,7 +106,7 @@ def test_positions_are_streamed_and_followed(robot: Remote, stream: PositionStre
 
 
 def test_states_at_another_rate_are_refused(robot: Remote) -> None:
-    arm = PositionStreamArm("/commands", JOINTS, rate_hz=250.0)
+    arm = PositionStreamArm(COMMANDS, JOINTS, rate_hz=250.0)
     try:
         with pytest.raises(ArmFault, match="Set `rate_hz`") as caught:
             arm.connect(CONNECT_S)
@@ -122,10 +123,10 @@ def test_states_at_another_rate_are_refused(robot: Remote) -> None:
      ({"ready": "/nobody"}, "nothing is said on /nobody")],
 )  # fmt: skip
 def test_what_is_not_there_is_said(robot: Remote, topics: dict[str, Any], said: str) -> None:
-    arm = PositionStreamArm(**{"commands": "/commands", **COMMON, **topics})
+    arm = PositionStreamArm(**{"commands": COMMANDS, **COMMON, **topics})
     try:
         with pytest.raises(ArmNotConnected, match=said):
-            arm.connect(2.0)
+            arm.connect(1.0)
     finally:
         arm.close()
 
@@ -142,6 +143,32 @@ def test_lost_states_and_an_arm_that_is_not_ready(robot: Remote, stream: Positio
     until(lambda: ended_by(stream) == "", "it is not led back")
 
 
+def test_states_that_come_late_and_together_are_answered_once(
+    robot: Remote, stream: PositionStreamArm
+) -> None:
+    """Answering each would be a motion that makes up for lost time: faster than planned."""
+    until(lambda: ended_by(stream) == "", "it does not connect")
+    robot.ask("late", late_s=0.2, for_s=3.0)
+    began_s, answered = time.monotonic(), 0
+    while time.monotonic() - began_s < 2.0:
+        stream.read(1.0)
+        answered += 1
+    assert 3 <= answered <= 2.0 / 0.2 + 6, "in time there would be 100"
+
+
+def test_a_motion_survives_late_states(robot: Remote, bench: Callable[..., ServoBench]) -> None:
+    servo = bench("position_stream", commands=COMMANDS, **COMMON)
+    servo.connected()
+    start = servo.at()
+    robot.ask("late", late_s=0.25, for_s=2.0)
+    began_s = time.monotonic()
+    assert servo.result(servo.move(WAY, 1.0)).outcome is Outcome.DONE
+    assert time.monotonic() - began_s > 1.5, "slower"
+    # Made up for at once, a stretch would be a step of 0.25 s at 0.9 rad/s, less the arm's lag.
+    assert robot.ask("report")["largest_step"] < 0.08, "no jump"
+    assert along(robot, start) == pytest.approx(1.0, abs=0.01)
+
+
 def ended_by(arm: PositionStreamArm) -> str:
     """The code of the fault that connecting and a few states end with; empty if none."""
     try:
@@ -156,7 +183,7 @@ def ended_by(arm: PositionStreamArm) -> str:
 
 
 def test_the_servo_streams_a_motion(robot: Remote, bench: Callable[..., ServoBench]) -> None:
-    servo = bench("position_stream", commands="/commands", **COMMON)
+    servo = bench("position_stream", commands=COMMANDS, **COMMON)
     servo.connected()
     start = servo.at()
     assert robot.ask("report")["moved"] == 0.0
@@ -198,7 +225,7 @@ def test_a_controller_that_is_switched_off_refuses_and_gives_up(
     follower.connect(CONNECT_S)
     follower.send(line(follower, WAY, 5.0))
     until(lambda: follower.read(1.0) and robot.ask("report")["follows"], "it does not begin")
-    robot.ask("switch", active=False)
+    robot.ask("controller", state="inactive")
     ended = finish(follower)
     assert (ended.done, ended.code, ended.what) == (False, "-1", "deactivated")
     follower.send(line(follower, WAY))
@@ -241,6 +268,14 @@ def test_a_controller_that_is_slower_than_planned_is_no_error(
     assert relay.result(relay.move(WAY, 0.8)).outcome is Outcome.DONE
     assert time.monotonic() - began_s > 1.9
     assert along(robot, start) == pytest.approx(1.0, abs=0.01)
+
+
+def test_late_states_are_no_fault_of_a_trajectory(robot: Remote, relay: ServoBench) -> None:
+    start = relay.at()
+    robot.ask("late", late_s=0.2, for_s=5.0)
+    assert relay.result(relay.move(WAY, 1.0)).outcome is Outcome.DONE
+    assert along(robot, start) == pytest.approx(1.0, abs=0.01)
+    assert robot.ask("report")["goals"] == 1
 
 
 def test_one_that_stands_at_scaling_zero_is_waited_for(robot: Remote, relay: ServoBench) -> None:
@@ -300,7 +335,7 @@ def test_a_controller_that_is_switched_off_fails_the_motion(
     robot: Remote, relay: ServoBench
 ) -> None:
     number = begin(robot, relay)
-    robot.ask("switch", active=False)
+    robot.ask("controller", state="inactive")
     assert relay.result(number).outcome is Outcome.DEVICE_FAULT
     assert relay.result(relay.move(WAY, 1.0)).outcome is Outcome.DEVICE_FAULT, "refused"
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from drivers.arms import ArmFault, ArmNotConnected, ArmTimeout, SetpointsRefused
 from drivers.arms.ur_rtde import UrRtdeArm, modes, registers, wire
 from sim.remote import Remote
+from sim.rtde.robot import Robot
 from tests.drivers.arms.conftest import fault_of, until
 
 SCRIPT = Path(__file__).parents[3] / "deploy" / "ur" / "robot_cell.script"
@@ -254,6 +255,19 @@ def test_the_program_on_the_controller_has_the_same_numbers() -> None:
         **{one.name: one.value for one in (*registers.Command, *registers.State)},
     }
     assert {name: numbers[name] for name in ours} == ours
+
+
+def test_the_program_sets_its_watchdog_as_the_script_manual_says() -> None:
+    """Script manual, "rtde_set_watchdog(variable_name, min_frequency, action='pause')"."""
+    text = SCRIPT.read_text()
+    code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+    calls = re.findall(r'rtde_set_watchdog\("(\w+)", (\w+), "(\w+)"\)', code)
+    assert len(calls) == code.count("rtde_set_watchdog(") == 2
+    assert {variable for variable, _, _ in calls} == {registers.SEQUENCE}, "written each cycle"
+    assert [action for _, _, action in calls] == ["ignore", "stop"], "of ignore, pause and stop"
+    (name,) = {frequency for _, frequency, _ in calls}
+    frequency_hz = float(re.search(rf"^  {name} = ([\d.]+)$", text, re.M)[1])
+    assert Robot().watchdog_s == pytest.approx(1.0 / frequency_hz), "as the simulated controller"
 
 
 def test_every_mode_has_its_word() -> None:
