@@ -23,6 +23,7 @@ from robot_cell.gateway.routes import (
     access,
     batches,
     events,
+    jog,
     live,
     orders,
     performance,
@@ -35,7 +36,7 @@ from robot_cell.gateway.service import API, Gateway, Needs, Served, Viewer
 OPEN: Final = frozenset({"/health", "/login"})
 """What needs no token, below the API's path."""
 
-_ROUTERS: Final = (access, plant, batches, orders, schedule, what_ifs, events, performance)
+_ROUTERS: Final = (access, plant, jog, batches, orders, schedule, what_ifs, events, performance)
 
 
 class UnguardedRoute(RobotCellError):

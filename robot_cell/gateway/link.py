@@ -16,6 +16,7 @@ from robot_cell.client import (
     CommandResult,
     DevicesView,
     FaultResult,
+    JogResult,
     JointsView,
     MotionFeed,
     PlantClient,
@@ -77,6 +78,9 @@ class PlantLink(Protocol):
 
     def resolve(self, cell: str, step_id: int, word: str, asked_by: str) -> CommandResult:
         """Say what became of a step."""
+
+    def jog(self, cell: str, what: str, press: str, **how: Any) -> JogResult:
+        """Move an arm by hand, as `PlantClient.jog`."""
 
     def decide_draft(self, verdict: str, asked_by: str) -> CommandResult:
         """Approve or refuse the plan that waits."""
@@ -207,6 +211,10 @@ class RosLink:
     def resolve(self, cell: str, step_id: int, word: str, asked_by: str) -> CommandResult:
         """Say what became of a step."""
         return self._asked().resolve(cell, step_id, word, asked_by)
+
+    def jog(self, cell: str, what: str, press: str, **how: Any) -> JogResult:
+        """Move an arm by hand."""
+        return self._asked().jog(cell, what, press, **how)
 
     def decide_draft(self, verdict: str, asked_by: str) -> CommandResult:
         """Approve or refuse the plan that waits."""

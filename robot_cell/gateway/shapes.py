@@ -176,6 +176,14 @@ class CommandAnswer(Answer):
     state: str
 
 
+class JogAnswer(TypedDict):
+    """What has become of a press of a jog button: planning, moving or ended."""
+
+    press: str
+    phase: str
+    message: str
+
+
 class Step(TypedDict):
     """A step that was about to be done, and what became of it."""
 

@@ -145,6 +145,8 @@ class ArmNode(PlantNode):
             why = f"epoch {self._epoch} is over"
         elif self._controller is not None and not self._controller.alive():
             why = "the cell's controller has ended"
+        elif self._epochs.overdue():
+            why = "the button that lets it run is no longer held"
         else:
             return
         self._void = True

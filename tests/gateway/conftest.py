@@ -18,6 +18,7 @@ from robot_cell.client import (
     CommandResult,
     DevicesView,
     FaultResult,
+    JogResult,
     JointsView,
     PlantNotReachable,
     SubmitResult,
@@ -49,6 +50,8 @@ class MadeUpPlant:
     at_ns: int = 100 * NS
     asked: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
     said: dict[str, str] = field(default_factory=dict)
+    ends: bool = False
+    pressed: dict[str, str] = field(default_factory=dict)
     reachable: bool = True
     told_start: datetime | None = None
 
@@ -123,6 +126,20 @@ class MadeUpPlant:
     def resolve(self, cell: str, step_id: int, word: str, asked_by: str) -> CommandResult:
         self._note("resolve", cell, step_id, word, asked_by)
         return CommandResult(False, f"step {step_id} waits for nobody")
+
+    def jog(self, cell: str, what: str, press: str, **how: Any) -> JogResult:
+        self._note("jog", cell, what, press, how)
+        if what == "start":
+            self.pressed[press] = "planning"
+            if how["axis"] == "joint_9":
+                return JogResult(False, "ended", "the arm has no axis 'joint_9'")
+        if press not in self.pressed:
+            return JogResult(False, "ended", "that press is over, or was never begun")
+        if what == "look":
+            self.pressed[press] = "ended" if self.ends else "moving"
+        if what == "end":
+            self.pressed[press] = "ended"
+        return JogResult(True, self.pressed[press], "as far as its limit")
 
     def decide_draft(self, verdict: str, asked_by: str) -> CommandResult:
         self._note("draft", verdict, asked_by)

@@ -23,6 +23,7 @@ from .conftest import (
     command,
     drop,
     is_fresh,
+    number,
     serious_faults,
     state_of,
     workbook,
@@ -294,6 +295,76 @@ def test_a_unit_mode_is_changed_where_cell_and_role_allow_it(
         gripper = page.locator("[data-device=gripper]")
         expect(gripper).to_contain_text("open")
         expect(page.locator("[data-device=table]")).to_contain_text("ready")
+
+
+def test_an_arm_is_moved_by_hand_while_a_button_is_held(opened: Opened, served: Served) -> None:
+    with opened("/cells/cell_a", role="maintainer") as page:
+        expect(page.get_by_test_id("jog")).to_have_count(0)
+        command(page, "Stop")
+        expect(state_of(page)).to_have_attribute("data-state", "Stopped")
+        page.locator("[data-mode=manual]").click()
+        page.get_by_test_id("confirm").click()
+        # The plant runs ten times as fast as a real one.
+        page.get_by_role("button", name="10 %", exact=True).click()
+        expect(page.get_by_role("button", name="10 %", exact=True)).to_have_attribute(
+            "aria-pressed", "true"
+        )
+        joint, said = page.locator("[data-joint=joint_1]"), page.get_by_test_id("jog-said")
+        plus = page.locator("[data-jog='joint_1+']")
+
+        def moves(from_deg: float) -> None:
+            page.wait_for_function(
+                "from => Math.abs(parseFloat("
+                "document.querySelector('[data-joint=joint_1]').textContent) - from) > 1",
+                arg=from_deg,
+            )
+
+        def ended(why: str) -> float:
+            expect(said).to_have_attribute("data-phase", "ended")
+            expect(said).to_contain_text(why)
+            told = said.text_content() or ""
+            # What is told is where it stands.
+            stands = number(told.split(" to ")[1])
+            expect(joint).to_have_text(re.compile(re.escape(f"{stands:.1f}")[:-1]))
+            return stands
+
+        at = number(joint.text_content())
+        presses = 0
+        for let_go in (
+            page.mouse.up,
+            lambda: page.mouse.move(5, 5),
+            lambda: page.evaluate("window.dispatchEvent(new Event('blur'))"),
+        ):
+            plus.hover()
+            page.mouse.down()
+            presses += 1
+            moves(at)
+            let_go()
+            at = ended("the button was let go")
+            page.mouse.up()
+        plus.focus()
+        page.keyboard.down("Enter")
+        presses += 1
+        moves(at)
+        page.keyboard.up("Enter")
+        at = ended("the button was let go")
+        page.locator("[data-step=large]").click()
+        page.locator("[data-jog='joint_1-']").click()
+        presses += 1
+        assert ended("the step is done") == pytest.approx(at - 5.0, abs=0.05)
+        assert serious_faults(page) == []
+        with opened("/cells/cell_a", role="viewer") as other:
+            expect(other.locator("[data-jog]").first).to_be_visible()
+            expect(other.locator("[data-jog]:enabled")).to_have_count(0)
+        noted = [one for one in served.ask("/audit?limit=1000")["items"] if "jog" in one["what"]]
+        assert len(noted) == presses
+        assert all(one["who"].startswith("maintainer of the tests") for one in noted)
+        page.get_by_role("button", name="100 %").click()
+        page.locator("[data-mode=production]").click()
+        page.get_by_test_id("confirm").click()
+        expect(page.get_by_test_id("jog")).to_have_count(0)
+        command(page, "Reset")
+        expect(state_of(page)).to_have_attribute("data-state", re.compile("Idle|Execute"))
 
 
 @pytest.mark.parametrize("kind", ["xlsx", "json"])

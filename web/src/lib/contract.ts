@@ -30,6 +30,14 @@ export interface CellLive {
   devices: number;
 }
 
+/** What has become of a press of a jog button. */
+export interface JogAnswer {
+  press: string;
+  phase: 'planning' | 'moving' | 'ended';
+  /** What ends the motion by itself, then how it ended. */
+  message: string;
+}
+
 export interface Device {
   name: string;
   kind: string;
