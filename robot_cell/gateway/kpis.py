@@ -18,7 +18,7 @@ Span = tuple[int, int]
 """From and to, plant time in ns."""
 
 _NS: Final = 1e-9
-_ENDED: Final = ("complete", "failed")
+ENDED: Final = ("complete", "failed")
 _HOLDS: Final = ("hold", "suspend")
 _GOES_ON: Final = ("unhold", "unsuspend", "stop", "abort", "reset", "clear", "start")
 
@@ -106,10 +106,11 @@ FORMULAS: Final[dict[str, shapes.Formula]] = {
         ),
         (
             "energy_per_part_j",
-            "energy / GQ",
-            "Undefined where the arms do not tell what they use.",
+            "(energy of the motions as planned + base power * actual time) / GQ",
+            "By a model, not measured: no arm has a meter. Cell: of an operation, plant: of a work "
+            "unit. Undefined where a program's energy is not known yet.",
             "J",
-            "ISO 20140-1",
+            "planners/kinematics/energy.py, after ISO 20140-1",
         ),
     )
 }
@@ -194,7 +195,7 @@ def elements_of(facts: Facts, span: Span, now_ns: int) -> Elements:
     ended = [
         o
         for o in facts.operations
-        if o.status in _ENDED and o.actual_end_ns is not None and begin <= o.actual_end_ns < end
+        if o.status in ENDED and o.actual_end_ns is not None and begin <= o.actual_end_ns < end
     ]
     good = [o for o in ended if o.status == "complete"]
     found = Elements(
@@ -236,12 +237,13 @@ def elements_of(facts: Facts, span: Span, now_ns: int) -> Elements:
     return found
 
 
-def kpi_of(cell: str | None, found: Elements) -> shapes.Kpi:
-    """The key figures of some elements."""
+def kpi_of(cell: str | None, found: Elements, energy_j: float | None = None) -> shapes.Kpi:
+    """The key figures of some elements; `energy_j` is that of the operations that ended."""
     availability = _ratio(found.apt, found.pbt)
     effectiveness = _ratio(found.pri_pq, found.apt)
     quality = _ratio(found.gq, found.pq)
     done = found.pq if found.units is None else found.units
+    good = found.gq if found.units is None else found.units
     return {
         "cell": cell,
         "elements": {
@@ -274,7 +276,7 @@ def kpi_of(cell: str | None, found: Elements) -> shapes.Kpi:
         "first_pass_yield": _ratio(found.gp, found.pq),
         "scrap_ratio": _ratio(found.sq, found.pq),
         "rework_ratio": _ratio(found.rq, found.pq),
-        "energy_per_part_j": None,
+        "energy_per_part_j": None if energy_j is None else _ratio(energy_j, good),
     }
 
 

@@ -188,6 +188,11 @@ class Mirror:
         """An operation as the journal has it."""
         return self._records.get(operation_id)
 
+    @property
+    def products(self) -> dict[str, str]:
+        """The product of each order."""
+        return {name: one.order.product for name, one in self.orders.items()}
+
     def of_order(self, order_id: str) -> list[OperationRecord]:
         """The operations of an order by unit and position."""
         records = [self._records[one] for one in self._by_order.get(order_id, ())]
