@@ -13,7 +13,6 @@ from robot_cell.gateway.kpis import (
     FORMULAS,
     Elements,
     Facts,
-    Span,
     elements_of,
     held_spans,
     kpi_of,
@@ -23,6 +22,7 @@ from robot_cell.gateway.kpis import (
 )
 from robot_cell.gateway.problems import Problem
 from robot_cell.gateway.service import Gateway
+from robot_cell.gateway.spans import Span
 from robot_cell.gateway.views import plant_ms, plant_ns
 from robot_cell.model import Cell, Plant, unavailable
 from robot_cell.store import CommandRecord, Journal, OperationRecord, looks

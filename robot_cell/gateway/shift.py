@@ -10,16 +10,8 @@ from typing import Final
 from robot_cell.errors import RobotCellError
 from robot_cell.gateway.energies import energy_j, key_of
 from robot_cell.gateway.figures import Figures
-from robot_cell.gateway.kpis import (
-    FORMULAS,
-    Elements,
-    Span,
-    common,
-    kpi_of,
-    length,
-    losses_of,
-    merged,
-)
+from robot_cell.gateway.kpis import FORMULAS, Elements, kpi_of, losses_of
+from robot_cell.gateway.spans import Span, common, length, merged
 from robot_cell.model import Plant
 from robot_cell.orders.status import job_views
 from robot_cell.programs import ProgramKey
