@@ -61,6 +61,9 @@ class PlantLink(Protocol):
     def devices(self) -> Mapping[str, DevicesView]:
         """What the devices of each cell were last read to say."""
 
+    def arms(self) -> Mapping[str, str]:
+        """What each arm's driver says of it: `running`, or what is wrong."""
+
     def submit(self, content: str, source: str, format: str, submitted_by: str) -> SubmitResult:
         """Hand in a batch, its orders as JSON."""
 
@@ -187,6 +190,10 @@ class RosLink:
     def devices(self) -> Mapping[str, DevicesView]:
         """What devices were last read to say."""
         return {} if self._feed is None else self._feed.devices
+
+    def arms(self) -> Mapping[str, str]:
+        """What each arm's driver says of it."""
+        return {} if self._feed is None else self._feed.arms
 
     def submit(self, content: str, source: str, format: str, submitted_by: str) -> SubmitResult:
         """Hand in a batch, its orders as JSON."""

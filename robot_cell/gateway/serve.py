@@ -65,7 +65,10 @@ def build(
     mirror.refresh()
     access = Access(journal, mirror, Trail(journal, link.now_ns))
     overrides: dict[str, float] = {}
-    hub = Hub(tuple(plant.cells), mirror, link, overrides, access.still_valid)
+    drivers = {
+        name: cell.arm.driver_for(simulated=simulated).kind for name, cell in plant.cells.items()
+    }
+    hub = Hub(drivers, mirror, link, overrides, access.still_valid)
     worker = Worker(plant)
     return Gateway(
         plant=plant,

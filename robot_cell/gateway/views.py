@@ -15,6 +15,7 @@ from robot_cell.model import (
     Plant,
     Program,
 )
+from robot_cell.model.arm_safety import ArmSafety
 from robot_cell.model.packml import ASKERS, Asker, Command, Mode, State, allowed
 from robot_cell.model.step_text import describe
 from robot_cell.orders.status import JobView
@@ -271,6 +272,9 @@ def revision_view(record: ScheduleRecord, start: datetime) -> shapes.Revision:
     }
 
 
+_NOBODY_KNOWS: Final = ArmSafety()
+
+
 def cell_live(
     view: CellStateView | None,
     start: datetime | None,
@@ -280,10 +284,18 @@ def cell_live(
     mode: Mode = Mode.PRODUCTION,
     alarms: int = 0,
     devices: int = 0,
+    arm_state: str = "",
+    safety: ArmSafety = _NOBODY_KNOWS,
 ) -> shapes.CellLive:
     """What a cell says of itself; of one that was never heard the state is empty."""
+    arm: shapes.ArmLive = {
+        "arm_state": arm_state,
+        "emergency_stop": safety.emergency_stop,
+        "protective_stop": safety.protective_stop,
+    }
     if view is None:
         return {
+            **arm,
             "state": "", "mode": mode.label, "operation_id": "", "order_id": "", "unit": 0,
             "program": "", "step": 0, "steps": 0, "progress": 0.0, "message": "",
             "since_ms": None, "allowed": [], "lost": lost, "held": False,
@@ -291,6 +303,7 @@ def cell_live(
         }  # fmt: skip
     state = _STATES[view.state]
     return {
+        **arm,
         "state": view.state,
         "mode": mode.label,
         "operation_id": view.operation_id,

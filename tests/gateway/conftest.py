@@ -51,6 +51,7 @@ class MadeUpPlant:
     asked: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
     said: dict[str, str] = field(default_factory=dict)
     ends: bool = False
+    arm_states: dict[str, str] = field(default_factory=dict)
     pressed: dict[str, str] = field(default_factory=dict)
     reachable: bool = True
     told_start: datetime | None = None
@@ -78,6 +79,9 @@ class MadeUpPlant:
 
     def bodies(self) -> Mapping[str, BodiesView]:
         return {}
+
+    def arms(self) -> Mapping[str, str]:
+        return self.arm_states
 
     def devices(self) -> Mapping[str, DevicesView]:
         return {"cell_a": {"gripper": {"state": "closed", "part": "present"}, "table": {}}}

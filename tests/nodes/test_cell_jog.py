@@ -19,6 +19,7 @@ from robot_cell.bringup.session import PlantSession
 from robot_cell.client import JogResult, PlantClient, PlantNotReachable
 from robot_cell.client.jogging import new_press
 from robot_cell.model import JointPose, Plant
+from robot_cell.model.arm_safety import ArmSafety, safety_of
 from robot_cell.model.plant_file import load_plant
 from robot_cell.store import CommandRecord, open_journal
 from tests.plant.conftest import PLANT_FILE, Listener, Watch, domain
@@ -292,6 +293,37 @@ def test_a_stop_and_a_change_of_mode_end_it(manual: Cell) -> None:
             assert manual.client.command(CELL, "clear", "Lee").success
             manual.until("Stopped")
     assert manual.client.change_mode(CELL, "manual", "Kim").success
+
+
+def test_an_emergency_stop_ends_it_and_the_arm_says_so(manual: Cell) -> None:
+    feed = manual.client.watch_motion([CELL], bodies=False)
+
+    def says(beginning: str) -> None:
+        until_s = time.monotonic() + 20.0
+        while not feed.arms.get(CELL, "").startswith(beginning):
+            assert time.monotonic() < until_s, feed.arms
+            feed.take()
+            time.sleep(0.02)
+
+    try:
+        says("running")
+        press = manual.press("joint_1", -1)
+        assert manual.client.fault(CELL, "arm", "off").success
+        told = manual.hold(press, lambda: False)
+        assert "the arm was lost in mid-motion" in told.message
+        says("fault EMERGENCY_STOP: ")
+        assert safety_of(feed.arms[CELL], "mujoco").emergency_stop is True
+        at = manual.at()
+        refused = manual.step("joint_1", radians(1.0))
+        assert "the arm is not there" in refused.message
+        assert manual.client.fault(CELL, "arm", "ok").success
+        says("running")
+        assert safety_of(feed.arms[CELL], "mujoco") == ArmSafety(False, False)
+        # It has power again, and moves when somebody asks for it, not before.
+        assert manual.stands() == pytest.approx(at, abs=5e-3)
+        assert manual.step("joint_1", radians(-1.0)).success
+    finally:
+        feed.close()
 
 
 def test_what_is_in_the_way_is_named(manual: Cell) -> None:

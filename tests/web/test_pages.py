@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import time
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
@@ -312,46 +313,51 @@ def test_an_arm_is_moved_by_hand_while_a_button_is_held(opened: Opened, served: 
         joint, said = page.locator("[data-joint=joint_1]"), page.get_by_test_id("jog-said")
         plus = page.locator("[data-jog='joint_1+']")
 
-        def moves(from_deg: float) -> None:
-            page.wait_for_function(
-                "from => Math.abs(parseFloat("
-                "document.querySelector('[data-joint=joint_1]').textContent) - from) > 1",
-                arg=from_deg,
-            )
-
-        def ended(why: str) -> float:
-            expect(said).to_have_attribute("data-phase", "ended")
+        def stands(why: str) -> float:
+            """Where it stands in the end; what is told is what is shown."""
             expect(said).to_contain_text(why)
-            told = said.text_content() or ""
-            # What is told is where it stands.
-            stands = number(told.split(" to ")[1])
-            expect(joint).to_have_text(re.compile(re.escape(f"{stands:.1f}")[:-1]))
-            return stands
+            stood = number((said.text_content() or "").split(" to ")[1])
+            expect(joint).to_have_text(re.compile(re.escape(f"{stood:.1f}")[:-1]))
+            return stood
 
-        at = number(joint.text_content())
         presses = 0
-        for let_go in (
-            page.mouse.up,
-            lambda: page.mouse.move(5, 5),
-            lambda: page.evaluate("window.dispatchEvent(new Event('blur'))"),
-        ):
+
+        def moved(begin: Callable[[], None], let_go: Callable[[], None]) -> float:
+            """Press until it moves, then let go; again where a busy machine renews too late."""
+            nonlocal presses
+            for _ in range(8):
+                at = number(joint.text_content())
+                begin()
+                presses += 1
+                page.wait_for_function(
+                    "from => Math.abs(parseFloat("
+                    "document.querySelector('[data-joint=joint_1]').textContent) - from) > 0.5"
+                    "|| document.querySelector('[data-testid=jog-said]').dataset.phase === 'ended'",
+                    arg=at,
+                )
+                let_go()
+                expect(said).to_have_attribute("data-phase", "ended")
+                page.mouse.up()
+                if "nobody held" not in (said.text_content() or ""):
+                    return stands("the button was let go")
+            raise AssertionError("its presses are never renewed in time")
+
+        def press() -> None:
             plus.hover()
             page.mouse.down()
-            presses += 1
-            moves(at)
-            let_go()
-            at = ended("the button was let go")
-            page.mouse.up()
-        plus.focus()
-        page.keyboard.down("Enter")
-        presses += 1
-        moves(at)
-        page.keyboard.up("Enter")
-        at = ended("the button was let go")
+
+        def press_key() -> None:
+            plus.focus()
+            page.keyboard.down("Enter")
+
+        moved(press, page.mouse.up)
+        moved(press, lambda: page.mouse.move(5, 5))
+        moved(press, lambda: page.evaluate("window.dispatchEvent(new Event('blur'))"))
+        at = moved(press_key, lambda: page.keyboard.up("Enter"))
         page.locator("[data-step=large]").click()
         page.locator("[data-jog='joint_1-']").click()
         presses += 1
-        assert ended("the step is done") == pytest.approx(at - 5.0, abs=0.05)
+        assert stands("the step is done") == pytest.approx(at - 5.0, abs=0.05)
         assert serious_faults(page) == []
         with opened("/cells/cell_a", role="viewer") as other:
             expect(other.locator("[data-jog]").first).to_be_visible()

@@ -24,6 +24,7 @@ from robot_cell.gateway.shapes.batches import (
 )
 from robot_cell.gateway.shapes.cells import (
     Answer,
+    ArmLive,
     CellLive,
     Cells,
     CellSteps,
@@ -101,6 +102,7 @@ __all__ = [
     "Alarm",
     "Alarms",
     "Answer",
+    "ArmLive",
     "Audit",
     "AuditEntry",
     "BatchProblem",

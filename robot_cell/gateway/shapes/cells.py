@@ -7,7 +7,18 @@ from typing_extensions import TypedDict
 from robot_cell.gateway.shapes.work import Operation, Step
 
 
-class CellLive(TypedDict):
+class ArmLive(TypedDict):
+    """What an arm's driver says of it: `running`, or what is wrong; empty before it was heard.
+
+    The two stops are null where the driver cannot tell. They inform, and are no functional safety.
+    """
+
+    arm_state: str
+    emergency_stop: bool | None
+    protective_stop: bool | None
+
+
+class CellLive(ArmLive):
     """What a cell says of itself now; texts are empty if there is nothing to say.
 
     `devices` is another number whenever one of its devices says something new.

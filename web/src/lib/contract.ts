@@ -10,6 +10,11 @@ export interface Session {
 }
 
 export interface CellLive {
+  /** What the arm's driver says: `running`, or what is wrong; empty before it was heard. */
+  arm_state: string;
+  /** Null where the driver cannot tell. */
+  emergency_stop: boolean | null;
+  protective_stop: boolean | null;
   state: string;
   mode: string | null;
   operation_id: string;
