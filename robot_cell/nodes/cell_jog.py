@@ -39,6 +39,7 @@ _LOOK_S: Final = 0.01
 _READ_S: Final = 1.0
 _ENDED: Final = "ended"
 _LONG_AGO_NS: Final = 1
+_LAPSED: Final = f"nobody held the button for {RENEWED_WITHIN_S:g} s"
 
 
 @dataclass
@@ -159,7 +160,8 @@ class CellJog:
         """Take a press, or say what forbids it; the refusal is written down too."""
         wish = JogWish(request.axis, request.amount, request.hold_to_run)
         who = request.asked_by or "nobody named"
-        press = Press(request.press, who, wish, self._control.epoch, time.monotonic())
+        until_s = time.monotonic() + RENEWED_WITHIN_S
+        press = Press(request.press, who, wish, self._control.epoch, until_s)
         known = self._press
         if known is not None and known.name == press.name:
             return known  # the answer was lost, and it is asked again
@@ -176,7 +178,6 @@ class CellJog:
         self._hold.let_go()  # it stands: nothing is to move but what is asked for now
         press.epoch = self._control.epoch
         self._press = press
-        self._renew(press)
         self._listener.turn(True)
         self._do(partial(self._run, press))
         return press
@@ -212,9 +213,13 @@ class CellJog:
         with self._lock:
             if press.over or not press.wish.held:
                 return
-            press.until_s = time.monotonic() + RENEWED_WITHIN_S
-            if press.phase == "moving":
-                self._epochs.hold_until(int(press.until_s * 1e9))
+            late = time.monotonic() > press.until_s
+            if not late:
+                press.until_s = time.monotonic() + RENEWED_WITHIN_S
+                if press.phase == "moving":
+                    self._epochs.hold_until(int(press.until_s * 1e9))
+        if late:  # the arm stops, or has stopped: it is not to go on by that
+            self._release(press, _LAPSED)
 
     def _release(self, press: Press, why: str) -> None:
         with self._lock:
@@ -269,7 +274,8 @@ class CellJog:
             self._epochs.hold_until(int(press.until_s * 1e9) if press.wish.held else 0)
         ended = self._arm.follow(plan.motion, press.epoch)
         why = self._why(press, ended, plan.until)
-        return f"{self._place(press, measured)} to {self._place(press, self._measured())}: {why}"
+        stands = ended.positions_rad or self._arm.standing() or self._measured()
+        return f"{self._place(press, measured)} to {self._place(press, stands)}: {why}"
 
     def _why(self, press: Press, ended: MotionOutcome, until: str) -> str:
         """Why a motion has ended, in words."""
@@ -282,7 +288,7 @@ class CellJog:
         if press.epoch != self._control.epoch:
             return f"the cell is {self._control.state.label}: {self._control.message}"
         if press.wish.held and time.monotonic() > press.until_s:
-            return f"nobody held the button for {RENEWED_WITHIN_S:g} s"
+            return _LAPSED
         return ended.message
 
     def _note(self, press: Press, what: str, outcome: str) -> None:

@@ -6,11 +6,15 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
+
+from tests.plant.conftest import PLANT_FILE
 
 from .conftest import (
     BAD,
@@ -246,6 +250,25 @@ def test_the_run_is_watched_to_its_end(opened: Opened, served: Served) -> None:
         expect(done).to_have_count(4, timeout=RUN_MS)
     orders = {order["order_id"]: order for order in served.ask("/orders")["items"]}
     assert all(order["done"] == order["quantity"] for order in orders.values())
+
+
+def test_the_report_of_a_running_plant_has_what_its_journal_has(served: Served) -> None:
+    command = [sys.executable, "-m", "robot_cell.cli.app", "report", "--json"]
+    command += ["--run-dir", str(served.session.run_dir), "--plant", str(PLANT_FILE)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    operations = served.ask("/schedule")["operations"]
+    ended = [one for one in operations if one["status"] in ("complete", "failed")]
+    assert told["total"]["elements"]["PQ"] == len(ended) > 0
+    orders = {one["order_id"]: one for one in told["orders"]}
+    for one in served.ask("/orders")["items"]:
+        if one["status"] == "complete":
+            assert (orders[one["order_id"]]["done"], orders[one["order_id"]]["status"]) == (
+                one["quantity"], "complete",
+            )  # fmt: skip
+    # All programs are planned, so the energy is known, by the model.
+    assert told["total"]["energy_j"] > 0.0
 
 
 def test_an_alarm_is_shelved_and_taken_back(opened: Opened, served: Served) -> None:
