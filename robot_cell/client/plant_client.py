@@ -190,6 +190,11 @@ class PlantClient:
         """Give an order another priority, 1 to 9, and plan anew."""
         return self._give("/prioritise_order", f"{order_id} {priority}", asked_by, PLANNING_S)
 
+    def allow_order(self, order_id: str, asked_by: str, *, on: bool) -> CommandResult:
+        """Take an order back of which nothing has begun, or have it made again."""
+        word = "allow" if on else "revoke"
+        return self._give("/allow_order", f"{order_id} {word}", asked_by, PLANNING_S)
+
     def schedule(self) -> ScheduleView:
         """The published schedule with what has become of it."""
         return schedule_view(self._call("/get_schedule", GetSchedule.Request()).schedule)

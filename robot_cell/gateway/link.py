@@ -73,6 +73,9 @@ class PlantLink(Protocol):
     def prioritise(self, order_id: str, priority: int, asked_by: str) -> CommandResult:
         """Give an order another priority."""
 
+    def allow_order(self, order_id: str, asked_by: str, *, on: bool) -> CommandResult:
+        """Take an order back of which nothing has begun, or have it made again."""
+
     def command(self, cell: str, command: str, asked_by: str) -> CommandResult:
         """Give a cell a PackML command."""
 
@@ -206,6 +209,10 @@ class RosLink:
     def prioritise(self, order_id: str, priority: int, asked_by: str) -> CommandResult:
         """Give an order another priority."""
         return self._asked().prioritise(order_id, priority, asked_by)
+
+    def allow_order(self, order_id: str, asked_by: str, *, on: bool) -> CommandResult:
+        """Take an order back of which nothing has begun, or have it made again."""
+        return self._asked().allow_order(order_id, asked_by, on=on)
 
     def command(self, cell: str, command: str, asked_by: str) -> CommandResult:
         """Give a cell a PackML command."""

@@ -48,7 +48,9 @@ _OF_OPERATION: Final = frozenset(
         "operation_resolved",
     }
 )  # fmt: skip
-_OF_ORDER: Final = frozenset({"order_accepted", "order_cancelled", "order_prioritised"})
+_OF_ORDER: Final = frozenset(
+    {"order_accepted", "order_allowed", "order_cancelled", "order_prioritised"}
+)
 _OF_TOKEN: Final = frozenset({"token_added", "token_revoked"})
 
 
@@ -302,7 +304,9 @@ class Mirror:
             self._load_orders()
         if "schedule_published" in kinds:
             self._load_plan()
-        if kinds & {"schedule_published", "order_accepted", "order_cancelled", "imported"}:
+        if kinds & {
+            "schedule_published", "order_accepted", "order_allowed", "order_cancelled", "imported",
+        }:  # fmt: skip
             self._take(self._journal.operations(), whole=True)
         elif touched:
             self._take(self._journal.look(lambda tx: operations_named(tx, touched)), whole=False)

@@ -199,6 +199,8 @@ def _sentence(record: EventRecord) -> str:
     data = record.data if isinstance(record.data, dict) else {}
     if record.kind == "order_prioritised":
         return f"{data['order_id']}: priority {data['priority']} instead of {data['before']}"
+    if record.kind == "order_allowed":
+        return f"{data['order_id']} may be made again"
     if record.kind == "mode_changed":
         return f"{data['cell']} is in mode {data['mode']}"
     if record.kind.startswith("alarm_"):

@@ -33,7 +33,7 @@ from robot_cell.model.packml import Mode
 from robot_cell.model.plant_file import load_plant
 from robot_cell.orders.intake import orders_from_json
 from robot_cell.store import Journal, open_journal, token_book
-from robot_cell.store.accept import prioritise_order
+from robot_cell.store.accept import allow_order, prioritise_order, revoke_order
 
 ROOT = Path(__file__).parents[2]
 START = datetime(2026, 11, 23, 5, 0, tzinfo=timezone.utc)
@@ -108,6 +108,15 @@ class MadeUpPlant:
             self.journal.change(
                 lambda tx: prioritise_order(tx, order_id, priority, who=asked_by, at_ns=self.at_ns)
             )
+        except RobotCellError as error:
+            return CommandResult(False, str(error))
+        return CommandResult(True, "done")
+
+    def allow_order(self, order_id: str, asked_by: str, *, on: bool) -> CommandResult:
+        self._note("allow", order_id, on, asked_by)
+        change = allow_order if on else revoke_order
+        try:
+            self.journal.change(lambda tx: change(tx, order_id, who=asked_by, at_ns=self.at_ns))
         except RobotCellError as error:
             return CommandResult(False, str(error))
         return CommandResult(True, "done")
