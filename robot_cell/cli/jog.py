@@ -10,7 +10,6 @@ import typer
 
 from robot_cell.cli.exit_codes import ExitCode
 from robot_cell.cli.options import Json, Timeout
-from robot_cell.model.jog import LONGEST_STEP_DEG, LONGEST_STEP_MM
 
 
 def jog(
@@ -21,8 +20,8 @@ def jog(
     step: Annotated[
         float,
         typer.Argument(
-            help=f"How far: degrees of a joint, at most {LONGEST_STEP_DEG:g}; mm along x, y or z, "
-            f"at most {LONGEST_STEP_MM:g}."
+            help="How far: degrees of a joint, mm along x, y or z; a step is short, and the cell "
+            "says what is too long."
         ),
     ],
     arm: Annotated[str, typer.Option("--arm", help="Which arm, where there are several.")] = "",
