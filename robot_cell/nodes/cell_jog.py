@@ -268,8 +268,10 @@ class CellJog:
         if press.epoch != self._control.epoch:
             raise JogRefusedError(f"the cell is {self._control.state.label}: {press.wish} is void")
         with self._lock:
-            if press.over or (press.wish.held and time.monotonic() > press.until_s):
-                raise JogRefusedError("let go before the arm moved")
+            if press.over:
+                raise JogRefusedError(f"{press.why} before the arm moved")
+            if press.wish.held and time.monotonic() > press.until_s:
+                raise JogRefusedError(f"{_LAPSED} before the arm moved")
             press.message, press.phase = plan.until, "moving"
             self._epochs.hold_until(int(press.until_s * 1e9) if press.wish.held else 0)
         ended = self._arm.follow(plan.motion, press.epoch)
