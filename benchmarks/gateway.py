@@ -119,6 +119,9 @@ def made_up(folder: Path) -> tuple[Any, Any, str]:
         def bodies(self) -> Mapping[str, Any]:
             return {}
 
+        def arms(self) -> Mapping[str, str]:
+            return dict.fromkeys(names, "running")
+
         def devices(self) -> Mapping[str, Any]:
             state = {"state": "closed" if self.at_ns % (2 * 10**9) < 10**9 else "open"}
             return {name: {"gripper": state} for name in names}

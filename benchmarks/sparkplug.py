@@ -89,6 +89,9 @@ def made_up(folder: Path) -> Any:
         def bodies(self) -> Mapping[str, Any]:
             return {}
 
+        def arms(self) -> Mapping[str, str]:
+            return dict.fromkeys(names, "running")
+
     link = Link()
     link.take()
     return build(plant, folder / "journal.db", journal, link, simulated=False)  # type: ignore[arg-type]

@@ -65,9 +65,10 @@ class Camera:
         page.wait_for_selector(".content[data-fresh=true]")
         return page
 
-    def take(self, page: Page, name: str) -> None:
-        """The picture of a page that has come to rest."""
-        page.wait_for_load_state("networkidle")
+    def take(self, page: Page, name: str, *, at_rest: bool = True) -> None:
+        """The picture of a page, once it has come to rest."""
+        if at_rest:
+            page.wait_for_load_state("networkidle")
         page.wait_for_timeout(500)
         taken = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
         file = HERE / f"page_{name}.png"
@@ -150,6 +151,29 @@ def each_page(camera: Camera, pages: dict[str, tuple[str, str]]) -> None:
             camera.take(page, f"{name}_{width}")
 
 
+def by_hand(camera: Camera) -> None:
+    """Stop cell_a, go over to manual mode, and take the page while a button is held."""
+    page = camera.open("/cells/cell_a", LAPTOP)
+    stop = page.locator("[data-command=Stop]")
+    if stop.is_enabled():
+        stop.click()
+        page.get_by_test_id("confirm").click()
+    page.wait_for_selector(".badge[data-state=Stopped]")
+    page.locator("[data-mode=manual]").click()
+    page.get_by_test_id("confirm").click()
+    page.get_by_test_id("jog").wait_for()
+    for width, size, dark in (("1280", LAPTOP, False), ("820", TABLET, True)):
+        shown = camera.open("/cells/cell_a", size, "zh-CN" if dark else "en-GB", dark=dark)
+        shown.wait_for_selector("canvas[data-ready=true]")
+        button = shown.locator("[data-jog='joint_1+']" if dark else "[data-jog='joint_1-']")
+        button.scroll_into_view_if_needed()
+        button.hover()
+        shown.mouse.down()
+        shown.wait_for_selector("[data-testid=jog-said][data-phase=moving]")
+        camera.take(shown, f"jog_{width}", at_rest=False)  # held, it goes on asking
+    page.context.close()
+
+
 def photograph(camera: Camera, ask: Ask, token: str) -> None:
     """Hand the example in, and take the pages while it is made."""
     hand_in(camera)
@@ -169,6 +193,7 @@ def photograph(camera: Camera, ask: Ask, token: str) -> None:
         page.get_by_test_id("draft").get_by_test_id("comparison").wait_for()
         camera.take(page, f"draft_{width}")
     each_page(camera, ALARMS)
+    by_hand(camera)
 
 
 def drafted(ask: Ask, token: str) -> bool:

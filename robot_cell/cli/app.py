@@ -17,6 +17,7 @@ from robot_cell.cli import (
     failpoints,
     fault,
     jobs,
+    jog,
     journal,
     mode,
     motion,
@@ -84,6 +85,8 @@ for _name, _command in (
     ("warm-up", warm_up.warm_up),
 ):
     app.command(_name)(_returning(_command))
+# A step of -5 is no option.
+app.command("jog", context_settings={"ignore_unknown_options": True})(_returning(jog.jog))
 app.add_typer(bench.bench, name="bench")
 
 

@@ -52,6 +52,9 @@ def report(
         str,
         typer.Option(metavar="TIME", help="Instant of plant time 0, where nothing tells it."),
     ] = "",
+    language: Annotated[
+        str, typer.Option(metavar="en|zh", help="Language of the page and the PDF.")
+    ] = "en",
     as_json: Json = False,
 ) -> int:  # fmt: skip
     """Report on a span of time from the journal; the plant may run or not."""
@@ -59,9 +62,15 @@ def report(
     from robot_cell.gateway.shift import shift_report
     from robot_cell.model.plant_file import load_plant
     from robot_cell.reporting.shift_html import write_shift_html, write_shift_pdf
+    from robot_cell.reporting.shift_words import LANGUAGES
     from robot_cell.store import journal_location, open_journal
     from robot_cell.store.errors import JournalUnavailable
 
+    chosen = next((one for one in LANGUAGES if one == language), None)
+    if chosen is None:
+        raise typer.BadParameter(
+            f"{language!r} is none of {', '.join(LANGUAGES)}", param_hint="--language"
+        )
     place = (folder or run_dir()).expanduser()
     plant = load_plant(plant_path or running_plant_file(place))
     where = journal_location(place)
@@ -78,9 +87,9 @@ def report(
             datetime.now(timezone.utc),
         )
     if html is not None:
-        write_shift_html(html, found)
+        write_shift_html(html, found, chosen)
     if pdf is not None:
-        write_shift_pdf(pdf, found)
+        write_shift_pdf(pdf, found, chosen)
     if as_json:
         print_json(_as_json(found))
         return ExitCode.OK

@@ -16,6 +16,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from robot_cell_interfaces.msg import BodyPoses, FixtureReadings
 from sensor_msgs.msg import JointState
+from std_msgs.msg import String
 
 _NEWEST: Final = QoSProfile(
     depth=1,
@@ -73,6 +74,10 @@ class MotionFeed:
             if bodies
             else {}
         )
+        self._arms: dict[str, str] = {}
+        self._of_arms = {
+            cell: self._listen(String, f"/{cell}/arm/state", _LATCHED) for cell in self._of_joints
+        }
         self._of_devices = {
             cell: self._listen(FixtureReadings, f"/{cell}/fixtures/readings", _LATCHED)
             for cell in self._of_joints
@@ -113,7 +118,16 @@ class MotionFeed:
                     one.device: dict(zip(one.keys, one.values, strict=True))
                     for one in message.readings
                 }
+        for cell, subscription in self._of_arms.items():
+            message = _newest(subscription)
+            if message is not None:
+                self._arms[cell] = message.data
         return heard
+
+    @property
+    def arms(self) -> dict[str, str]:
+        """What each arm's driver said last: `running`, or what is wrong."""
+        return self._arms
 
     @property
     def joints(self) -> dict[str, JointsView]:

@@ -29,15 +29,18 @@ from robot_cell_interfaces.srv import (
     GetJobs,
     GetSchedule,
     InjectFault,
+    Jog,
     SubmitBatch,
 )
 
+from robot_cell.client.jogging import ended, new_press
 from robot_cell.client.motion_feed import MotionFeed
 from robot_cell.client.views import (
     CellStateView,
     CommandResult,
     FaultResult,
     JobView,
+    JogResult,
     ScheduleView,
     SubmitResult,
     cell_state_view,
@@ -187,6 +190,11 @@ class PlantClient:
         """Give an order another priority, 1 to 9, and plan anew."""
         return self._give("/prioritise_order", f"{order_id} {priority}", asked_by, PLANNING_S)
 
+    def allow_order(self, order_id: str, asked_by: str, *, on: bool) -> CommandResult:
+        """Take an order back of which nothing has begun, or have it made again."""
+        word = "allow" if on else "revoke"
+        return self._give("/allow_order", f"{order_id} {word}", asked_by, PLANNING_S)
+
     def schedule(self) -> ScheduleView:
         """The published schedule with what has become of it."""
         return schedule_view(self._call("/get_schedule", GetSchedule.Request()).schedule)
@@ -234,6 +242,50 @@ class PlantClient:
         request = CellCommand.Request(command=command, asked_by=asked_by)
         answer = self._asked(CellCommand, name, request, timeout_s)
         return CommandResult(answer.success, answer.message or answer.state_name)
+
+    def jog(
+        self,
+        cell: str,
+        what: str,
+        press: str,
+        *,
+        axis: str = "",
+        amount: float = 0.0,
+        held: bool = False,
+        arm: str = "",
+        asked_by: str = "",
+    ) -> JogResult:
+        """Move a cell's arm by hand in manual mode.
+
+        Args:
+            cell: whose arm.
+            what: `start`, `renew` (in time, or the arm stops), `end`, or `look`.
+            press: a name for this press, new for each.
+            axis: a joint, or x, y or z of the arm's base.
+            amount: a step in rad or m, signed; of a held move only the sign counts.
+            held: whether it runs for as long as it is renewed.
+            arm: which arm; the only one without.
+            asked_by: who asks, for the journal.
+        """
+        request = Jog.Request(
+            what=what,
+            press=press,
+            arm=arm,
+            axis=axis,
+            amount=float(amount),
+            hold_to_run=held,
+            asked_by=asked_by,
+        )
+        answer = self._asked(Jog, f"/{cell}/jog", request)
+        return JogResult(answer.success, answer.phase, answer.message)
+
+    def jog_step(
+        self, cell: str, axis: str, amount: float, asked_by: str, arm: str = ""
+    ) -> CommandResult:
+        """Move an arm by a step (rad or m) and wait until it stands."""
+        press = new_press()
+        begun = self.jog(cell, "start", press, axis=axis, amount=amount, arm=arm, asked_by=asked_by)
+        return ended(begun, lambda: self.jog(cell, "look", press))
 
     def hold(self, cell: str, asked_by: str, *, on: bool) -> CommandResult:
         """Hold a cell, its arm on the path in mid-move, or let it go on from there."""

@@ -6,6 +6,7 @@ So the same commands work from another machine, with a token (docs/gateway.md).
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 import urllib.error
@@ -17,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+from robot_cell.client.jogging import ended, new_press
 from robot_cell.client.plant_client import ANSWER_S, PLANNING_S, PlantNotReachable, orders_json
 from robot_cell.client.views import (
     CellStateView,
@@ -24,12 +26,14 @@ from robot_cell.client.views import (
     FaultResult,
     InputErrorView,
     JobView,
+    JogResult,
     OperationView,
     ScheduleView,
     SubmitResult,
 )
 from robot_cell.errors import RobotCellError
 from robot_cell.model import JobOrder
+from robot_cell.model.jog import TOOL_AXES
 
 URL_VARIABLE: Final = "ROBOT_CELL_URL"
 TOKEN_VARIABLE: Final = "ROBOT_CELL_TOKEN"
@@ -224,6 +228,30 @@ class RestPlant:
         """Have a cell go over to another mode: production, maintenance or manual."""
         del asked_by
         return self._change("PUT", f"/cells/{_quoted(cell)}/mode", {"mode": mode})
+
+    def jog_step(
+        self, cell: str, axis: str, amount: float, asked_by: str, arm: str = ""
+    ) -> CommandResult:
+        """Move an arm by a step (rad or m) and wait until it stands."""
+        del asked_by
+        press, path = new_press(), f"/cells/{_quoted(cell)}/jog"
+        wanted: dict[str, Any] = {"press": press, "axis": axis, "arm": arm}
+        if axis in TOOL_AXES:
+            wanted["step_mm"] = 1e3 * amount
+        else:
+            wanted["step_deg"] = math.degrees(amount)
+        try:
+            begun = self._ask("POST", path, json.dumps(wanted).encode())
+        except PlantRefusesError as error:
+            if error.status not in (404, 409, 422):
+                raise
+            return CommandResult(False, error.said)
+
+        def look() -> JogResult:
+            now = self._ask("GET", f"{path}/{press}")
+            return JogResult(True, now["phase"], now["message"])
+
+        return ended(JogResult(True, begun["phase"], begun["message"]), look)
 
     def override(self, cell: str, percent: float) -> CommandResult:
         """Path speed of a cell's arm, percent of the planned one, 0 to 100."""

@@ -52,6 +52,21 @@ class CommandResult:
 
 
 @dataclass(frozen=True)
+class JogResult:
+    """What has become of a press of a jog button.
+
+    Attributes:
+        success: whether it is known and was not refused.
+        phase: planning, moving or ended.
+        message: why not, what ends the motion, or how it ended.
+    """
+
+    success: bool
+    phase: str
+    message: str
+
+
+@dataclass(frozen=True)
 class JobView:
     """One job order; `promised_ns` and `finished_ns` are None while unknown."""
 

@@ -7,6 +7,8 @@ number outlives its writer.
 A goal for an arm carries the epoch in which it was permitted. `FollowJointTrajectory` has no field
 for it, and a trajectory in joint space no use for `header.frame_id`: it is written there. A
 vendor's controller passes over it, and is fenced by the cancelled goal alone.
+
+Beside it stands until when a motion may go on that runs only while somebody holds a button.
 """
 
 from __future__ import annotations
@@ -14,10 +16,12 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+import time
 from pathlib import Path
 from typing import Final
 
 _WORD: Final = struct.Struct("<Q")
+_HELD_AT: Final = _WORD.size
 _PREFIX: Final = "epoch:"
 
 
@@ -55,6 +59,15 @@ class EpochPage:
     def enter(self, epoch: int) -> None:
         """Begin an epoch; an older one than the present changes nothing."""
         _WORD.pack_into(self._map, 0, max(epoch, self.current()))
+
+    def hold_until(self, monotonic_ns: int) -> None:
+        """From now on a motion goes on until that instant of CLOCK_MONOTONIC at most; 0: freely."""
+        _WORD.pack_into(self._map, _HELD_AT, monotonic_ns)
+
+    def overdue(self) -> bool:
+        """Whether what moves was to be held to run, and no longer is."""
+        until_ns = int(_WORD.unpack_from(self._map, _HELD_AT)[0])
+        return 0 < until_ns < time.monotonic_ns()
 
     def close(self) -> None:
         """Unmap the page; the number stays."""

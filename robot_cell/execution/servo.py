@@ -24,6 +24,7 @@ from robot_cell.execution.horizon import Horizon
 from robot_cell.execution.real_time import prefer_real_time
 from robot_cell.execution.relay import Relay
 from robot_cell.execution.setpoints import Servo
+from robot_cell.model.arm_safety import CONNECTING
 
 _READ_S: Final = 0.1
 _RECONNECT_S: Final = 0.5
@@ -31,9 +32,6 @@ _HEARTBEAT_S: Final = 0.2
 _ROS_ARGS: Final = "--ros-args"
 STALL_S: Final = 0.02
 """In real time a loop that has not turned for so long is ended by the supervisor."""
-CONNECTING: Final = "connecting"
-"""How the state of a servo without its arm begins; what is wrong follows."""
-
 _log = logging.getLogger("servo")
 
 

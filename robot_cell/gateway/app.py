@@ -22,7 +22,10 @@ from robot_cell.gateway.problems import on_error, problem_responses
 from robot_cell.gateway.routes import (
     access,
     batches,
+    drawing,
     events,
+    faults,
+    jog,
     live,
     orders,
     performance,
@@ -35,7 +38,9 @@ from robot_cell.gateway.service import API, Gateway, Needs, Served, Viewer
 OPEN: Final = frozenset({"/health", "/login"})
 """What needs no token, below the API's path."""
 
-_ROUTERS: Final = (access, plant, batches, orders, schedule, what_ifs, events, performance)
+_ROUTERS: Final = (
+    access, plant, drawing, faults, jog, batches, orders, schedule, what_ifs, events, performance,
+)  # fmt: skip
 
 
 class UnguardedRoute(RobotCellError):

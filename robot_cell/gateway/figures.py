@@ -9,10 +9,10 @@ from typing import Final
 
 from robot_cell.gateway import shapes
 from robot_cell.gateway.kpis import (
+    ENDED,
     FORMULAS,
     Elements,
     Facts,
-    Span,
     elements_of,
     held_spans,
     kpi_of,
@@ -22,6 +22,7 @@ from robot_cell.gateway.kpis import (
 )
 from robot_cell.gateway.problems import Problem
 from robot_cell.gateway.service import Gateway
+from robot_cell.gateway.spans import Span
 from robot_cell.gateway.views import plant_ms, plant_ns
 from robot_cell.model import Cell, Plant, unavailable
 from robot_cell.store import CommandRecord, Journal, OperationRecord, looks
@@ -85,6 +86,17 @@ class Figures:
         """The elements of each cell in a part of the span."""
         return {one: elements_of(facts, span, self.now_ns) for one, facts in self.facts.items()}
 
+    def ended(self, span: Span, cell: str | None = None) -> list[OperationRecord]:
+        """What has ended in a part of the span, on one cell or on all of them."""
+        return [
+            o
+            for one in (self.facts if cell is None else (cell,))
+            for o in self.facts[one].operations
+            if o.status in ENDED
+            and o.actual_end_ns is not None
+            and span[0] <= o.actual_end_ns < min(span[1], self.now_ns)
+        ]
+
     def of_plant(self, of_cells: dict[str, Elements], span: Span) -> Elements:
         """The plant's elements in a part of the span."""
         operations = [o for o in self.operations if o.cell in self.facts]
@@ -104,8 +116,8 @@ def figures_of(gateway: Gateway, span: Span, cell: str | None = None) -> Figures
     return Figures(gateway.plant, gateway.journal, operations, mirror.start, now_ns, span, cell)
 
 
-def kpis_now(gateway: Gateway) -> list[shapes.Kpi]:
-    """The key figures of each cell, of the last hour.
+def kpis_now(gateway: Gateway, *, energy: bool = False) -> list[shapes.Kpi]:
+    """The key figures of each cell, of the last hour; energy, which takes long, where asked for.
 
     Raises:
         Problem: 503, the plant has no time yet.
@@ -113,7 +125,15 @@ def kpis_now(gateway: Gateway) -> list[shapes.Kpi]:
     now_ns = gateway.hub.now_ns or 0
     span = (max(0, now_ns - RECENT_NS), now_ns)
     figures = figures_of(gateway, span)
-    return [kpi_of(one, found) for one, found in figures.of_cells(span).items()]
+    return [
+        kpi_of(one, found, _energy_j(gateway, figures, span, one) if energy else None)
+        for one, found in figures.of_cells(span).items()
+    ]
+
+
+def _energy_j(gateway: Gateway, figures: Figures, span: Span, cell: str | None) -> float | None:
+    """What was used by the operations that ended in a span, by the model; None: not known."""
+    return gateway.energies.of(figures.ended(span, cell), gateway.mirror.products)
 
 
 def kpis(gateway: Gateway, span: Span, cell: str | None) -> shapes.Kpis:
@@ -123,8 +143,13 @@ def kpis(gateway: Gateway, span: Span, cell: str | None) -> shapes.Kpis:
     return {
         "from_ms": plant_ms(span[0], figures.start),
         "to_ms": plant_ms(span[1], figures.start),
-        "cells": [kpi_of(one, found) for one, found in of_cells.items()],
-        "plant": kpi_of(None, figures.of_plant(of_cells, span)),
+        "cells": [
+            kpi_of(one, found, _energy_j(gateway, figures, span, one))
+            for one, found in of_cells.items()
+        ],
+        "plant": kpi_of(
+            None, figures.of_plant(of_cells, span), _energy_j(gateway, figures, span, None)
+        ),
         "formulas": FORMULAS,
         "losses": losses_of(of_cells),
     }

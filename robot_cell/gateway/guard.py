@@ -64,7 +64,8 @@ class Guard:
         template = getattr(route, "path", "page")
         self._requests.labels(scope["method"], template, str(status)).inc()
         self._seconds.labels(template).observe(took_s)
-        if status >= 400 or scope["method"] in _CHANGING:
+        changes = scope["method"] in _CHANGING and not scope.get("again", False)
+        if status >= 400 or changes:
             caller = scope.get("caller")
             problem = scope.get("problem")
             _log.info(

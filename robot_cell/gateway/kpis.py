@@ -12,13 +12,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from robot_cell.gateway import shapes
+from robot_cell.gateway.spans import Span, common, length, merged, without
 from robot_cell.store import CommandRecord, EventRecord, OperationRecord, StepRecord
 
-Span = tuple[int, int]
-"""From and to, plant time in ns."""
-
 _NS: Final = 1e-9
-_ENDED: Final = ("complete", "failed")
+ENDED: Final = ("complete", "failed")
 _HOLDS: Final = ("hold", "suspend")
 _GOES_ON: Final = ("unhold", "unsuspend", "stop", "abort", "reset", "clear", "start")
 
@@ -106,10 +104,11 @@ FORMULAS: Final[dict[str, shapes.Formula]] = {
         ),
         (
             "energy_per_part_j",
-            "energy / GQ",
-            "Undefined where the arms do not tell what they use.",
+            "(energy of the motions as planned + base power * actual time) / GQ",
+            "By a model, not measured: no arm has a meter. Cell: of an operation, plant: of a work "
+            "unit. Undefined where a program's energy is not known yet.",
             "J",
-            "ISO 20140-1",
+            "planners/kinematics/energy.py, after ISO 20140-1",
         ),
     )
 }
@@ -194,7 +193,7 @@ def elements_of(facts: Facts, span: Span, now_ns: int) -> Elements:
     ended = [
         o
         for o in facts.operations
-        if o.status in _ENDED and o.actual_end_ns is not None and begin <= o.actual_end_ns < end
+        if o.status in ENDED and o.actual_end_ns is not None and begin <= o.actual_end_ns < end
     ]
     good = [o for o in ended if o.status == "complete"]
     found = Elements(
@@ -236,12 +235,13 @@ def elements_of(facts: Facts, span: Span, now_ns: int) -> Elements:
     return found
 
 
-def kpi_of(cell: str | None, found: Elements) -> shapes.Kpi:
-    """The key figures of some elements."""
+def kpi_of(cell: str | None, found: Elements, energy_j: float | None = None) -> shapes.Kpi:
+    """The key figures of some elements; `energy_j` is that of the operations that ended."""
     availability = _ratio(found.apt, found.pbt)
     effectiveness = _ratio(found.pri_pq, found.apt)
     quality = _ratio(found.gq, found.pq)
     done = found.pq if found.units is None else found.units
+    good = found.gq if found.units is None else found.units
     return {
         "cell": cell,
         "elements": {
@@ -274,7 +274,7 @@ def kpi_of(cell: str | None, found: Elements) -> shapes.Kpi:
         "first_pass_yield": _ratio(found.gp, found.pq),
         "scrap_ratio": _ratio(found.sq, found.pq),
         "rework_ratio": _ratio(found.rq, found.pq),
-        "energy_per_part_j": None,
+        "energy_per_part_j": None if energy_j is None else _ratio(energy_j, good),
     }
 
 
@@ -343,59 +343,6 @@ def losses_of(by_cell: Mapping[str, Elements]) -> list[shapes.Loss]:
         for cause, (ns, count) in elements.losses.items()
     ]
     return sorted(found, key=lambda one: -one["s"])
-
-
-# -- spans of time ----------------------------------------------------------------------------
-
-
-def merged(spans: Iterable[Span]) -> list[Span]:
-    """The same time in spans that neither overlap nor touch, in order."""
-    found: list[Span] = []
-    for begin, end in sorted(span for span in spans if span[1] > span[0]):
-        if found and begin <= found[-1][1]:
-            found[-1] = found[-1][0], max(found[-1][1], end)
-        else:
-            found.append((begin, end))
-    return found
-
-
-def common(one: Sequence[Span], other: Sequence[Span]) -> list[Span]:
-    """What two merged lists have in common."""
-    found: list[Span] = []
-    i = j = 0
-    while i < len(one) and j < len(other):
-        begin, end = max(one[i][0], other[j][0]), min(one[i][1], other[j][1])
-        if begin < end:
-            found.append((begin, end))
-        if one[i][1] < other[j][1]:
-            i += 1
-        else:
-            j += 1
-    return found
-
-
-def without(one: Sequence[Span], other: Sequence[Span]) -> list[Span]:
-    """What a merged list has and another has not."""
-    found: list[Span] = []
-    j = 0
-    for begin, end in one:
-        at = begin
-        while j < len(other) and other[j][1] <= at:
-            j += 1
-        k = j
-        while k < len(other) and other[k][0] < end:
-            if other[k][0] > at:
-                found.append((at, other[k][0]))
-            at = max(at, other[k][1])
-            k += 1
-        if at < end:
-            found.append((at, end))
-    return found
-
-
-def length(spans: Iterable[Span]) -> int:
-    """How long a merged list is altogether."""
-    return sum(end - begin for begin, end in spans)
 
 
 def _planned_ns(record: OperationRecord) -> int:

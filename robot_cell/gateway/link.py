@@ -16,6 +16,7 @@ from robot_cell.client import (
     CommandResult,
     DevicesView,
     FaultResult,
+    JogResult,
     JointsView,
     MotionFeed,
     PlantClient,
@@ -60,6 +61,9 @@ class PlantLink(Protocol):
     def devices(self) -> Mapping[str, DevicesView]:
         """What the devices of each cell were last read to say."""
 
+    def arms(self) -> Mapping[str, str]:
+        """What each arm's driver says of it: `running`, or what is wrong."""
+
     def submit(self, content: str, source: str, format: str, submitted_by: str) -> SubmitResult:
         """Hand in a batch, its orders as JSON."""
 
@@ -69,6 +73,9 @@ class PlantLink(Protocol):
     def prioritise(self, order_id: str, priority: int, asked_by: str) -> CommandResult:
         """Give an order another priority."""
 
+    def allow_order(self, order_id: str, asked_by: str, *, on: bool) -> CommandResult:
+        """Take an order back of which nothing has begun, or have it made again."""
+
     def command(self, cell: str, command: str, asked_by: str) -> CommandResult:
         """Give a cell a PackML command."""
 
@@ -77,6 +84,9 @@ class PlantLink(Protocol):
 
     def resolve(self, cell: str, step_id: int, word: str, asked_by: str) -> CommandResult:
         """Say what became of a step."""
+
+    def jog(self, cell: str, what: str, press: str, **how: Any) -> JogResult:
+        """Move an arm by hand, as `PlantClient.jog`."""
 
     def decide_draft(self, verdict: str, asked_by: str) -> CommandResult:
         """Approve or refuse the plan that waits."""
@@ -184,6 +194,10 @@ class RosLink:
         """What devices were last read to say."""
         return {} if self._feed is None else self._feed.devices
 
+    def arms(self) -> Mapping[str, str]:
+        """What each arm's driver says of it."""
+        return {} if self._feed is None else self._feed.arms
+
     def submit(self, content: str, source: str, format: str, submitted_by: str) -> SubmitResult:
         """Hand in a batch, its orders as JSON."""
         return self._asked().submit_json(content, source, format, submitted_by)
@@ -196,6 +210,10 @@ class RosLink:
         """Give an order another priority."""
         return self._asked().prioritise(order_id, priority, asked_by)
 
+    def allow_order(self, order_id: str, asked_by: str, *, on: bool) -> CommandResult:
+        """Take an order back of which nothing has begun, or have it made again."""
+        return self._asked().allow_order(order_id, asked_by, on=on)
+
     def command(self, cell: str, command: str, asked_by: str) -> CommandResult:
         """Give a cell a PackML command."""
         return self._asked().command(cell, command, asked_by)
@@ -207,6 +225,10 @@ class RosLink:
     def resolve(self, cell: str, step_id: int, word: str, asked_by: str) -> CommandResult:
         """Say what became of a step."""
         return self._asked().resolve(cell, step_id, word, asked_by)
+
+    def jog(self, cell: str, what: str, press: str, **how: Any) -> JogResult:
+        """Move an arm by hand."""
+        return self._asked().jog(cell, what, press, **how)
 
     def decide_draft(self, verdict: str, asked_by: str) -> CommandResult:
         """Approve or refuse the plan that waits."""

@@ -23,6 +23,7 @@ from robot_cell.gateway.access import Caller
 from robot_cell.gateway.link import PlantLink
 from robot_cell.gateway.mirror import Mirror
 from robot_cell.gateway.views import cell_live, plant_ms
+from robot_cell.model.arm_safety import safety_of
 from robot_cell.model.packml import Mode
 
 TICK_S: Final = 0.1
@@ -71,19 +72,21 @@ class Hub:
     """Makes the messages and hands them out.
 
     Args:
+        drivers: of each cell, the kind of its arm's driver.
         overrides: path speed that was last asked of each cell, percent.
         still_valid: whether somebody who was let in may stay.
     """
 
     def __init__(
         self,
-        cells: tuple[str, ...],
+        drivers: Mapping[str, str],
         mirror: Mirror,
         link: PlantLink,
         overrides: Mapping[str, float],
         still_valid: Callable[[Caller], bool],
     ) -> None:
-        self._cells, self._mirror, self._link = cells, mirror, link
+        self._cells, self._mirror, self._link = tuple(drivers), mirror, link
+        self._drivers = drivers
         self._overrides, self._still_valid = overrides, still_valid
         self._watchers: set[Watcher] = set()
         self._task: asyncio.Task[None] | None = None
@@ -177,6 +180,7 @@ class Hub:
 
     def cell(self, name: str) -> shapes.CellLive:
         """What a cell says of itself now."""
+        arm = "" if name in self._mirror.lost else self._link.arms().get(name, "")
         return cell_live(
             self._link.states().get(name),
             self._mirror.start,
@@ -185,6 +189,8 @@ class Hub:
             mode=self._mirror.modes.get(name, Mode.PRODUCTION),
             alarms=self._mirror.alarms_of(name),
             devices=self._devices.get(name, (0, {}))[0],
+            arm_state=arm,
+            safety=safety_of(arm, self._drivers.get(name, "")),
         )
 
     def now_ms(self) -> int | None:

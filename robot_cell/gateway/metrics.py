@@ -98,7 +98,7 @@ class PlantMetrics(Collector):
         if now_ns is not None and time.monotonic() - self._made_s > _FIGURES_S:
             self._made_s = time.monotonic()
             try:
-                kpis = kpis_now(self._gateway)
+                kpis = kpis_now(self._gateway, energy=True)
             except Problem:
                 return self._kpis
             made: list[Metric] = []
@@ -113,6 +113,15 @@ class PlantMetrics(Collector):
                     if value is not None:
                         family.add_metric((kpi["cell"] or "",), value)
                 made.append(family)
+            energy = GaugeMetricFamily(
+                "robot_cell_energy_per_part_joules",
+                "Energy per good operation of the last hour, by a model and not measured",
+                labels=("cell",),
+            )
+            for kpi in kpis:
+                if (value := kpi["energy_per_part_j"]) is not None:
+                    energy.add_metric((kpi["cell"] or "",), value)
+            made.append(energy)
             self._kpis = made
         return self._kpis
 

@@ -48,7 +48,9 @@ _OF_OPERATION: Final = frozenset(
         "operation_resolved",
     }
 )  # fmt: skip
-_OF_ORDER: Final = frozenset({"order_accepted", "order_cancelled", "order_prioritised"})
+_OF_ORDER: Final = frozenset(
+    {"order_accepted", "order_allowed", "order_cancelled", "order_prioritised"}
+)
 _OF_TOKEN: Final = frozenset({"token_added", "token_revoked"})
 
 
@@ -188,6 +190,11 @@ class Mirror:
         """An operation as the journal has it."""
         return self._records.get(operation_id)
 
+    @property
+    def products(self) -> dict[str, str]:
+        """The product of each order."""
+        return {name: one.order.product for name, one in self.orders.items()}
+
     def of_order(self, order_id: str) -> list[OperationRecord]:
         """The operations of an order by unit and position."""
         records = [self._records[one] for one in self._by_order.get(order_id, ())]
@@ -297,7 +304,9 @@ class Mirror:
             self._load_orders()
         if "schedule_published" in kinds:
             self._load_plan()
-        if kinds & {"schedule_published", "order_accepted", "order_cancelled", "imported"}:
+        if kinds & {
+            "schedule_published", "order_accepted", "order_allowed", "order_cancelled", "imported",
+        }:  # fmt: skip
             self._take(self._journal.operations(), whole=True)
         elif touched:
             self._take(self._journal.look(lambda tx: operations_named(tx, touched)), whole=False)

@@ -19,6 +19,7 @@ from robot_cell.errors import RobotCellError
 from robot_cell.gateway.access import Access, Trail
 from robot_cell.gateway.app import make_app
 from robot_cell.gateway.closed_times import ClosedTimes
+from robot_cell.gateway.energies import Energies
 from robot_cell.gateway.link import PlantLink, RosLink
 from robot_cell.gateway.live import Hub
 from robot_cell.gateway.logs import log_to
@@ -64,7 +65,10 @@ def build(
     mirror.refresh()
     access = Access(journal, mirror, Trail(journal, link.now_ns))
     overrides: dict[str, float] = {}
-    hub = Hub(tuple(plant.cells), mirror, link, overrides, access.still_valid)
+    drivers = {
+        name: cell.arm.driver_for(simulated=simulated).kind for name, cell in plant.cells.items()
+    }
+    hub = Hub(drivers, mirror, link, overrides, access.still_valid)
     worker = Worker(plant)
     return Gateway(
         plant=plant,
@@ -77,6 +81,7 @@ def build(
         worker=worker,
         what_ifs=WhatIfs(worker),
         closed=ClosedTimes(plant),
+        energies=Energies(worker),
         simulated=simulated,
         origins=origins,
         overrides=overrides,

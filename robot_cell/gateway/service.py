@@ -16,6 +16,7 @@ from starlette.requests import HTTPConnection
 
 from robot_cell.gateway.access import Access, Caller, check_role
 from robot_cell.gateway.closed_times import ClosedTimes
+from robot_cell.gateway.energies import Energies
 from robot_cell.gateway.link import PlantLink
 from robot_cell.gateway.live import Hub
 from robot_cell.gateway.mirror import Mirror
@@ -51,6 +52,7 @@ class Gateway:
     worker: Worker
     what_ifs: WhatIfs
     closed: ClosedTimes
+    energies: Energies
     simulated: bool = False
     origins: tuple[str, ...] = ()
     overrides: dict[str, float] = field(default_factory=dict)

@@ -8,17 +8,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Final
 
 from robot_cell.errors import RobotCellError
+from robot_cell.gateway.energies import energy_j, key_of
 from robot_cell.gateway.figures import Figures
-from robot_cell.gateway.kpis import (
-    FORMULAS,
-    Elements,
-    Span,
-    common,
-    kpi_of,
-    length,
-    losses_of,
-    merged,
-)
+from robot_cell.gateway.kpis import FORMULAS, Elements, kpi_of, losses_of
+from robot_cell.gateway.spans import Span, common, length, merged
 from robot_cell.model import Plant
 from robot_cell.orders.status import job_views
 from robot_cell.programs import ProgramKey
@@ -174,14 +167,13 @@ def _figures(
 ) -> FigureLine:
     kpi = kpi_of(cell, found)
     values = dict(kpi)
-    energy_j = _energy_j(ended, product, energies)
-    good = found.gq if found.units is None else found.units
+    energy_of_all = energy_j(energies, ended, product)
     return FigureLine(
         cell,
         {name: values[name] for name in _SHOWN},  # type: ignore[misc]
         kpi["elements"],
-        energy_j,
-        energy_j / good if energy_j is not None and good else None,
+        energy_of_all,
+        kpi_of(cell, found, energy_of_all)["energy_per_part_j"],
     )
 
 
@@ -189,33 +181,8 @@ def _energies(
     plant: Plant, orders: Sequence[OrderRecord], operations: Sequence[OperationRecord]
 ) -> Mapping[ProgramKey, ProgramEnergy]:
     product = {one.order.order_id: one.order.product for one in orders}
-    keys = {_key(o, product) for o in operations if o.actual_start_ns is not None}
+    keys = {key_of(o, product) for o in operations if o.actual_start_ns is not None}
     return energies_of(plant, sorted(key for key in keys if key is not None))
-
-
-def _energy_j(
-    ended: Sequence[OperationRecord],
-    product: Mapping[str, str],
-    energies: Mapping[ProgramKey, ProgramEnergy],
-) -> float | None:
-    total = 0.0
-    for one in ended:
-        key = _key(one, product)
-        if (
-            key is None
-            or key not in energies
-            or one.actual_start_ns is None
-            or one.actual_end_ns is None
-        ):
-            return None
-        total += energies[key].of((one.actual_end_ns - one.actual_start_ns) * 1e-9)
-    return total
-
-
-def _key(one: OperationRecord, product: Mapping[str, str]) -> ProgramKey | None:
-    if one.cell is None or one.program is None or one.order_id not in product:
-        return None
-    return ProgramKey(one.cell, one.program, product[one.order_id])
 
 
 def _parts(plant: Plant, figures: Figures, start: datetime, span: Span) -> tuple[PartLine, ...]:

@@ -15,6 +15,7 @@ from robot_cell.model import (
     Plant,
     Program,
 )
+from robot_cell.model.arm_safety import ArmSafety
 from robot_cell.model.packml import ASKERS, Asker, Command, Mode, State, allowed
 from robot_cell.model.step_text import describe
 from robot_cell.orders.status import JobView
@@ -198,6 +199,8 @@ def _sentence(record: EventRecord) -> str:
     data = record.data if isinstance(record.data, dict) else {}
     if record.kind == "order_prioritised":
         return f"{data['order_id']}: priority {data['priority']} instead of {data['before']}"
+    if record.kind == "order_allowed":
+        return f"{data['order_id']} may be made again"
     if record.kind == "mode_changed":
         return f"{data['cell']} is in mode {data['mode']}"
     if record.kind.startswith("alarm_"):
@@ -271,6 +274,9 @@ def revision_view(record: ScheduleRecord, start: datetime) -> shapes.Revision:
     }
 
 
+_NOBODY_KNOWS: Final = ArmSafety()
+
+
 def cell_live(
     view: CellStateView | None,
     start: datetime | None,
@@ -280,10 +286,18 @@ def cell_live(
     mode: Mode = Mode.PRODUCTION,
     alarms: int = 0,
     devices: int = 0,
+    arm_state: str = "",
+    safety: ArmSafety = _NOBODY_KNOWS,
 ) -> shapes.CellLive:
     """What a cell says of itself; of one that was never heard the state is empty."""
+    arm: shapes.ArmLive = {
+        "arm_state": arm_state,
+        "emergency_stop": safety.emergency_stop,
+        "protective_stop": safety.protective_stop,
+    }
     if view is None:
         return {
+            **arm,
             "state": "", "mode": mode.label, "operation_id": "", "order_id": "", "unit": 0,
             "program": "", "step": 0, "steps": 0, "progress": 0.0, "message": "",
             "since_ms": None, "allowed": [], "lost": lost, "held": False,
@@ -291,6 +305,7 @@ def cell_live(
         }  # fmt: skip
     state = _STATES[view.state]
     return {
+        **arm,
         "state": view.state,
         "mode": mode.label,
         "operation_id": view.operation_id,

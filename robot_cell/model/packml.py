@@ -62,7 +62,7 @@ class Mode(IntEnum):
     """Unit modes of ISA-TR88.00.02 (5.2), with the numbers that it gives them.
 
     Leased work is begun in production only. In maintenance a person has the cell reset, so that its
-    arm goes home; in manual mode it moves nothing by itself.
+    arm goes home; in manual mode it moves nothing by itself, and a person may jog the arm.
     """
 
     PRODUCTION = 1
@@ -160,6 +160,12 @@ ASKERS: Final[dict[Command, tuple[Asker, ...]]] = {
     Command.COMPLETE: (Asker.CELL,),
 }
 """The cell itself unholds only what its arm alone has held (a feed hold that has ended)."""
+
+
+JOG_MODE: Final = Mode.MANUAL
+JOG_STATES: Final = (State.STOPPED, State.IDLE)
+"""Where a person may move the arm by hand. An idle cell is stopped by it: its arm leaves home, and
+a reset brings it back."""
 
 
 def target(state: State, command: Command, mode: Mode) -> State | None:

@@ -17,6 +17,8 @@ from robot_cell.model.packml import (
     ASKERS,
     COMPLETED,
     FORBIDDEN_IN,
+    JOG_MODE,
+    JOG_STATES,
     MODE_STATES,
     TRANSITIONS,
     Command,
@@ -62,6 +64,18 @@ begun waits for production mode: its cell does not reset before. The scheduler g
 in production mode only, and leaves its share of the plan to it; work goes elsewhere when a cell is
 lost.
 
+## Moving the arm by hand
+
+```sh
+robot-cell jog cell_a joint_2 -5       # degrees; x, y and z of the arm's base in mm
+```
+
+In {jog_mode} mode, while the cell is {jog_states}, a person may move its arm: by a step, or
+for as long as a button of the Cell page is held. An idle cell is stopped by that, because its arm
+leaves home: in production or maintenance mode a reset brings it back. A stop, an abort, a change of
+mode or a fault ends the move, and it is never taken up again.
+[Decision 17](decisions/0017-jog.md) says how.
+
 ## Who may ask
 
 | command | asked by |
@@ -72,7 +86,7 @@ lost.
 _MEANING: Final = {
     Mode.PRODUCTION: "leased work is begun",
     Mode.MAINTENANCE: "no leased work is begun; at a reset the arm goes home",
-    Mode.MANUAL: "nothing moves by itself",
+    Mode.MANUAL: "nothing moves by itself; a person may move the arm by hand",
 }
 
 
@@ -88,7 +102,14 @@ def page() -> str:
         for command in Command
     )
     states = ", ".join(state.label for state in MODE_STATES[:-1]) + f" or {MODE_STATES[-1].label}"
-    filled = _MODES.format(modes=modes, askers=askers, states=states)
+    jog_states = " or ".join(state.label for state in JOG_STATES)
+    filled = _MODES.format(
+        modes=modes,
+        askers=askers,
+        states=states,
+        jog_mode=JOG_MODE.label,
+        jog_states=jog_states,
+    )
     return "\n".join((_HEAD, "## Diagram\n", diagram(), _table(), filled))
 
 

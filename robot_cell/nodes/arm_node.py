@@ -12,7 +12,7 @@ from control_msgs.action import FollowJointTrajectory
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.action import CancelResponse, GoalResponse
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Header
+from std_msgs.msg import Header, String
 
 from drivers.clock import FOREVER_NS
 from planners.kinematics.arm_description import read_arm
@@ -29,8 +29,9 @@ from robot_cell.execution.trajectory_goal import (
     Point,
     segments_of,
 )
+from robot_cell.model.arm_safety import told_state
 from robot_cell.nodes import path_speed
-from robot_cell.nodes.base import PlantNode, seconds, spin
+from robot_cell.nodes.base import LATCHED, PlantNode, seconds, spin
 from robot_cell.nodes.deferred import DeferredActionServer
 from robot_cell.nodes.path_speed import STOPPED_RAD_S, PathSpeed
 from robot_cell.nodes.servo_child import ServoChild
@@ -40,6 +41,7 @@ GOAL_TOLERANCE_RAD: Final = 0.005
 GOAL_TIME_S: Final = 2.0
 REPORT_S: Final = 1.0
 FEEDBACK_NS: Final = 1_000_000_000
+STATE_S: Final = 0.2
 
 _CODES: Final = {
     Outcome.DONE: GoalCode.SUCCESSFUL,
@@ -87,7 +89,10 @@ class ArmNode(PlantNode):
         self._speed = PathSpeed(self, self._horizon, lambda: bool(self._pending))
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._states = self.create_publisher(JointState, "joint_states", 10)
+        self._state = self.create_publisher(String, "arm/state", LATCHED)
+        self._told_state = ""
         self.every(1.0 / JOINT_STATES_HZ, self._turn)
+        self.every(STATE_S, self._tell_state)
         self._server = DeferredActionServer(
             self,
             FollowJointTrajectory,
@@ -145,6 +150,8 @@ class ArmNode(PlantNode):
             why = f"epoch {self._epoch} is over"
         elif self._controller is not None and not self._controller.alive():
             why = "the cell's controller has ended"
+        elif self._epochs.overdue():
+            why = "the button that lets it run is no longer held"
         else:
             return
         self._void = True
@@ -291,6 +298,13 @@ class ArmNode(PlantNode):
         """What the servo says of itself; why it has no arm, where it has none."""
         beat = self._beats.read().get("servo")
         return "its servo has not come yet" if beat is None else beat.state
+
+    def _tell_state(self) -> None:
+        """Say at each change whether there is an arm, and what is wrong with it."""
+        state = told_state(self._arm_state())
+        if state != self._told_state:
+            self._told_state = state
+            self._state.publish(String(data=state))
 
     def _tolerance(self, given: Any, default: float) -> Any:
         """Per joint (n,): 0 means the default, negative means unlimited (control_msgs)."""

@@ -59,6 +59,11 @@ class CellHold:
         """Let the arm move: its way home is not to wait for an old hold."""
         self._feed_hold.ask(False)
 
+    @property
+    def held(self) -> bool:
+        """Whether the arm stands held, as last heard."""
+        return self._feed_hold.held
+
     def take_up(self) -> None:
         """The cell executes from now on: if its arm is held, so is the cell."""
         if self._feed_hold.held:

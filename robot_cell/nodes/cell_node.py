@@ -22,11 +22,12 @@ from robot_cell.execution.epoch import EpochPage
 from robot_cell.execution.executor import Executor
 from robot_cell.execution.interlocks import Interlocks
 from robot_cell.execution.verdicts import Verdicts
-from robot_cell.model.packml import Command, Mode, State
+from robot_cell.model.packml import Command, Mode, State, target
 from robot_cell.nodes.base import LATCHED, PlantNode, spin
 from robot_cell.nodes.cell_alarms import CellAlarms
 from robot_cell.nodes.cell_commands import CellCommands
 from robot_cell.nodes.cell_hold import CellHold
+from robot_cell.nodes.cell_jog import CellJog
 from robot_cell.nodes.cell_operations import CellOperations
 from robot_cell.nodes.in_work import Hand
 from robot_cell.nodes.interlock_watch import InterlockWatch
@@ -53,6 +54,7 @@ class CellNode(PlantNode):
         self.declare_parameter("reset_on_start", True)
         self._operations: CellOperations | None = None
         self._alarms: CellAlarms | None = None
+        self._jog: CellJog | None = None
         self._hand = Hand()
         self._lock = threading.Lock()
 
@@ -73,9 +75,7 @@ class CellNode(PlantNode):
             forbids=lambda c: str(interlocks.broken() or "") if c is Command.UNHOLD else "",
         )
         self._listener = JointListener(self, joints)
-        self._arm = ActionArm(
-            self, self.clock, self.cell_name, self._listener, self._control.ending
-        )
+        self._arm = ActionArm(self, self.clock, self.cell_name, self._listener, self._may_not_move)
         self._fixtures = ActionFixtures(self, self.clock, self.cell_name)
         verdicts = Verdicts()
         hold = CellHold(self, self._control, self._hand)
@@ -114,6 +114,19 @@ class CellNode(PlantNode):
             stop_arm=self._arm.stop,
             reset=self._operations.reset,
         )
+        self._jog = CellJog(
+            self,
+            self._journal,
+            self._control,
+            hold,
+            self._hand,
+            self._arm,
+            self._fixtures,
+            self._listener,
+            self._epochs,
+            stop_arm=self._arm.stop,
+            do=self._operations.do,
+        )
         self._watch = InterlockWatch(self, interlocks, self._control, hold, alarms)
         self._waiting_for_ports = self._may_start_by_itself()
         self.every(_READY_POLL_S, self._check_ports)
@@ -126,6 +139,8 @@ class CellNode(PlantNode):
         """End the worker, and write what alarms there are."""
         if self._operations is not None:
             self._operations.end()
+        if self._jog is not None:
+            self._jog.end()
         if self._alarms is not None:
             self._alarms.end()
 
@@ -135,6 +150,8 @@ class CellNode(PlantNode):
         self._epochs.enter(change.epoch)
         if self._alarms is not None:
             self._alarms.follow(change)
+        if self._jog is not None:
+            self._jog.follow_mode()
         text = f"{change.before.label} -> {change.after.label}"
         self.get_logger().info(f"{text} {change.message}".rstrip())
         self._publish()
@@ -161,9 +178,16 @@ class CellNode(PlantNode):
         with self._lock:
             self._states.publish(message)
 
+    def _may_not_move(self) -> bool:
+        """Whether a motion has to end: the cell is stopped, and nobody moves it by hand."""
+        return self._control.ending() and not (self._jog is not None and self._jog.moves)
+
     def _may_start_by_itself(self) -> bool:
         """Whether nothing forbids it: a cell that a person has stopped waits for a person."""
         if not bool(self.get_parameter("reset_on_start").value):
+            return False
+        if target(State.STOPPED, Command.RESET, self._control.mode) is None:
+            self.get_logger().warning(f"in {self._control.mode.label} mode it stays Stopped")
             return False
         last = self._journal.last_command(self.cell_name, _STOPS_AND_STARTS)
         if last is None or last.what not in _STOPS:

@@ -96,6 +96,10 @@ class CellOperations:
         """Have the cell reset, after what is in work; does not wait."""
         self._work.put("reset")
 
+    def do(self, work: Callable[[], None]) -> None:
+        """Have something else done, after what is in work; it sees to the clock by itself."""
+        self._work.put(work)
+
     def end(self) -> None:
         """End the worker; a step in work is left to its devices and asked for at the next start."""
         self._work.put(None)
@@ -103,6 +107,9 @@ class CellOperations:
     def serve(self) -> None:
         """The worker: operations and resets, one after the other."""
         while (item := self._work.get()) is not None:
+            if callable(item):
+                item()
+                continue
             if item == "reset":
                 self._node.clock.busy()
                 self._reset()

@@ -33,7 +33,7 @@ from robot_cell.orders.planning_process import PlanningProcess
 from robot_cell.orders.problems import BatchError
 from robot_cell.orders.status import job_views
 from robot_cell.store import OperationRecord, journal_location, open_journal
-from robot_cell.store.accept import prioritise_order
+from robot_cell.store.accept import allow_order, prioritise_order, revoke_order
 
 _POLL_S: Final = 0.002
 _AGAIN_NS: Final = 1_000_000_000
@@ -106,6 +106,7 @@ class SchedulerNode(PlantNode):
         self._intake.create_service(
             CellCommand, "/prioritise_order", self._decided(self._prioritise)
         )
+        self._intake.create_service(CellCommand, "/allow_order", self._decided(self._allow))
         self._intake.create_service(
             CellCommand, "/decide_draft", self._decided(self._keeper.decide_draft)
         )
@@ -382,6 +383,22 @@ class SchedulerNode(PlantNode):
         response.message = f"{len(cancelled)} operations of {request.order_id} cancelled"
         self._board.refresh()
         if cancelled:
+            self._keeper.replan()
+
+    def _allow(self, request: Any, response: Any) -> None:
+        """The command is an order's id and whether it may begin, `WO-1007 revoke` or `allow`."""
+        order_id, _, word = request.command.strip().rpartition(" ")
+        change = {"revoke": revoke_order, "allow": allow_order}.get(word)
+        if change is None:
+            response.message = f"{request.command!r} is not an order's id and revoke or allow"
+            return
+        self._journal.change(
+            partial(change, order_id=order_id, who=request.asked_by, at_ns=self.clock.now_ns())
+        )
+        response.success = True
+        response.message = f"{order_id} {'may not begin' if word == 'revoke' else 'may begin'}"
+        self._board.refresh()
+        if self._batches:
             self._keeper.replan()
 
     def _prioritise(self, request: Any, response: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from robot_cell.reporting.gantt_data import duration_text
 from robot_cell.reporting.shift_data import LossLine, PartLine
+from robot_cell.reporting.shift_words import Words
 
 WIDTH: Final = 900.0
 _LEFT: Final = 44.0
@@ -35,15 +36,15 @@ def share_bar(value: float | None) -> str:
     return f'<span class="share"><b style="width:{wide:.1%}"></b></span>'
 
 
-def timeline(parts: Sequence[PartLine]) -> str:
+def timeline(parts: Sequence[PartLine], t: Words) -> str:
     """OEE of the plant in each part of the span; parts without planned time are left out."""
     if len(parts) < 2:
-        return "<p>The span is too short to be divided.</p>"
+        return f"<p>{t('The span is too short to be divided.')}</p>"
     most = max(1.0, *(one.oee or 0.0 for one in parts))
     wide = (WIDTH - _LEFT) / len(parts)
     high = _PLOT_HIGH + 30.0
     drawn = [f'<svg class="chart" viewBox="0 0 {WIDTH:g} {high:g}" role="img">']
-    drawn.append("<title>OEE of the plant over the span</title>")
+    drawn.append(f"<title>{t('OEE of the plant over the span')}</title>")
     for level in (0.0, 0.25, 0.5, 0.75, 1.0):
         y = 6.0 + _PLOT_HIGH * (1.0 - level / most)
         drawn.append(f'<line {_GRID} x1="{_LEFT:g}" x2="{WIDTH:g}" y1="{y:.1f}" y2="{y:.1f}"/>')
@@ -55,7 +56,10 @@ def timeline(parts: Sequence[PartLine]) -> str:
         x = _LEFT + index * wide
         if one.oee is not None:
             tall = _PLOT_HIGH * one.oee / most
-            told = f"{one.begin:%H:%M} to {one.end:%H:%M}: OEE {one.oee:.1%}, {one.done} operations"
+            told = t(
+                "{begin} to {end}: OEE {oee}, {done} operations", begin=f"{one.begin:%H:%M}",
+                end=f"{one.end:%H:%M}", oee=f"{one.oee:.1%}", done=one.done,
+            )  # fmt: skip
             drawn.append(
                 f'<rect {_BAR} x="{x + 2.0:.1f}" y="{6.0 + _PLOT_HIGH - tall:.1f}" '
                 f'width="{min(wide * 0.8, 64.0):.1f}" height="{tall:.1f}">'
@@ -69,33 +73,37 @@ def timeline(parts: Sequence[PartLine]) -> str:
     return "".join(drawn)
 
 
-def pareto(losses: Sequence[LossLine]) -> str:
+def pareto(losses: Sequence[LossLine], t: Words) -> str:
     """What cost most time first, with the share that all up to it have together."""
     rows = [
-        (f"{one.cell}: {one.cause}", one.seconds, one.count)
+        (f"{one.cell}: {t(one.cause)}", one.seconds, one.count)
         for one in sorted(losses, key=lambda one: -one.seconds)
         if one.seconds >= _LEAST_S
     ]
     if not rows:
-        return "<p>No time was lost.</p>"
+        return f"<p>{t('No time was lost.')}</p>"
     if len(rows) > _ROWS:
         rest = rows[_ROWS - 1 :]
         rows = [
             *rows[: _ROWS - 1],
-            (f"{len(rest)} others", sum(one[1] for one in rest), sum(one[2] for one in rest)),
+            (
+                t("{count} others", count=len(rest)),
+                sum(one[1] for one in rest),
+                sum(one[2] for one in rest),
+            ),
         ]
     total = sum(seconds for _, seconds, _ in rows) or 1.0
     plot = WIDTH - _LABEL_WIDE - _VALUE_WIDE
     longest = max(seconds for _, seconds, _ in rows) or 1.0
     high = len(rows) * _ROW_HIGH + 8.0
     drawn = [f'<svg class="chart" viewBox="0 0 {WIDTH:g} {high:g}" role="img">']
-    drawn.append("<title>Losses, the longest first</title>")
+    drawn.append(f"<title>{t('Losses, the longest first')}</title>")
     so_far = 0.0
     for index, (label, seconds, count) in enumerate(rows):
         y = index * _ROW_HIGH + 4.0
         so_far += seconds
         long = plot * seconds / longest
-        times = "" if count < 2 else f", {count} times"
+        times = "" if count < 2 else t(", {count} times", count=count)
         drawn.append(f'<text {_STRONG} x="0" y="{y + 14:.1f}">{escape(label)}</text>')
         drawn.append(
             f'<rect {_BAR} x="{_LABEL_WIDE:g}" y="{y + 3:.1f}" width="{max(long, 1.0):.1f}" '
@@ -110,4 +118,5 @@ def pareto(losses: Sequence[LossLine]) -> str:
             f"{so_far / total:.0%}</text>"
         )
     drawn.append("</svg>")
-    return "".join(drawn) + '<p class="quiet">Right: what all causes up to here have together.</p>'
+    right = t("Right: what all causes up to here have together.")
+    return "".join(drawn) + f'<p class="quiet">{right}</p>'

@@ -12,6 +12,7 @@ from typing import Final
 from robot_cell.reporting.gantt_data import duration_text
 from robot_cell.reporting.shift_charts import pareto, share_bar, timeline
 from robot_cell.reporting.shift_data import FigureLine, OrderLine, ShiftReport
+from robot_cell.reporting.shift_words import Language, Words, words
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 _Head = str | tuple[str, str]
@@ -41,19 +42,19 @@ _ELEMENTS: Final = (
 )
 
 
-def write_shift_html(path: Path, report: ShiftReport) -> Path:
+def write_shift_html(path: Path, report: ShiftReport, language: Language = "en") -> Path:
     """Write the page and return its path; missing folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render_shift_html(report), encoding="utf-8")
+    path.write_text(render_shift_html(report, language), encoding="utf-8")
     return path
 
 
-def write_shift_pdf(path: Path, report: ShiftReport) -> Path:
+def write_shift_pdf(path: Path, report: ShiftReport, language: Language = "en") -> Path:
     """Write the page as a PDF (A4) and return its path; missing folders are made."""
     from weasyprint import HTML
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    HTML(string=render_shift_html(report), url_fetcher=_nothing).write_pdf(path)
+    HTML(string=render_shift_html(report, language), url_fetcher=_nothing).write_pdf(path)
     return path
 
 
@@ -62,50 +63,68 @@ def _nothing(url: str, *_: object, **__: object) -> dict[str, object]:
     raise ValueError(f"the page asks for {url}")
 
 
-def render_shift_html(report: ShiftReport) -> str:
-    """The page as text."""
+def render_shift_html(report: ShiftReport, language: Language = "en") -> str:
+    """The page as text; what the journal has in words stays as it is there."""
+    t = words(language)
+    title = t("Shift report: {plant}", plant=report.plant)
     assets = files("robot_cell.reporting") / "assets"
     css = "".join((assets / name).read_text("utf-8") for name in ("report.css", "shift.css"))
     return "".join(
         (
-            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n',
+            '<!doctype html>\n<html lang="',
+            t.html,
+            '">\n<head>\n<meta charset="utf-8">\n',
             f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">\n',
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n',
-            f"<title>Shift report: {escape(report.plant)}</title>\n<style>\n{css}</style>\n",
+            f"<title>{escape(title)}</title>\n<style>\n{css}</style>\n",
             "</head>\n<body>\n<main>\n",
-            f"<header><div><h1>Shift report: {escape(report.plant)}</h1>",
-            f'<p class="quiet">{escape(_span(report))}</p></div></header>\n',
-            _tiles(report),
-            _section("Effectiveness", _effectiveness(report), keep=True),
-            _section("OEE over the shift", timeline(report.parts), keep=True),
-            _section("Orders", _orders(report)),
-            _section("Where time was lost", pareto(report.losses), keep=True),
-            _section("Alarms", _alarms(report), keep=True),
-            _section("Energy", _energy(report), keep=True),
-            _section("Key figures", _figures(report), keep=True),
-            _section("Elements", _elements(report), keep=True),
-            _section("Formulas", _formulas(report), keep=True),
+            f"<header><div><h1>{escape(title)}</h1>",
+            f'<p class="quiet">{escape(_span(report, t))}</p></div></header>\n',
+            _tiles(report, t),
+            _section(t("Effectiveness"), _effectiveness(report, t), keep=True),
+            _section(t("OEE over the shift"), timeline(report.parts, t), keep=True),
+            _section(t("Orders"), _orders(report, t)),
+            _section(t("Where time was lost"), pareto(report.losses, t), keep=True),
+            _section(t("Alarms"), _alarms(report, t), keep=True),
+            _section(t("Energy"), _energy(report, t), keep=True),
+            _section(t("Key figures"), _figures(report, t), keep=True),
+            _section(t("Elements"), _elements(report, t), keep=True),
+            _section(t("Formulas"), _formulas(report, t), keep=True),
             '<footer class="quiet">',
-            " ".join(escape(note) for note in report.notes),
-            f" Made {report.made:%Y-%m-%d %H:%M} ({escape(report.made.tzname() or '')}).",
+            " ".join(escape(t(note)) for note in report.notes),
+            " ",
+            escape(
+                t(
+                    "Made {at} ({zone}).",
+                    at=f"{report.made:%Y-%m-%d %H:%M}",
+                    zone=report.made.tzname() or "",
+                )
+            ),
             "</footer>\n</main>\n</body>\n</html>\n",
         )
     )
 
 
-def _span(report: ShiftReport) -> str:
+def _span(report: ShiftReport, t: Words) -> str:
     begin, end = report.begin, report.end
     same_day = begin.date() == end.date()
     until = f"{end:%H:%M:%S}" if same_day else f"{end:%Y-%m-%d %H:%M:%S}"
-    return f"{begin:%A %Y-%m-%d %H:%M:%S} to {until} ({begin.tzname()})"
+    return t(
+        "{day} {begin} to {end} ({zone})", day=t(f"{begin:%A}"),
+        begin=f"{begin:%Y-%m-%d %H:%M:%S}", end=until, zone=begin.tzname() or "",
+    )  # fmt: skip
 
 
-def _tiles(report: ShiftReport) -> str:
+def _tiles(report: ShiftReport, t: Words) -> str:
     complete = sum(one.status == "complete" and one.finished is not None for one in report.orders)
     late = sum((one.late_s or 0.0) > 0.0 for one in report.orders)
-    energy = report.total.energy_j
+    energy, of_all = report.total.energy_j, t("of {all}", all=len(report.orders))
     tiles = (
-        ("orders complete", f'{complete}<span class="of"> of {len(report.orders)}</span>', False),
+        (
+            "orders complete",
+            f'{complete}<span class="of"> {of_all}</span>',
+            False,
+        ),
         ("orders late", str(late), late > 0),
         ("work units made", f"{report.total.elements.get('units', 0):.0f}", False),
         ("OEE", _percent(report.total.figures["oee"]), False),
@@ -114,16 +133,16 @@ def _tiles(report: ShiftReport) -> str:
     )
     made = "".join(
         f'<div class="tile{" bad" if bad else ""}"><b>{value}</b><span>{name}</span></div>'
-        for name, value, bad in tiles
+        for name, value, bad in ((escape(t(one)), *rest) for one, *rest in tiles)
     )
     return f'<div class="tiles">{made}</div>\n'
 
 
-def _effectiveness(report: ShiftReport) -> str:
-    heads: list[_Head] = ["", *((_name(one), "n") for one in _FACTORS)]
+def _effectiveness(report: ShiftReport, t: Words) -> str:
+    heads: list[_Head] = ["", *((_name(one, t), "n") for one in _FACTORS)]
     rows = [
         _row(
-            (escape(line.cell or "plant"), "word"),
+            (escape(line.cell or t("plant")), "word"),
             *((f"{share_bar(v)}{_percent(v)}", "n") for v in _values(line, _FACTORS)),
             total=line.cell is None,
         )
@@ -132,44 +151,48 @@ def _effectiveness(report: ShiftReport) -> str:
     return _table(heads, rows)
 
 
-def _orders(report: ShiftReport) -> str:
+def _orders(report: ShiftReport, t: Words) -> str:
     if not report.orders:
-        return "<p>No order was due or in work.</p>"
-    heads: list[_Head] = ["order", "customer", "product", ("made", "n"), "status", ("due", "n"),
-             ("finished", "n"), ("against due date", "n")]  # fmt: skip
-    return _table(heads, [_order(one, report.begin) for one in report.orders])
+        return f"<p>{t('No order was due or in work.')}</p>"
+    heads: list[_Head] = [
+        t("order"), t("customer"), t("product"), (t("made"), "n"), t("status"), (t("due"), "n"),
+        (t("finished"), "n"), (t("against due date"), "n"),
+    ]  # fmt: skip
+    return _table(heads, [_order(one, report.begin, t) for one in report.orders])
 
 
-def _order(one: OrderLine, begin: datetime) -> str:
+def _order(one: OrderLine, begin: datetime, t: Words) -> str:
     verdict, bad = "", False
     if one.late_s is not None:
         bad = one.late_s > 0.0
-        verdict = (
-            f"{'late by ' if bad else ''}{duration_text(abs(one.late_s))}{'' if bad else ' early'}"
-        )
+        by = duration_text(abs(one.late_s))
+        verdict = t("late by {time}", time=by) if bad else t("{time} early", time=by)
         if one.finished is None:
-            verdict += " so far"
+            verdict = t("{verdict} so far", verdict=verdict)
     return _row(
         (escape(one.order_id), "word"),
         (escape(one.customer), ""),
         (escape(one.product), ""),
-        (f"{one.done} of {one.quantity}", "n bad" if one.failed else "n"),
-        (escape(one.status), "bad" if one.status in ("failed", "cancelled", "uncertain") else ""),
+        (t("{done} of {all}", done=one.done, all=one.quantity), "n bad" if one.failed else "n"),
+        (
+            escape(t(one.status)),
+            "bad" if one.status in ("failed", "cancelled", "uncertain") else "",
+        ),
         (_clock(one.due, begin), "n"),
         (_clock(one.finished, begin), "n"),
         (verdict, "n bad" if bad else "n"),
     )
 
 
-def _alarms(report: ShiftReport) -> str:
+def _alarms(report: ShiftReport, t: Words) -> str:
     if not report.alarms:
-        return "<p>No alarm came.</p>"
+        return f"<p>{t('No alarm came.')}</p>"
     most = max(one.count for one in report.alarms)
     rows = [
         _row(
             (escape(one.source), "word"),
-            (escape(one.kind.replace("_", " ")), "word"),
-            (escape(one.priority), "high" if one.priority == "high" else ""),
+            (escape(t(one.kind.replace("_", " "))), "word"),
+            (escape(t(one.priority)), "high" if one.priority == "high" else ""),
             (escape(one.text), ""),
             (duration_text(one.standing_s), "n"),
             (f"{share_bar(one.count / most)}{one.count}", "n"),
@@ -177,24 +200,24 @@ def _alarms(report: ShiftReport) -> str:
         for one in report.alarms
     ]
     heads: list[_Head] = [
-        "place",
-        "kind",
-        "priority",
-        "the last one said",
-        ("stood", "n"),
-        ("came", "n"),
+        t("place"),
+        t("kind"),
+        t("priority"),
+        t("the last one said"),
+        (t("stood"), "n"),
+        (t("came"), "n"),
     ]
     return _table(heads, rows)
 
 
-def _energy(report: ShiftReport) -> str:
+def _energy(report: ShiftReport, t: Words) -> str:
     rows = []
     for line in (*report.cells, report.total):
         ended = line.elements["PQ"]
         energy = line.energy_j
         rows.append(
             _row(
-                (escape(line.cell or "plant"), "word"),
+                (escape(line.cell or t("plant")), "word"),
                 ("–" if energy is None else _energy_text(energy), "n"),
                 (_energy_text(energy / ended) if energy is not None and ended else "–", "n"),
                 (
@@ -206,16 +229,18 @@ def _energy(report: ShiftReport) -> str:
                 total=line.cell is None,
             )
         )
-    heads: list[_Head] = ["", ("energy", "n"), ("per operation", "n"), ("per work unit", "n")]
+    heads: list[_Head] = [
+        "", (t("energy"), "n"), (t("per operation"), "n"), (t("per work unit"), "n"),
+    ]  # fmt: skip
     return _table(heads, rows)
 
 
-def _figures(report: ShiftReport) -> str:
+def _figures(report: ShiftReport, t: Words) -> str:
     lines = (*report.cells, report.total)
-    heads: list[_Head] = ["", *((line.cell or "plant", "n") for line in lines)]
+    heads: list[_Head] = ["", *((line.cell or t("plant"), "n") for line in lines)]
     rows = [
         _row(
-            (escape(_name(name)), "word"),
+            (escape(_name(name, t)), "word"),
             *((_figure(name, one.figures[name]), "n") for one in lines),
         )
         for name in _MORE
@@ -223,13 +248,13 @@ def _figures(report: ShiftReport) -> str:
     return _table(heads, rows)
 
 
-def _elements(report: ShiftReport) -> str:
+def _elements(report: ShiftReport, t: Words) -> str:
     lines = (*report.cells, report.total)
-    heads: list[_Head] = ["", "", *((line.cell or "plant", "n") for line in lines)]
+    heads: list[_Head] = ["", "", *((line.cell or t("plant"), "n") for line in lines)]
     rows = [
         _row(
             (name.removesuffix("_s").replace("_", "·"), "word"),
-            (escape(text), "quiet"),
+            (escape(t(text)), "quiet"),
             *((_element(name, one.elements[name]), "n") for one in lines),
         )
         for name, text in _ELEMENTS
@@ -237,17 +262,18 @@ def _elements(report: ShiftReport) -> str:
     return _table(heads, rows)
 
 
-def _formulas(report: ShiftReport) -> str:
+def _formulas(report: ShiftReport, t: Words) -> str:
     rows = [
         _row(
-            (escape(_name(one.name)), ""),
+            (escape(_name(one.name, t)), ""),
             (escape(one.formula.replace(" * ", " · ").replace("_", " ")), ""),
-            (escape(one.text), "quiet"),
+            (escape(t(one.text)), "quiet"),
         )
         for one in report.formulas
     ]
     source = escape(report.formulas[0].source.split(",")[0]) if report.formulas else ""
-    return f'<div class="formulas">{_table(["", f"formula ({source})", ""], rows)}</div>'
+    heads = ["", t("formula ({source})", source=source), ""]
+    return f'<div class="formulas">{_table(heads, rows)}</div>'
 
 
 # -- pieces -------------------------------------------------------------------------------------
@@ -283,8 +309,8 @@ def _values(line: FigureLine, names: Iterable[str]) -> list[float | None]:
     return [line.figures[name] for name in names]
 
 
-def _name(name: str) -> str:
-    return _NAMES.get(name, name.replace("_", " "))
+def _name(name: str, t: Words) -> str:
+    return t(_NAMES.get(name, name.replace("_", " ")))
 
 
 def _percent(value: float | None) -> str:

@@ -201,6 +201,52 @@ def cancel_order(
     return waiting
 
 
+REVOKED: Final = "start revoked"
+"""The reason with which an order is cancelled that may be allowed again."""
+
+
+def revoke_order(transaction: Transaction, order_id: str, *, who: str, at_ns: int) -> None:
+    """Take an order back of which nothing has begun: cancelled, until it is allowed again.
+
+    Raises:
+        UnknownOrder: there is none with this id.
+        JournalError: some of it has begun, or is over.
+    """
+    found = _statuses(transaction, order_id)
+    if set(found) != {"planned"}:
+        states = ", ".join(sorted(set(found)))
+        raise JournalError(f"{order_id} cannot be taken back: operations of it are {states}")
+    cancel_order(transaction, order_id, who=who, reason=REVOKED, at_ns=at_ns)
+
+
+def allow_order(transaction: Transaction, order_id: str, *, who: str, at_ns: int) -> None:
+    """Have an order made that was taken back, as if it were new.
+
+    Raises:
+        UnknownOrder: there is none with this id.
+        JournalError: it was not taken back, but is at work, over, or cancelled for good.
+    """
+    found = _statuses(transaction, order_id)
+    reason = transaction.connection.scalar(
+        select(job_orders.c.cancel_reason).where(job_orders.c.order_id == order_id)
+    )
+    if reason != REVOKED or set(found) != {"cancelled"}:
+        raise JournalError(f"{order_id} was not taken back: there is nothing to allow")
+    transaction.record("order_allowed", at_ns, who, {"order_id": order_id})
+
+
+def _statuses(transaction: Transaction, order_id: str) -> list[str]:
+    """Statuses of an order's operations."""
+    found = list(
+        transaction.connection.scalars(
+            select(operations.c.status).where(operations.c.order_id == order_id)
+        )
+    )
+    if not found:
+        raise UnknownOrder(f"there is no order {order_id!r}")
+    return found
+
+
 def prioritise_order(
     transaction: Transaction, order_id: str, priority: int, *, who: str, at_ns: int
 ) -> bool:

@@ -145,6 +145,27 @@ def _order_cancelled(connection: Connection, event: EventRecord) -> None:
     )
 
 
+def _order_allowed(connection: Connection, event: EventRecord) -> None:
+    order_id = event.data["order_id"]
+    connection.execute(
+        update(job_orders)
+        .where(job_orders.c.order_id == order_id)
+        .values(cancelled_ns=None, cancelled_by=None, cancel_reason=None)
+    )
+    connection.execute(
+        update(operations)
+        .where(operations.c.order_id == order_id, operations.c.status == "cancelled")
+        .values(
+            status="planned",
+            message="",
+            cell=None,
+            program=None,
+            planned_start_ns=None,
+            planned_end_ns=None,
+        )
+    )
+
+
 def _order_prioritised(connection: Connection, event: EventRecord) -> None:
     data = event.data
     connection.execute(
@@ -323,6 +344,7 @@ CHANGES: Final[dict[str, Callable[[Connection, EventRecord], None]]] = {
     "plant_started": _plant_started,
     "batch_accepted": _batch_accepted,
     "order_cancelled": _order_cancelled,
+    "order_allowed": _order_allowed,
     "order_prioritised": _order_prioritised,
     "schedule_published": _schedule_published,
     "operation_leased": _operation_leased,

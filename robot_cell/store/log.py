@@ -25,6 +25,7 @@ NOTE: Final = "note"
 _TOLD: Final = frozenset(
     {
         NOTE,
+        "order_allowed",
         "order_cancelled",
         "order_prioritised",
         "operation_put_back",

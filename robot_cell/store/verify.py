@@ -180,7 +180,7 @@ def _with_events(connection: Connection, found: list[Finding]) -> list[Finding]:
                 last[table, str(value)] = event.event_id
         for planned in data.get("rows", ()) if event.kind == "schedule_published" else ():
             last["operations", str(planned[0])] = event.event_id
-        if event.kind == "order_cancelled":
+        if event.kind in ("order_cancelled", "order_allowed"):
             last["operations of", str(data["order_id"])] = event.event_id
         elif event.kind == "order_accepted":
             last["made by", str(data["order_id"])] = event.event_id

@@ -18,6 +18,7 @@ COMMANDS = (
     "submit",
     "jobs",
     "job",
+    "jog",
     "cancel",
     "plan",
     "status",

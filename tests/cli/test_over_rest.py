@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -96,6 +97,27 @@ def test_what_is_asked_reaches_the_plant(there: RestPlant, served: Asked) -> Non
         "command", "command", "override", "cancel", "draft",
     ]  # fmt: skip
     assert served.plant.asked[0][1][2].startswith("maintainer (")  # who it is, the token says
+
+
+def test_an_arm_is_moved_by_a_step(
+    address: str, served: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROBOT_CELL_TOKEN", served.tokens["maintainer"])
+    served.plant.ends = True
+    done = robot_cell("--url", address, "jog", "cell_a", "joint_2", "-5")
+    assert done.returncode == ExitCode.OK, done.stderr
+    assert "cell_a: as far as its limit" in done.stdout
+    done = robot_cell("--url", address, "jog", "cell_b", "z", "12", "--json")
+    assert json.loads(done.stdout) == {"success": True, "message": "as far as its limit"}
+    given = [how[3] for what, how in served.plant.asked if what == "jog" and how[1] == "start"]
+    assert [(one["axis"], one["held"]) for one in given] == [("joint_2", False), ("z", False)]
+    assert [one["amount"] for one in given] == [
+        pytest.approx(-math.radians(5.0)), pytest.approx(0.012),
+    ]  # fmt: skip
+    refused = robot_cell("--url", address, "jog", "cell_a", "joint_9", "5")
+    assert refused.returncode == ExitCode.REFUSED
+    assert "no axis 'joint_9'" in refused.stderr
+    assert robot_cell("--url", address, "jog", "cell_c", "joint_1", "5").returncode == 2
 
 
 def test_who_may_not_and_what_is_not_there_is_said(address: str, served: Asked) -> None:

@@ -18,6 +18,7 @@ from robot_cell.client import (
     CommandResult,
     DevicesView,
     FaultResult,
+    JogResult,
     JointsView,
     PlantNotReachable,
     SubmitResult,
@@ -32,7 +33,7 @@ from robot_cell.model.packml import Mode
 from robot_cell.model.plant_file import load_plant
 from robot_cell.orders.intake import orders_from_json
 from robot_cell.store import Journal, open_journal, token_book
-from robot_cell.store.accept import prioritise_order
+from robot_cell.store.accept import allow_order, prioritise_order, revoke_order
 
 ROOT = Path(__file__).parents[2]
 START = datetime(2026, 11, 23, 5, 0, tzinfo=timezone.utc)
@@ -49,6 +50,9 @@ class MadeUpPlant:
     at_ns: int = 100 * NS
     asked: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
     said: dict[str, str] = field(default_factory=dict)
+    ends: bool = False
+    arm_states: dict[str, str] = field(default_factory=dict)
+    pressed: dict[str, str] = field(default_factory=dict)
     reachable: bool = True
     told_start: datetime | None = None
 
@@ -75,6 +79,9 @@ class MadeUpPlant:
 
     def bodies(self) -> Mapping[str, BodiesView]:
         return {}
+
+    def arms(self) -> Mapping[str, str]:
+        return self.arm_states
 
     def devices(self) -> Mapping[str, DevicesView]:
         return {"cell_a": {"gripper": {"state": "closed", "part": "present"}, "table": {}}}
@@ -105,6 +112,15 @@ class MadeUpPlant:
             return CommandResult(False, str(error))
         return CommandResult(True, "done")
 
+    def allow_order(self, order_id: str, asked_by: str, *, on: bool) -> CommandResult:
+        self._note("allow", order_id, on, asked_by)
+        change = allow_order if on else revoke_order
+        try:
+            self.journal.change(lambda tx: change(tx, order_id, who=asked_by, at_ns=self.at_ns))
+        except RobotCellError as error:
+            return CommandResult(False, str(error))
+        return CommandResult(True, "done")
+
     def command(self, cell: str, command: str, asked_by: str) -> CommandResult:
         self._note("command", cell, command, asked_by)
         if command == "Unhold" and self.said.get(cell) != "Held":
@@ -123,6 +139,20 @@ class MadeUpPlant:
     def resolve(self, cell: str, step_id: int, word: str, asked_by: str) -> CommandResult:
         self._note("resolve", cell, step_id, word, asked_by)
         return CommandResult(False, f"step {step_id} waits for nobody")
+
+    def jog(self, cell: str, what: str, press: str, **how: Any) -> JogResult:
+        self._note("jog", cell, what, press, how)
+        if what == "start":
+            self.pressed[press] = "planning"
+            if how["axis"] == "joint_9":
+                return JogResult(False, "ended", "the arm has no axis 'joint_9'")
+        if press not in self.pressed:
+            return JogResult(False, "ended", "that press is over, or was never begun")
+        if what == "look":
+            self.pressed[press] = "ended" if self.ends else "moving"
+        if what == "end":
+            self.pressed[press] = "ended"
+        return JogResult(True, self.pressed[press], "as far as its limit")
 
     def decide_draft(self, verdict: str, asked_by: str) -> CommandResult:
         self._note("draft", verdict, asked_by)

@@ -249,6 +249,52 @@ def test_a_mode_is_changed_by_who_may_where_the_cell_allows_it(served: Served) -
     assert served.ask("PUT", path, "maintainer", json={"mode": "fast"}).status_code == 422
 
 
+def test_an_arm_is_moved_by_hand_by_who_may(served: Served) -> None:
+    path = f"{V1}/cells/cell_a/jog"
+    wanted = {"press": "press-123", "axis": "joint_1", "direction": "-"}
+    assert served.ask("POST", path, "operator", json=wanted).status_code == 403
+    begun = served.ask("POST", path, "maintainer", json=wanted)
+    # It answers once the move is planned, not while it is looked whether the way is free.
+    assert begun.json() == {
+        "press": "press-123", "phase": "moving", "message": "as far as its limit",
+    }  # fmt: skip
+    asked = served.plant.asked[0][1][3]
+    assert (asked["axis"], asked["amount"], asked["held"]) == ("joint_1", -1.0, True)
+    assert asked["asked_by"] == f"maintainer ({served.ids['maintainer']})"
+    assert served.ask("PUT", f"{path}/press-123", "maintainer").json()["phase"] == "moving"
+    assert served.ask("DELETE", f"{path}/press-123", "maintainer").json()["phase"] == "ended"
+    unknown = served.ask("PUT", f"{path}/press-999", "maintainer")
+    assert (unknown.status_code, unknown.json()["detail"]) == (
+        409, "that press is over, or was never begun",
+    )  # fmt: skip
+    assert served.ask("PUT", f"{path}/%2e%2e", "maintainer").status_code in (404, 422)
+    refused = served.ask("POST", path, "maintainer", json=wanted | {"axis": "joint_9"})
+    assert refused.status_code == 409
+    assert "joint_9" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"direction": "+", "step_deg": 1.0},
+        {"step_mm": 5.0},
+        {"step_deg": 10.5},
+        {"axis": "x", "step_deg": 5.0},
+        {"axis": "x", "step_mm": 51.0},
+        {"direction": "up"},
+        {"direction": "+", "press": "no"},
+    ],
+)
+def test_a_move_by_hand_that_cannot_be_meant_is_refused(
+    served: Served, wrong: dict[str, object]
+) -> None:
+    wanted = {"press": "press-123", "axis": "joint_1"} | wrong
+    answer = served.ask("POST", f"{V1}/cells/cell_a/jog", "maintainer", json=wanted)
+    assert answer.status_code == 422
+    assert served.plant.asked == []
+
+
 def test_a_shelved_alarm_counts_no_more_until_it_is_taken_back(served: Served) -> None:
     alarm = served.journal.alarms.raise_("cell_a", "device_fault", "gripper", "it is dead", 40 * NS)
     path = f"{V1}/alarms/{alarm}"

@@ -9,18 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robot_cell.gateway.kpis import (
-    Elements,
-    Facts,
-    common,
-    elements_of,
-    held_spans,
-    kpi_of,
-    length,
-    merged,
-    plant_elements,
-    without,
-)
+from robot_cell.gateway.kpis import Elements, Facts, elements_of, held_spans, kpi_of, plant_elements
+from robot_cell.gateway.spans import common, length, merged, without
 from robot_cell.store import CommandRecord, OperationRecord, StepRecord
 from tests.gateway.conftest import NS
 

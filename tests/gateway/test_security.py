@@ -69,6 +69,14 @@ TABLE: dict[str, list[tuple[str, str, Any]]] = {
     "maintainer": [
         ("PUT", f"{V1}/cells/cell_a/mode", {"mode": "production"}),
         ("PUT", f"{V1}/cells/cell_a/override", {"percent": 50.0}),
+        (
+            "POST",
+            f"{V1}/cells/cell_a/jog",
+            {"press": "press-123", "axis": "joint_1", "direction": "+"},
+        ),
+        ("GET", f"{V1}/cells/cell_a/jog/press-123", None),
+        ("PUT", f"{V1}/cells/cell_a/jog/press-123", None),
+        ("DELETE", f"{V1}/cells/cell_a/jog/press-123", None),
         ("POST", f"{V1}/cells/cell_a/steps/1/resolution", {"verdict": "done"}),
         ("GET", f"{V1}/cells/cell_a/faults", None),
         ("POST", f"{V1}/cells/cell_a/faults", {"device": "gripper", "verb": "off"}),

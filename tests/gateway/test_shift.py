@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,8 +18,10 @@ from robot_cell.gateway.shift import EmptySpanError, shift_report
 from robot_cell.model import JobOrder, Plant
 from robot_cell.programs import ProgramKey
 from robot_cell.programs.energy import ProgramEnergy
+from robot_cell.reporting import shift_html
 from robot_cell.reporting.shift_data import ShiftReport
 from robot_cell.reporting.shift_html import render_shift_html, write_shift_pdf
+from robot_cell.reporting.shift_words import Words, words
 from robot_cell.store import Journal, open_journal
 from tests.gateway.conftest import NS, ROOT, START, plan_all
 
@@ -179,6 +181,46 @@ def test_the_page_needs_nothing_and_runs_nothing(report: ShiftReport) -> None:
         assert text in page.text, text
 
 
+class Untranslated(dict[str, str]):
+    """Translations that remember what they lacked."""
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        super().__init__(known)
+        self.lacked: set[str] = set()
+
+    def get(self, text: str, default: str | None = None) -> str:  # type: ignore[override]
+        if text not in self:
+            self.lacked.add(text)
+        return super().get(text, default or "")
+
+
+def test_the_page_is_chinese_but_for_what_the_journal_says(
+    report: ShiftReport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = Untranslated(words("zh").known)
+    monkeypatch.setattr(shift_html, "words", lambda _: Words("zh-CN", known))
+    page = Page()
+    html = render_shift_html(report, "zh")
+    page.feed(html)
+    assert known.lacked == set()
+    assert '<html lang="zh-CN">' in html
+    for text in ("班次报告：housing_plant", "已完成订单", "延误 50:00 min（截至目前）", "星期一"):
+        assert text in page.text, text
+    # Left in English: the standard's names, formulas and units, names, and what alarms said.
+    for text in ("Shift", "Orders", "of the", "complete", "planned", "Made"):
+        assert text not in page.text, text
+    assert NASTY in page.text
+    assert "it is stuck" in page.text
+
+
+def test_the_pdf_is_chinese_too(report: ShiftReport, tmp_path: Path) -> None:
+    document = pypdfium2.PdfDocument(write_shift_pdf(tmp_path / "shift.pdf", report, "zh"))
+    text = " ".join(" ".join(one.get_textpage().get_text_bounded().split()) for one in document)
+    for wanted in ("班次报告", "关键指标", "时间损失", "housing_plant"):
+        assert wanted in text, wanted
+    document.close()
+
+
 def test_the_pdf_has_the_same_on_a4(report: ShiftReport, tmp_path: Path) -> None:
     document = pypdfium2.PdfDocument(write_shift_pdf(tmp_path / "new" / "shift.pdf", report))
     assert 1 <= len(document) <= 3
@@ -194,7 +236,8 @@ def test_the_command_reads_the_journal_of_a_plant_that_is_gone(place: Path) -> N
         [sys.executable, "-m", "robot_cell.cli.app", "report", "--run-dir", str(place),
          "--plant", str(ROOT / "examples" / "housing_plant.yaml"),
          "--from", "2026-11-23T06:00", "--to", "2026-11-23T07:00:00+01:00",
-         "--html", str(place / "shift.html"), "--pdf", str(place / "shift.pdf"), "--json"],
+         "--html", str(place / "shift.html"), "--pdf", str(place / "shift.pdf"), "--json",
+         "--language", "zh"],
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -202,6 +245,7 @@ def test_the_command_reads_the_journal_of_a_plant_that_is_gone(place: Path) -> N
     assert told["total"]["elements"]["PQ"] == 4
     assert {one["order_id"] for one in told["orders"]} == {"A", "B", "C"}
     assert (place / "shift.html").read_text().startswith("<!doctype html>")
+    assert "班次报告" in (place / "shift.html").read_text()
     assert (place / "shift.pdf").read_bytes().startswith(b"%PDF")
 
 

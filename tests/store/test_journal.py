@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -23,6 +25,7 @@ from robot_cell.store import (
     accept,
     open_journal,
 )
+from robot_cell.store.accept import allow_order, revoke_order
 from robot_cell.store.engine import journal_url
 from robot_cell.store.log import Transaction
 from tests.store.postgresql import Server
@@ -227,6 +230,39 @@ def test_cancelling_leaves_what_runs(journal: Journal, plant: Plant) -> None:
     assert [event.what for event in journal.events()] == ["order cancelled"]
     with pytest.raises(UnknownOrder):
         journal.cancel_order("WO-7", "Kim", "", 1)
+
+
+def test_an_order_is_taken_back_as_a_whole_and_allowed_again(
+    journal: Journal, plant: Plant
+) -> None:
+    def ask(change: Callable[..., None], order_id: str) -> None:
+        journal.change(partial(change, order_id=order_id, who="MES", at_ns=7))
+
+    journal.accept_batch([order("WO-1"), order("WO-2")], "f", "me", plant)
+    [first, *_] = journal.operations("WO-1")
+    with pytest.raises(JournalError, match="was not taken back"):
+        ask(allow_order, "WO-2")
+    ask(revoke_order, "WO-2")
+    assert {o.status for o in journal.operations("WO-2")} == {"cancelled"}
+    with pytest.raises(JournalError, match="cannot be taken back: operations of it are cancelled"):
+        ask(revoke_order, "WO-2")
+    ask(allow_order, "WO-2")
+    again = journal.operations("WO-2")
+    assert {(o.status, o.cell, o.planned_start_ns, o.message) for o in again} == {
+        ("planned", None, None, "")
+    }
+    assert journal.order("WO-2").cancelled_ns is None
+    # What a person has cancelled stays so, and what has begun is not taken back.
+    journal.cancel_order("WO-2", "Kim", "not wanted", 8)
+    with pytest.raises(JournalError, match="was not taken back"):
+        ask(allow_order, "WO-2")
+    journal.lease_operation(first.operation_id, "cell_a", "deburr_s", 9)
+    with pytest.raises(JournalError, match="operations of it are leased, planned"):
+        ask(revoke_order, "WO-1")
+    with pytest.raises(UnknownOrder):
+        ask(revoke_order, "WO-9")
+    # The tables are what the events make of them.
+    assert journal.verify().findings == ()
 
 
 def test_a_schedule_gives_planned_work_its_place(journal: Journal, plant: Plant) -> None:

@@ -6,10 +6,15 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
+
+from tests.plant.conftest import PLANT_FILE
 
 from .conftest import (
     BAD,
@@ -23,6 +28,7 @@ from .conftest import (
     command,
     drop,
     is_fresh,
+    number,
     serious_faults,
     state_of,
     workbook,
@@ -246,6 +252,25 @@ def test_the_run_is_watched_to_its_end(opened: Opened, served: Served) -> None:
     assert all(order["done"] == order["quantity"] for order in orders.values())
 
 
+def test_the_report_of_a_running_plant_has_what_its_journal_has(served: Served) -> None:
+    command = [sys.executable, "-m", "robot_cell.cli.app", "report", "--json"]
+    command += ["--run-dir", str(served.session.run_dir), "--plant", str(PLANT_FILE)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    operations = served.ask("/schedule")["operations"]
+    ended = [one for one in operations if one["status"] in ("complete", "failed")]
+    assert told["total"]["elements"]["PQ"] == len(ended) > 0
+    orders = {one["order_id"]: one for one in told["orders"]}
+    for one in served.ask("/orders")["items"]:
+        if one["status"] == "complete":
+            assert (orders[one["order_id"]]["done"], orders[one["order_id"]]["status"]) == (
+                one["quantity"], "complete",
+            )  # fmt: skip
+    # All programs are planned, so the energy is known, by the model.
+    assert told["total"]["energy_j"] > 0.0
+
+
 def test_an_alarm_is_shelved_and_taken_back(opened: Opened, served: Served) -> None:
     served.kill("cell_b.cell")
 
@@ -294,6 +319,82 @@ def test_a_unit_mode_is_changed_where_cell_and_role_allow_it(
         gripper = page.locator("[data-device=gripper]")
         expect(gripper).to_contain_text("open")
         expect(page.locator("[data-device=table]")).to_contain_text("ready")
+
+
+def test_an_arm_is_moved_by_hand_while_a_button_is_held(opened: Opened, served: Served) -> None:
+    with opened("/cells/cell_a", role="maintainer") as page:
+        expect(page.get_by_test_id("jog")).to_have_count(0)
+        command(page, "Stop")
+        expect(state_of(page)).to_have_attribute("data-state", "Stopped")
+        page.locator("[data-mode=manual]").click()
+        page.get_by_test_id("confirm").click()
+        # The plant runs ten times as fast as a real one.
+        page.get_by_role("button", name="10 %", exact=True).click()
+        expect(page.get_by_role("button", name="10 %", exact=True)).to_have_attribute(
+            "aria-pressed", "true"
+        )
+        joint, said = page.locator("[data-joint=joint_1]"), page.get_by_test_id("jog-said")
+        plus = page.locator("[data-jog='joint_1+']")
+
+        def stands(why: str) -> float:
+            """Where it stands in the end; what is told is what is shown."""
+            expect(said).to_contain_text(why)
+            stood = number((said.text_content() or "").split(" to ")[1])
+            expect(joint).to_have_text(re.compile(re.escape(f"{stood:.1f}")[:-1]))
+            return stood
+
+        presses = 0
+
+        def moved(begin: Callable[[], None], let_go: Callable[[], None]) -> float:
+            """Press until it moves, then let go; again where a busy machine renews too late."""
+            nonlocal presses
+            for _ in range(8):
+                at = number(joint.text_content())
+                begin()
+                presses += 1
+                page.wait_for_function(
+                    "from => Math.abs(parseFloat("
+                    "document.querySelector('[data-joint=joint_1]').textContent) - from) > 0.5"
+                    "|| ['ended', 'refused'].includes("
+                    "document.querySelector('[data-testid=jog-said]').dataset.phase)",
+                    arg=at,
+                )
+                let_go()
+                expect(said).to_have_attribute("data-phase", re.compile("ended|refused"))
+                page.mouse.up()
+                if "nobody held" not in (said.text_content() or ""):
+                    return stands("the button was let go")
+            raise AssertionError("its presses are never renewed in time")
+
+        def press() -> None:
+            plus.hover()
+            page.mouse.down()
+
+        def press_key() -> None:
+            plus.focus()
+            page.keyboard.down("Enter")
+
+        moved(press, page.mouse.up)
+        moved(press, lambda: page.mouse.move(5, 5))
+        moved(press, lambda: page.evaluate("window.dispatchEvent(new Event('blur'))"))
+        at = moved(press_key, lambda: page.keyboard.up("Enter"))
+        page.locator("[data-step=large]").click()
+        page.locator("[data-jog='joint_1-']").click()
+        presses += 1
+        assert stands("the step is done") == pytest.approx(at - 5.0, abs=0.05)
+        assert serious_faults(page) == []
+        with opened("/cells/cell_a", role="viewer") as other:
+            expect(other.locator("[data-jog]").first).to_be_visible()
+            expect(other.locator("[data-jog]:enabled")).to_have_count(0)
+        noted = [one for one in served.ask("/audit?limit=1000")["items"] if "jog" in one["what"]]
+        assert len(noted) == presses
+        assert all(one["who"].startswith("maintainer of the tests") for one in noted)
+        page.get_by_role("button", name="100 %").click()
+        page.locator("[data-mode=production]").click()
+        page.get_by_test_id("confirm").click()
+        expect(page.get_by_test_id("jog")).to_have_count(0)
+        command(page, "Reset")
+        expect(state_of(page)).to_have_attribute("data-state", re.compile("Idle|Execute"))
 
 
 @pytest.mark.parametrize("kind", ["xlsx", "json"])

@@ -126,6 +126,12 @@ class Feed:
                 shown = round(math.degrees(value) if joint.turns else value, 4)
                 yield node, shown, ua.VariantType.Double
         yield nodes.operational_mode, OPERATIONAL_MODES[mode], ua.VariantType.Int32
+        live = self._gateway.hub.cell(name)
+        for node, active in (
+            (nodes.emergency_stop, live["emergency_stop"]),
+            (nodes.protective_stop, live["protective_stop"]),
+        ):
+            yield node, _NOT_CONNECTED if active is None else active, ua.VariantType.Boolean
         own = nodes.system.NamespaceIndex
         current = f"{nodes.system_operation}/CurrentState"
         if state is None:
@@ -180,7 +186,6 @@ class Feed:
 
 def _unknown(nodes: CellNodes) -> Iterator[ua.NodeId]:
     """What the standards have a place for, and nobody here knows."""
-    yield from nodes.robotics.not_connected
     own = nodes.packml.object.NamespaceIndex
     for name in ("CurMachSpeed", "MachSpeed", "EquipmentBlocked", "EquipmentStarved"):
         yield ua.NodeId(f"{nodes.packml.path}/Status/{name}", own)

@@ -67,8 +67,12 @@ class JobBook:
                 self._away.discard(order_id)
             elif method is Method.START:
                 self._stored.pop(order_id, None)
+            elif method is Method.REVOKE_START:
+                self._stored[order_id] = JobOrder.model_validate(data["order"])
+                self._away.discard(order_id)
             elif method is Method.CANCEL:
-                if self._stored.pop(order_id, None) is None:
+                stored = self._stored.pop(order_id, None)
+                if stored is None or order_id in self._gateway.mirror.orders:
                     self._away.add(order_id)
             elif method is Method.ABORT:
                 order = self._stored.pop(order_id, None)
@@ -112,7 +116,7 @@ class JobBook:
 
     def jobs(self) -> list[Job]:
         """The orders that are shown: open ones first, and no more than `MOST_SHOWN`."""
-        ids = [*self._stored, *self._aborted, *reversed(self._gateway.mirror.orders)]
+        ids = dict.fromkeys((*self._stored, *self._aborted, *reversed(self._gateway.mirror.orders)))
         at_work = self._at_work()
         found = [job for one in ids if (job := self._job(one, at_work)) is not None]
         found.sort(key=lambda job: job.standing.state in (JobState.ENDED, JobState.ABORTED))

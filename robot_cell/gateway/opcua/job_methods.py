@@ -70,6 +70,9 @@ class JobControl:
         if order is not None:
             data["order"] = order.model_dump(mode="json")
         gateway.mirror.refresh()
+        known = gateway.mirror.orders.get(order_id)
+        if method is Method.REVOKE_START and known is not None:
+            data["order"] = known.order.model_dump(mode="json")
         asked = gateway.journal.command(
             caller.who, f"{PREFIX}{method.label}", order_id, gateway.at_ns(), data
         )
@@ -126,8 +129,18 @@ class JobControl:
             return _DONE
         if method is Method.STORE_AND_START and order is not None:
             return self._hand_in(order, who)
+        if method is Method.REVOKE_START:
+            return _answered(self._gateway.link.allow_order(order_id, who, on=False))
+        revoked = order_id in self._gateway.mirror.orders
         if method is Method.START and stored is not None:
+            if revoked:
+                return _answered(self._gateway.link.allow_order(order_id, who, on=True))
             return self._hand_in(stored, who)
+        if method is Method.UPDATE and stored is not None and revoked:
+            return Answered(
+                Answer.UNABLE_TO_ACCEPT,
+                f"{order_id} was handed in once: start it as it is, or cancel it",
+            )
         if method is Method.UPDATE and order is not None:
             return _DONE if stored is not None else self._prioritise(order, who)
         if stored is not None:  # cancelled or aborted before it was started

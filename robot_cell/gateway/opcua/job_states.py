@@ -39,16 +39,13 @@ class Answer(IntEnum):
 
 
 class Method(Enum):
-    """Methods of the receiver, and the states in which each may be called.
-
-    RevokeStart is not there: an order that was handed to the plant is planned and confirmed; it can
-    be cancelled, but not be taken back as if nothing had been.
-    """
+    """Methods of the receiver, and the states in which each may be called."""
 
     STORE = ("Store", ())
     STORE_AND_START = ("StoreAndStart", ())
     UPDATE = ("Update", (JobState.NOT_ALLOWED_TO_START, JobState.ALLOWED_TO_START))
     START = ("Start", (JobState.NOT_ALLOWED_TO_START,))
+    REVOKE_START = ("RevokeStart", (JobState.ALLOWED_TO_START,))
     PAUSE = ("Pause", (JobState.RUNNING,))
     RESUME = ("Resume", (JobState.INTERRUPTED,))
     STOP = ("Stop", (JobState.RUNNING, JobState.INTERRUPTED))

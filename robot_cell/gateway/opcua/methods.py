@@ -22,11 +22,11 @@ from robot_cell.gateway.opcua.job_data import (
 from robot_cell.gateway.opcua.job_methods import Answered, JobControl
 from robot_cell.gateway.opcua.job_states import Answer, Method
 from robot_cell.gateway.opcua.layout import BY_ID, BY_STATE, Layout
-from robot_cell.gateway.opcua.packml import label_of
+from robot_cell.gateway.opcua.packml import SET_UNIT_MODE, label_of
 from robot_cell.gateway.opcua.sessions import Door
 from robot_cell.gateway.problems import Problem
 from robot_cell.gateway.service import Gateway
-from robot_cell.model.packml import Command
+from robot_cell.model.packml import Command, Mode
 
 _STATUS: Final = {
     401: ua.StatusCodes.BadUserAccessDenied,
@@ -57,6 +57,7 @@ class Methods:
         for cell, nodes in layout.cells.items():
             for node, command in nodes.packml.methods.items():
                 session.add_method_callback(node, self._packml(cell, command))
+            session.add_method_callback(nodes.packml.set_unit_mode, self._set_unit_mode(cell))
             for node in nodes.packml.not_offered:
                 session.add_method_callback(node, self._guarded(self._not_offered))
         jobs = layout.jobs
@@ -94,6 +95,27 @@ class Methods:
             if not answer.success:
                 _log.info("the cell refused", cell=cell, reason=answer.message, who=caller.who)
                 return _bad(ua.StatusCodes.BadInvalidState)
+            return ua.CallMethodResult()
+
+        return self._guarded(work)
+
+    def _set_unit_mode(self, cell: str) -> Callback:
+        """Have a cell go over to another mode, by its number."""
+
+        async def work(*given: ua.Variant) -> ua.CallMethodResult:
+            caller = self._door.caller("maintainer", f"{SET_UNIT_MODE} {cell}")
+            if not given:
+                return _bad(ua.StatusCodes.BadArgumentsMissing)
+            wanted = given[0].Value
+            if not isinstance(wanted, int) or wanted not in set(Mode):
+                return _bad(ua.StatusCodes.BadInvalidArgument)
+            answer = await asyncio.to_thread(
+                self._gateway.link.change_mode, cell, Mode(wanted).label, caller.who
+            )
+            if not answer.success:
+                _log.info("the cell refused", cell=cell, reason=answer.message, who=caller.who)
+                return _bad(ua.StatusCodes.BadInvalidState)
+            await asyncio.to_thread(self._gateway.mirror.refresh)
             return ua.CallMethodResult()
 
         return self._guarded(work)

@@ -30,7 +30,8 @@ _AROUND: Final = ("Cleared", "Running")
 _NAMED: Final = {Command.COMPLETE: "ToComplete"}
 """OPC 30050 calls this command otherwise."""
 
-NOT_OFFERED: Final = ("SetUnitMode", "SetMachSpeed", "SetProduct", "SetParameter")
+SET_UNIT_MODE: Final = "SetUnitMode"
+NOT_OFFERED: Final = ("SetMachSpeed", "SetProduct", "SetParameter")
 """Methods that every PackML object has to have, and behind which there is nothing here."""
 
 _OBJECT_TYPE: Final = "PackMLBaseObjectType"
@@ -74,6 +75,7 @@ class PackMlNodes:
     object: ua.NodeId
     path: str
     methods: dict[ua.NodeId, Command]
+    set_unit_mode: ua.NodeId
     not_offered: tuple[ua.NodeId, ...]
 
 
@@ -149,4 +151,5 @@ async def add_packml(builder: Builder, model: PackMl, cell: str) -> PackMlNodes:
         for place in places
     }
     not_offered = tuple(builder.node_id(f"{path}/{name}") for name in NOT_OFFERED)
-    return PackMlNodes(node, path, methods, not_offered)
+    set_mode = builder.node_id(f"{path}/{SET_UNIT_MODE}")
+    return PackMlNodes(node, path, methods, set_mode, not_offered)

@@ -87,7 +87,8 @@ class RoboticsNodes:
     operational_mode: ua.NodeId
     system_operation: str
     system_states: dict[str, ua.NodeId]
-    not_connected: tuple[ua.NodeId, ...]
+    emergency_stop: ua.NodeId
+    protective_stop: ua.NodeId
 
 
 def joints_of(drawing: ArmDrawing) -> tuple[Joint, ...]:
@@ -162,10 +163,8 @@ async def add_robotics(
         operational_mode=builder.node_id(f"{safety_values}/OperationalMode"),
         system_operation=operation,
         system_states=_system_states(builder, types),
-        not_connected=(
-            builder.node_id(f"{safety_values}/EmergencyStop"),
-            builder.node_id(f"{safety_values}/ProtectiveStop"),
-        ),
+        emergency_stop=builder.node_id(f"{safety_values}/EmergencyStop"),
+        protective_stop=builder.node_id(f"{safety_values}/ProtectiveStop"),
     )
 
 

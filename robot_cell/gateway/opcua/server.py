@@ -19,11 +19,12 @@ from asyncua import Server, ua
 
 from robot_cell.errors import RobotCellError
 from robot_cell.gateway.opcua.address_space import server_with_types
+from robot_cell.gateway.opcua.alarm_events import AlarmEvents
 from robot_cell.gateway.opcua.certificate import own_identity
 from robot_cell.gateway.opcua.errors import OpcUaError
 from robot_cell.gateway.opcua.feed import TICK_S, Feed
 from robot_cell.gateway.opcua.job_book import JobBook
-from robot_cell.gateway.opcua.layout import lay_out
+from robot_cell.gateway.opcua.layout import lay_out, namespace_of
 from robot_cell.gateway.opcua.methods import Methods
 from robot_cell.gateway.opcua.nodesets import node_set_folder
 from robot_cell.gateway.opcua.sessions import Door, PlantServer, Rules
@@ -111,6 +112,9 @@ class OpcUaServer:
         gc.freeze()
         book = await asyncio.to_thread(JobBook, gateway)
         feed = Feed(server, gateway, layout, book)
+        own = await server.get_namespace_index(namespace_of(gateway.plant))
+        alarms = AlarmEvents(server, gateway, layout, own)
+        await alarms.begin()
         await feed.begin()
         await feed.turn()
         Methods(server, gateway, layout, door, book)
@@ -120,7 +124,7 @@ class OpcUaServer:
         self._told(self)
         self.ready.set()
         try:
-            await self._feed(feed, internal, self._ending)
+            await self._feed(feed, alarms, internal, self._ending)
         finally:
             await server.stop()
 
@@ -155,10 +159,13 @@ class OpcUaServer:
                 f"{settings.host}:{port} cannot be had ({error.strerror}); give another opcua_port"
             ) from error
 
-    async def _feed(self, feed: Feed, internal: PlantServer, ending: asyncio.Event) -> None:
+    async def _feed(
+        self, feed: Feed, alarms: AlarmEvents, internal: PlantServer, ending: asyncio.Event
+    ) -> None:
         while not ending.is_set():
             try:
                 await feed.turn()
+                await alarms.turn()
                 await internal.end_void_sessions()
             except RobotCellError as error:
                 _log.error("the journal cannot be read", reason=str(error))

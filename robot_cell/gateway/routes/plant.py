@@ -11,13 +11,10 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from robot_cell.client import PlantNotReachable
 from robot_cell.gateway import shapes
 from robot_cell.gateway.figures import kpis_now
 from robot_cell.gateway.problems import Problem, problem_responses
-from robot_cell.gateway.scene import ArmDrawing, draw_arm, scene_of
 from robot_cell.gateway.service import (
-    API,
     Gateway,
     Maintainer,
     Operator,
@@ -33,7 +30,6 @@ from robot_cell.gateway.views import (
     program_steps,
     step_view,
 )
-from robot_cell.model.device_fault import ALL_VERBS
 from robot_cell.model.packml import Command
 from robot_cell.store import looks
 
@@ -42,7 +38,6 @@ CellName = Annotated[str, Path(max_length=48)]
 _FIGURES_S: Final = 10.0
 _READ: Final = problem_responses(401, 403, 404, 422, 429, 503)
 _CHANGE: Final = problem_responses(401, 403, 404, 409, 422, 429, 503)
-_arms: dict[tuple[str, str], ArmDrawing] = {}
 
 
 class CommandWanted(BaseModel):
@@ -74,16 +69,6 @@ class VerdictWanted(BaseModel):
     model_config = ConfigDict(extra="forbid")
     verdict: str = Field(pattern="^(done|redo|abort)$")
     reason: str = Field(default="", max_length=200)
-
-
-class FaultWanted(BaseModel):
-    """A fault of a simulated device; `ok` takes it away."""
-
-    model_config = ConfigDict(extra="forbid")
-    device: str = Field(max_length=48)
-    verb: str = Field(pattern=f"^({'|'.join(ALL_VERBS)})$")
-    amount: float | None = Field(default=None, ge=-1e6, le=1e6)
-    for_s: float = Field(default=0.0, ge=0.0, le=1e6)
 
 
 def _version() -> str:
@@ -280,129 +265,3 @@ def resolve(
     if not answer.success:
         raise Problem("refused", answer.message)
     return json_response({"accepted": True, "message": answer.message})
-
-
-@router.get("/cells/{cell}/programs/{program}", response_model=shapes.ProgramView, responses=_READ)
-async def program_(
-    gateway: Served, caller: Viewer, cell: CellName, program: Annotated[str, Path(max_length=48)]
-) -> Response:
-    """A program of a cell."""
-    del caller
-    model = gateway.cell(cell).programs.get(program)
-    if model is None:
-        raise Problem("not-found", f"{cell} has no program {program!r}")
-    view: shapes.ProgramView = {
-        "name": program,
-        "description": model.description,
-        "repeatable": model.repeatable,
-        "steps": program_steps(model, {}, None),
-    }
-    return json_response(view)
-
-
-def _arm(gateway: Gateway, name: str) -> ArmDrawing:
-    cell = gateway.cell(name)
-    at = f"{API}/cells/{name}/meshes"
-    key = (str(cell.arm.urdf), at)
-    if key not in _arms:
-        _arms[key] = draw_arm(cell, at)
-    return _arms[key]
-
-
-@router.get("/cells/{cell}/scene", response_model=shapes.Scene, responses=_READ)
-def scene(gateway: Served, caller: Viewer, cell: CellName) -> Response:
-    """What is drawn of a cell."""
-    del caller
-    arm = _arm(gateway, cell)
-    at = f"{API}/cells/{cell}"
-    return json_response(scene_of(gateway.plant, cell, gateway.cell(cell), arm, at))
-
-
-@router.get(
-    "/cells/{cell}/urdf",
-    response_class=Response,
-    responses={**_READ, 200: {"content": {"application/xml": {}}, "description": "URDF"}},
-)
-def urdf(gateway: Served, caller: Viewer, cell: CellName) -> Response:
-    """The cell's arm as URDF; its meshes are files of this gateway."""
-    del caller
-    return Response(_arm(gateway, cell).urdf, media_type="application/xml")
-
-
-@router.get(
-    "/cells/{cell}/meshes/{name}",
-    response_class=Response,
-    responses={**_READ, 200: {"content": {"application/octet-stream": {}}, "description": "mesh"}},
-)
-def mesh(
-    gateway: Served, caller: Viewer, cell: CellName, name: Annotated[str, Path(max_length=16)]
-) -> Response:
-    """A mesh of the cell's arm, by the name that its URDF gives it here."""
-    del caller
-    file = _arm(gateway, cell).meshes.get(name)
-    if file is None:
-        raise Problem("not-found", f"the arm of {cell} has no mesh {name!r}")
-    return Response(file.read_bytes(), media_type="application/octet-stream")
-
-
-@router.get("/cells/{cell}/faults", response_model=shapes.Faults, responses=_CHANGE)
-def faults(gateway: Served, caller: Maintainer, cell: CellName) -> Response:
-    """Faults of the cell's simulated devices."""
-    return _fault(gateway, cell, "", "", caller.who)
-
-
-@router.post("/cells/{cell}/faults", response_model=shapes.Faults, responses=_CHANGE)
-def put_fault(gateway: Served, caller: Maintainer, cell: CellName, wanted: FaultWanted) -> Response:
-    """Make a simulated device fail; a real plant has no such route."""
-    gateway.cell(cell)
-    _check_simulated(gateway)
-    asked = gateway.journal.command(
-        caller.who,
-        f"fault {wanted.verb}",
-        f"{cell}/{wanted.device}",
-        gateway.at_ns(),
-        {"amount": wanted.amount, "for_s": wanted.for_s},
-    )
-    try:
-        return _fault(
-            gateway,
-            cell,
-            wanted.device,
-            wanted.verb,
-            caller.who,
-            amount=wanted.amount,
-            for_s=wanted.for_s,
-        )
-    finally:
-        gateway.journal.command_outcome(asked, "answered", gateway.at_ns())
-
-
-def _check_simulated(gateway: Gateway) -> None:
-    if not gateway.simulated:
-        raise Problem("not-found", "this plant is real: only simulated devices can be made to fail")
-
-
-def _fault(
-    gateway: Gateway,
-    cell: str,
-    device: str,
-    verb: str,
-    who: str,
-    amount: float | None = None,
-    for_s: float = 0.0,
-) -> Response:
-    gateway.cell(cell)
-    _check_simulated(gateway)
-    try:
-        answer = gateway.link.fault(cell, device, verb, amount=amount, for_s=for_s, asked_by=who)
-    except PlantNotReachable as error:
-        raise Problem("plant-unreachable", str(error)) from error
-    if not answer.success and device:
-        raise Problem("refused", answer.message)
-    view: shapes.Faults = {
-        "accepted": answer.success,
-        "message": answer.message,
-        "devices": answer.devices,
-        "verbs": list(ALL_VERBS),
-    }
-    return json_response(view)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Final
 import structlog
 
 from robot_cell.errors import RobotCellError
+from robot_cell.gateway.energies import energy_j
 from robot_cell.gateway.figures import RECENT_NS, figures_of
 from robot_cell.gateway.kpis import kpi_of
 from robot_cell.gateway.problems import Problem
@@ -29,14 +29,9 @@ from robot_cell.gateway.sparkplug.told import (
     plant_values,
 )
 from robot_cell.programs import ProgramKey
-from robot_cell.programs.energy import ProgramEnergy
 from robot_cell.programs.library import keys_of
-from robot_cell.store import OperationRecord
 
 KPIS_EVERY_S: Final = 10.0
-ENERGY_EVERY_S: Final = 60.0
-"""How often the energy of programs that were not planned yet is asked for again."""
-
 _log: Final = structlog.get_logger("gateway.sparkplug")
 
 
@@ -75,9 +70,7 @@ class Sampler:
         self._metrics = {
             entity: {one.name: one for one in all_} for entity, all_ in metrics.items()
         }
-        self._joints_s = self._kpis_s = self._asked_s = float("-inf")
-        self._energies: dict[ProgramKey, ProgramEnergy] = {}
-        self._asked: list[ProgramKey] = []
+        self._joints_s = self._kpis_s = float("-inf")
         self._spent: tuple[tuple[int, int], dict[str, float | None]] = ((-1, -1), {})
         self._orders = -1
         self._broken = ""
@@ -123,23 +116,8 @@ class Sampler:
         self.now.lost = lost
         self.now.there.set()
         self._on_sample()
-        wanted = [] if last else self._unknown()
-        again = time.monotonic() - self._asked_s >= ENERGY_EVERY_S
-        if wanted and (again or wanted != self._asked):
-            self._asked_s, self._asked = time.monotonic(), wanted
-            # A thread for which nobody waits, not even the end of the process.
-            threading.Thread(
-                target=self._ask_energies, args=(wanted,), name="sparkplug energy", daemon=True
-            ).start()
-
-    def _ask_energies(self, wanted: list[ProgramKey]) -> None:
-        """Have the energy of programs made; that takes seconds, and the next look does not wait."""
-        try:
-            found = self._gateway.worker.energies(wanted)
-        except RobotCellError as error:
-            _log.warning("the energy of programs is not known", reason=str(error))
-        else:
-            self._energies = {**self._energies, **found}
+        if not last:
+            self._gateway.energies.ask(self._ordered())
 
     def _changed(self, entity: str, values: Mapping[str, Value]) -> dict[str, Value]:
         known, metrics = self.now.values.get(entity, {}), self._metrics[entity]
@@ -192,39 +170,27 @@ class Sampler:
 
         Made anew only when an operation has changed: there may be thousands.
         """
-        mirror, energies = self._gateway.mirror, self._energies
+        mirror, energies = self._gateway.mirror, self._gateway.energies.known
         known = (mirror.version, len(energies))
         if self._spent[0] != known:
             total: dict[str, float | None] = dict.fromkeys(self._gateway.plant.cells, 0.0)
-            for name, order in mirror.orders.items():
+            products = mirror.products
+            for name in mirror.orders:
                 for one in mirror.of_order(name):
                     if one.status == "complete" and one.cell in total:
                         before = total[one.cell]
-                        more = energy_j(energies, one, order.order.product)
+                        more = energy_j(energies, (one,), products)
                         total[one.cell] = None if before is None or more is None else before + more
             self._spent = known, total
         return self._spent[1]
 
-    def _unknown(self) -> list[ProgramKey]:
-        """The programs of what is ordered whose energy is not known."""
+    def _ordered(self) -> list[ProgramKey]:
+        """The programs of what is ordered."""
         gateway = self._gateway
         if not gateway.mirror.revision:
             return []  # they are planned with the first schedule at the latest
         ordered = {one.order.product for one in gateway.mirror.orders.values()}
-        products = sorted(ordered & gateway.plant.products.keys())
-        return [one for one in keys_of(gateway.plant, products) if one not in self._energies]
-
-
-def energy_j(
-    energies: Mapping[ProgramKey, ProgramEnergy], one: OperationRecord, product: str
-) -> float | None:
-    """Energy of an operation that has ended; None where its program's is not known."""
-    if one.cell is None or one.program is None:
-        return None
-    program = energies.get(ProgramKey(one.cell, one.program, product))
-    if program is None or one.actual_start_ns is None or one.actual_end_ns is None:
-        return None
-    return program.of((one.actual_end_ns - one.actual_start_ns) * 1e-9)
+        return keys_of(gateway.plant, sorted(ordered & gateway.plant.products.keys()))
 
 
 def _differ(one: Value, other: Value, deadband: float) -> bool:

@@ -25,7 +25,7 @@ def job_order(order_id: str, product: str = "housing_s", priority: int = 5, **mo
     return ua.ISA95JobOrderDataType(
         JobOrderID=order_id,
         WorkMasterID=[ua.ISA95WorkMasterDataType(ID=product)],
-        StartTime=START,
+        StartTime=more.get("start", START),
         EndTime=more.get("end", START + timedelta(hours=2)),
         Priority=priority,
         JobOrderParameters=[
@@ -110,6 +110,42 @@ def test_stored_updated_started_cancelled(opcua: OpcUa) -> None:
         ("job Cancel", "obeyed"),
         ("job Cancel", "refused"),
         ("job StoreAndStart", "refused"),
+    ]
+
+
+def test_a_start_is_revoked_and_given_again(opcua: OpcUa) -> None:
+    journal = opcua.served.journal
+
+    async def trying(session: Session) -> None:
+        assert await session.job("RevokeStart", "MES-7") == UNKNOWN
+        assert await session.job("Store", job_order("MES-7")) == GOOD
+        assert await session.job("RevokeStart", "MES-7") == WRONG_STATUS
+        assert await session.job("Start", "MES-7") == GOOD
+        assert await session.job("RevokeStart", "MES-7", "not yet") == GOOD
+        assert await state(session, "MES-7") is JobState.NOT_ALLOWED_TO_START
+        assert {o.status for o in journal.operations("MES-7")} == {"cancelled"}
+        assert await session.job("Update", job_order("MES-7", quantity=4)) == NOT_ACCEPTED
+        assert await session.job("Start", "MES-7") == GOOD
+        assert await state(session, "MES-7") is JobState.ALLOWED_TO_START
+        assert {o.status for o in journal.operations("MES-7")} == {"planned"}
+        # What was taken back is cancelled, and off the list, like any other.
+        assert await session.job("RevokeStart", "MES-7") == GOOD
+        assert await session.job("Cancel", "MES-7") == GOOD
+        assert await state(session, "MES-7") is None
+        # Of WO-2 nothing has begun, but of WO-1 something has.
+        assert await session.job("RevokeStart", "WO-1") == WRONG_STATUS
+        assert await session.job("RevokeStart", "WO-2") == GOOD
+        listed = await session.value("JobManagement/JobOrderControl/JobOrderList")
+        assert [one.JobOrder.JobOrderID for one in listed].count("WO-2") <= 1
+        assert await session.job("Start", "WO-2") == GOOD
+
+    run(opcua, trying)
+    asked = [(what, done) for what, done in commands(opcua, "MES-7") if "Revoke" in what]
+    assert asked == [
+        ("job RevokeStart", "refused"),
+        ("job RevokeStart", "refused"),
+        ("job RevokeStart", "obeyed"),
+        ("job RevokeStart", "obeyed"),
     ]
 
 

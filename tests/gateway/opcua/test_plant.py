@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from typing import Any
 
 import pytest
@@ -146,6 +147,38 @@ def test_joints_that_nobody_tells_of_are_bad_and_not_zero(opcua: OpcUa) -> None:
             safety = "cell_a/Robotics/SafetyStates/cell/ParameterSet"
             assert await session.status(f"{safety}/EmergencyStop") == "BadNotConnected"
             assert await session.value(f"{safety}/OperationalMode") == 4
+
+    asyncio.run(trying())
+
+
+def test_a_stop_of_the_arm_is_told_and_goes_again(opcua: OpcUa) -> None:
+    plant = opcua.served.plant
+    safety = "cell_a/Robotics/SafetyStates/cell/ParameterSet"
+    both = (f"{safety}/EmergencyStop", f"{safety}/ProtectiveStop")
+
+    async def told(session: Any, *expected: object) -> None:
+        until_s = time.monotonic() + 20.0
+        while True:
+            found = []
+            for path in both:
+                status = await session.status(path)
+                found.append(await session.value(path) if status == "Good" else status)
+            if found == list(expected):
+                return
+            assert time.monotonic() < until_s, found
+            await asyncio.sleep(0.05)
+
+    async def trying() -> None:
+        async with opcua.session("viewer") as session:
+            await told(session, "BadNotConnected", "BadNotConnected")
+            plant.arm_states["cell_a"] = "fault EMERGENCY_STOP: an emergency stop"
+            await told(session, True, "BadNotConnected")
+            plant.arm_states["cell_a"] = "fault PROTECTIVE_STOP: it met something"
+            await told(session, False, True)
+            plant.arm_states["cell_a"] = "running"
+            await told(session, False, False)
+            del plant.arm_states["cell_a"]
+            await told(session, "BadNotConnected", "BadNotConnected")
 
     asyncio.run(trying())
 

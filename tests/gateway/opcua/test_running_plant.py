@@ -43,6 +43,13 @@ async def work(address: str, token: str, folder: Path) -> None:
         while (answer := await session.job("StoreAndStart", order)) != GOOD:
             assert time.monotonic() < deadline_s, answer  # the scheduler is not there yet
             assert answer == ("Uncertain", 1 << 32)
+        # A second one is taken back before it begins, and is made only when it is started again.
+        later = job_order("MES-2", start=START + timedelta(hours=2), end=START + timedelta(hours=3))
+        assert await session.job("StoreAndStart", later) == GOOD
+        assert await session.job("RevokeStart", "MES-2", "not yet") == GOOD
+        await until_state(session, "MES-2", JobState.NOT_ALLOWED_TO_START)
+        assert await session.job("Start", "MES-2") == GOOD
+        await until_state(session, "MES-2", JobState.ALLOWED_TO_START)
         await until_state(session, "MES-1", JobState.RUNNING)
         axis = "cell_a/Robotics/MotionDevices/arm/Axes/joint_1/ParameterSet/ActualPosition"
         positions = set()
@@ -95,11 +102,14 @@ def test_an_order_is_made_on_a_real_plant(plant: Plant, domain: int, tmp_path: P
         asyncio.run(work(address, token, tmp_path))
         with open_journal(place) as journal:
             asked = {(one.what, one.target, one.outcome) for one in journal.commands()}
+            planned = [one.planned_start_ns for one in journal.operations("MES-2")]
             (mine,) = {one.who for one in journal.commands() if one.what == "job StoreAndStart"}
     assert {
         (f"job {method}", "MES-1", "obeyed")
         for method in ("StoreAndStart", "Pause", "Resume", "Stop")
     } <= asked
     assert mine.startswith("MES (")
+    # It was planned anew, not before its release.
+    assert all(one is not None and one >= 7200 * 1_000_000_000 for one in planned)
     by_cell = {(what, target) for what, target, _ in asked if target == "cell_a"}
     assert {("hold", "cell_a"), ("unhold", "cell_a"), ("suspend", "cell_a")} <= by_cell

@@ -10,6 +10,11 @@ export interface Session {
 }
 
 export interface CellLive {
+  /** What the arm's driver says: `running`, or what is wrong; empty before it was heard. */
+  arm_state: string;
+  /** Null where the driver cannot tell. */
+  emergency_stop: boolean | null;
+  protective_stop: boolean | null;
   state: string;
   mode: string | null;
   operation_id: string;
@@ -28,6 +33,14 @@ export interface CellLive {
   alarms: number;
   /** Another number whenever one of its devices says something new. */
   devices: number;
+}
+
+/** What has become of a press of a jog button. */
+export interface JogAnswer {
+  press: string;
+  phase: 'planning' | 'moving' | 'ended';
+  /** What ends the motion by itself, then how it ended. */
+  message: string;
 }
 
 export interface Device {

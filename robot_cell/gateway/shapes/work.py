@@ -1,0 +1,66 @@
+"""An operation, its steps, and what of it is in the plan."""
+
+from __future__ import annotations
+
+from typing_extensions import TypedDict
+
+
+class Operation(TypedDict):
+    """One operation of one work unit, planned and actual."""
+
+    id: str
+    order_id: str
+    unit: int
+    position: int
+    name: str
+    cell: str | None
+    program: str | None
+    status: str
+    planned_start_ms: int | None
+    planned_end_ms: int | None
+    actual_start_ms: int | None
+    actual_end_ms: int | None
+    attempt: int
+    message: str
+
+
+class PlannedRow(TypedDict):
+    """One operation of a plan, whatever became of it."""
+
+    id: str
+    order_id: str
+    unit: int
+    name: str
+    cell: str
+    program: str
+    planned_start_ms: int
+    planned_end_ms: int
+
+
+class Operations(TypedDict):
+    """Operations that have changed since a version, or all of them (`full`)."""
+
+    boot: str
+    version: int
+    full: bool
+    operations: list[Operation]
+
+
+class Step(TypedDict):
+    """A step that was about to be done, and what became of it."""
+
+    id: int
+    operation_id: str
+    attempt: int
+    index: int
+    label: str
+    intent_ms: int | None
+    outcome: str | None
+    outcome_ms: int | None
+    message: str
+
+
+class Steps(TypedDict):
+    """Steps of an operation, of all attempts, oldest first."""
+
+    items: list[Step]

@@ -1,0 +1,333 @@
+"""Moves the arm by hand in manual mode: a step, or for as long as somebody holds a button.
+
+Whoever holds a button renews its press; the arm's node stops the arm on its path when no renewal
+has come for a while (`EpochPage.overdue`), whatever has become of this node. One press is one
+motion and one line in the journal. A press that has ended is never taken up again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from math import degrees
+from typing import Any, Final
+
+from robot_cell_interfaces.srv import Jog
+
+from robot_cell.errors import RobotCellError
+from robot_cell.execution.control import CellControl
+from robot_cell.execution.epoch import EpochPage
+from robot_cell.execution.ports import ArmPort, FixturePort, MotionOutcome
+from robot_cell.model.jog import RENEWED_WITHIN_S, TOOL_AXES
+from robot_cell.model.packml import JOG_MODE, JOG_STATES, Command, Mode, State
+from robot_cell.nodes.base import PlantNode
+from robot_cell.nodes.cell_hold import CellHold
+from robot_cell.nodes.in_work import Hand
+from robot_cell.nodes.joint_listener import JointListener
+from robot_cell.programs.jog import JogRefusedError, JogWish, check_wish, largest_part
+from robot_cell.programs.jog_process import JogProcess, Part
+from robot_cell.store import Journal, JournalError
+
+ARM: Final = "arm"
+"""What the only arm of a cell is called."""
+
+_MEASURED_WITHIN_S: Final = 5.0
+_LOOK_S: Final = 0.01
+_READ_S: Final = 1.0
+_ENDED: Final = "ended"
+_LONG_AGO_NS: Final = 1
+_LAPSED: Final = f"nobody held the button for {RENEWED_WITHIN_S:g} s"
+
+
+@dataclass
+class Press:
+    """One press of a button, or one step.
+
+    Attributes:
+        epoch: the motion epoch in which it was permitted.
+        until_s: when it is over if nobody renews it (monotonic).
+        phase: planning, moving or ended.
+        over: whether nothing of it may be begun any more.
+        refused: whether it ended without a motion, because something forbids it.
+        message: what ends the motion, then how it ended.
+    """
+
+    name: str
+    who: str
+    wish: JogWish
+    epoch: int
+    until_s: float
+    phase: str = "planning"
+    over: bool = False
+    refused: bool = False
+    message: str = ""
+    why: str = "the step is done"
+
+
+class CellJog:
+    """The door for moves by hand.
+
+    Its service is served in the executor's thread; the motion runs in the worker's, where nothing
+    else runs meanwhile.
+
+    Args:
+        stop_arm: stops the motion under way on its path.
+        do: has the worker do something after what it is at.
+    """
+
+    def __init__(
+        self,
+        node: PlantNode,
+        journal: Journal,
+        control: CellControl,
+        hold: CellHold,
+        hand: Hand,
+        arm: ArmPort,
+        fixtures: FixturePort,
+        listener: JointListener,
+        epochs: EpochPage,
+        *,
+        stop_arm: Callable[[], None],
+        do: Callable[[Callable[[], None]], None],
+    ) -> None:
+        self._node = node
+        self._journal = journal
+        self._control = control
+        self._hold = hold
+        self._hand = hand
+        self._arm = arm
+        self._fixtures = fixtures
+        self._listener = listener
+        self._epochs = epochs
+        self._stop_arm = stop_arm
+        self._do = do
+        self._press: Press | None = None
+        self._lock = threading.Lock()  # a renewal must not come after the end of its press
+        self._planner = JogProcess(node.cell)
+        self._warm = False
+        epochs.hold_until(0)
+        node.create_service(Jog, "jog", self._on_jog)
+        self.follow_mode()
+
+    def follow_mode(self) -> None:
+        """Keep the planner warm in manual mode, and only then; called at each change of state."""
+        if self._warm is not self._manual:
+            self._warm = self._manual
+            self._do(self._planner.start if self._warm else self._planner.close)
+
+    def end(self) -> None:
+        """End the planner."""
+        self._planner.close()
+
+    @property
+    def moves(self) -> bool:
+        """Whether a stopped cell's arm may move all the same: by hand, in the press's own epoch."""
+        press = self._press
+        return (
+            press is not None
+            and press.phase == "moving"
+            and not press.over
+            and press.epoch == self._control.epoch
+        )
+
+    @property
+    def _manual(self) -> bool:
+        mode: Mode = self._control.mode
+        return mode is JOG_MODE
+
+    # -- the door ---------------------------------------------------------------------------------
+
+    def _on_jog(self, request: Any, response: Any) -> Any:
+        press = self._press
+        if request.what == "start":
+            press = self._begin(request)
+        elif press is None or press.name != request.press:
+            response.message = "that press is over, or was never begun; press again"
+            response.phase = _ENDED
+            return response
+        elif request.what == "renew":
+            self._renew(press)
+        elif request.what == "end":
+            self._release(press, "the button was let go")
+        response.success = not press.refused
+        response.phase, response.message = press.phase, press.message
+        return response
+
+    def _begin(self, request: Any) -> Press:
+        """Take a press, or say what forbids it; the refusal is written down too."""
+        wish = JogWish(request.axis, request.amount, request.hold_to_run)
+        who = request.asked_by or "nobody named"
+        until_s = time.monotonic() + RENEWED_WITHIN_S
+        press = Press(request.press, who, wish, self._control.epoch, until_s)
+        known = self._press
+        if known is not None and known.name == press.name:
+            return known  # the answer was lost, and it is asked again
+        try:
+            self._check(request.arm, wish)
+        except JogRefusedError as error:
+            press.phase, press.refused, press.message = _ENDED, True, str(error)
+            self._do(partial(self._note, press, f"jog {wish}", str(error)))
+            return press
+        if self._control.state is State.IDLE:
+            self._control.command(Command.STOP, f"moved by hand by {who}: reset it before it works")
+            self._control.completed(State.STOPPING)
+            self._do(partial(self._note, press, "stop", "obeyed"))
+        self._hold.let_go()  # it stands: nothing is to move but what is asked for now
+        press.epoch = self._control.epoch
+        self._press = press
+        self._listener.turn(True)
+        self._do(partial(self._run, press))
+        return press
+
+    def _check(self, arm: str, wish: JogWish) -> None:
+        """See that the cell may be moved by hand now.
+
+        Raises:
+            JogRefusedError: it may not.
+        """
+        cell, control = self._node.cell_name, self._control
+        if not self._manual:
+            raise JogRefusedError(
+                f"{cell} is in {control.mode.label} mode; its arm is moved by hand in "
+                f"{JOG_MODE.label} mode only"
+            )
+        if control.state not in JOG_STATES:
+            states = " or ".join(state.label for state in JOG_STATES)
+            raise JogRefusedError(
+                f"{cell} is {control.state.label}; its arm is moved by hand while it is {states}"
+            )
+        if arm not in ("", ARM):
+            raise JogRefusedError(f"{cell} has no arm {arm[:40]!r}; it has: {ARM}")
+        if self._press is not None and self._press.phase != _ENDED:
+            raise JogRefusedError(f"{self._press.who} is moving it: {self._press.wish}")
+        if self._hand.now.operation_id:
+            raise JogRefusedError(f"{cell} has not yet ended {self._hand.now.operation_id}")
+        if control.state is State.IDLE and self._hold.held:
+            raise JogRefusedError(f"the arm of {cell} is held; let it go first (Unhold)")
+        check_wish(wish, self._listener.names)
+
+    def _renew(self, press: Press) -> None:
+        with self._lock:
+            if press.over or not press.wish.held:
+                return
+            late = time.monotonic() > press.until_s
+            if not late:
+                press.until_s = time.monotonic() + RENEWED_WITHIN_S
+                if press.phase == "moving":
+                    self._epochs.hold_until(int(press.until_s * 1e9))
+        if late:  # the arm stops, or has stopped: it is not to go on by that
+            self._release(press, _LAPSED)
+
+    def _release(self, press: Press, why: str) -> None:
+        with self._lock:
+            if press.over:
+                return
+            press.over, press.why = True, why
+            if press.phase != "moving":
+                return
+            self._epochs.hold_until(_LONG_AGO_NS)
+        self._stop_arm()
+
+    # -- in the worker's thread -------------------------------------------------------------------
+
+    def _run(self, press: Press) -> None:
+        """Plan and make the move of a press, and write down what came of it."""
+        clock, asked = self._node.clock, 0
+        clock.busy()
+        try:
+            measured = self._measured()
+            asked = self._journal.command(
+                press.who,
+                f"jog {press.wish}",
+                self._node.cell_name,
+                clock.now_ns(),
+                {"axis": press.wish.axis, "from": self._place(press, measured)},
+            )
+            told = self._move(press, measured)
+        except (RobotCellError, JournalError) as error:
+            press.refused = press.phase == "planning"
+            told = str(error)
+        with self._lock:
+            press.message = told
+            press.over, press.phase = True, _ENDED
+            self._epochs.hold_until(0)
+        try:
+            if asked:
+                self._journal.command_outcome(asked, told, clock.now_ns())
+        except JournalError as error:
+            self._node.get_logger().error(f"jog {press.wish} by {press.who}: not noted: {error}")
+        self._node.get_logger().info(f"jog {press.wish} by {press.who}: {told}")
+        clock.wait_for()
+
+    def _move(self, press: Press, measured: tuple[float, ...]) -> str:
+        """Plan the move and make it; how it ended."""
+        plan = self._planner.plan(press.wish, measured, self._held_part())
+        if press.epoch != self._control.epoch:
+            raise JogRefusedError(f"the cell is {self._control.state.label}: {press.wish} is void")
+        with self._lock:
+            if press.over:
+                raise JogRefusedError(f"{press.why} before the arm moved")
+            if press.wish.held and time.monotonic() > press.until_s:
+                raise JogRefusedError(f"{_LAPSED} before the arm moved")
+            press.message, press.phase = plan.until, "moving"
+            self._epochs.hold_until(int(press.until_s * 1e9) if press.wish.held else 0)
+        ended = self._arm.follow(plan.motion, press.epoch)
+        why = self._why(press, ended, plan.until)
+        stands = ended.positions_rad or self._arm.standing() or self._measured()
+        return f"{self._place(press, measured)} to {self._place(press, stands)}: {why}"
+
+    def _why(self, press: Press, ended: MotionOutcome, until: str) -> str:
+        """Why a motion has ended, in words."""
+        if ended.ok:
+            return until or press.why
+        if ended.arm_gone:
+            return ended.message
+        if press.over:
+            return press.why
+        if press.epoch != self._control.epoch:
+            return f"the cell is {self._control.state.label}: {self._control.message}"
+        if press.wish.held and time.monotonic() > press.until_s:
+            return _LAPSED
+        return ended.message
+
+    def _note(self, press: Press, what: str, outcome: str) -> None:
+        """Write down what came of a press at the door."""
+        now_ns = self._node.clock.now_ns()
+        try:
+            asked = self._journal.command(press.who, what, self._node.cell_name, now_ns)
+            self._journal.command_outcome(asked, outcome, now_ns)
+        except JournalError as error:
+            self._node.get_logger().error(f"{what} by {press.who}: {outcome} ({error})")
+
+    def _measured(self) -> tuple[float, ...]:
+        """Where the arm is, rad (n,).
+
+        Raises:
+            RobotCellError: it is not heard of.
+        """
+        deadline_s = time.monotonic() + _MEASURED_WITHIN_S
+        while (found := self._listener.measured()) is None:
+            if time.monotonic() > deadline_s:
+                raise RobotCellError("the arm's position has not been measured; is its node there?")
+            time.sleep(_LOOK_S)
+        return tuple(float(q) for q in found)
+
+    def _held_part(self) -> Part | None:
+        """What the gripper holds: nothing if it says so, else the largest part there is."""
+        gripper = self._node.cell.arm.tool.gripper
+        if not gripper:
+            return None
+        said = self._fixtures.command(gripper, 0, "read", (), _READ_S, self._control.epoch)
+        if said.status == "done" and said.values.get("part", "absent") == "absent":
+            return None
+        return largest_part(self._node.plant)
+
+    def _place(self, press: Press, measured: tuple[float, ...]) -> str:
+        """Where the arm is on the axis of a press, in words; all joints where the tool moves."""
+        names = self._listener.names
+        if press.wish.axis in TOOL_AXES:
+            return "[" + " ".join(f"{degrees(q):.2f}" for q in measured) + "]°"
+        return f"{degrees(measured[names.index(press.wish.axis)]):.2f}°"
