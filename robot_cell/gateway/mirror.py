@@ -27,6 +27,7 @@ from robot_cell.reporting.plan_changes import BACK, DRAFTED, LOST
 from robot_cell.store import Journal, OperationRecord, OrderRecord
 from robot_cell.store.alarms import AlarmRecord
 from robot_cell.store.looks import (
+    all_operations,
     changes,
     first_revision_after,
     last_event,
@@ -187,7 +188,7 @@ class Mirror:
         return self._of_cells[1].get(cell, OfCell())
 
     def record(self, operation_id: str) -> OperationRecord | None:
-        """An operation as the journal has it."""
+        """An operation as the journal has it, without what was measured in it."""
         return self._records.get(operation_id)
 
     @property
@@ -237,7 +238,7 @@ class Mirror:
         self._load_notes()
         self._load_alarms()
         self.modes = self._journal.modes()
-        self._take(self._journal.operations(), whole=True)
+        self._take(self._journal.look(all_operations), whole=True)
         self._last_event = last
 
     def _load_orders(self) -> None:
@@ -307,7 +308,7 @@ class Mirror:
         if kinds & {
             "schedule_published", "order_accepted", "order_allowed", "order_cancelled", "imported",
         }:  # fmt: skip
-            self._take(self._journal.operations(), whole=True)
+            self._take(self._journal.look(all_operations), whole=True)
         elif touched:
             self._take(self._journal.look(lambda tx: operations_named(tx, touched)), whole=False)
         self._last_event = happened[-1].event_id

@@ -20,9 +20,9 @@ from robot_cell.store.records import (
     StepRecord,
 )
 from robot_cell.store.tables import batches, events, facts, operations, schedules, steps
+from robot_cell.store.work import UNMEASURED
 
 _CHUNK: Final = 500
-_OPERATION: Final = tuple(operations.c[field.name] for field in fields(OperationRecord))
 _STEP: Final = tuple(steps.c[field.name] for field in fields(StepRecord))
 _CHANGES: Final = (
     select(*(events.c[name] for name in ("event_id", "at_ns", "kind", "what", "data")))
@@ -54,13 +54,21 @@ def changes(connection: Connection, after: int) -> list[Changed]:
 
 
 def operations_named(connection: Connection, ids: Iterable[str]) -> list[OperationRecord]:
-    """The operations with these ids that there are."""
+    """The operations with these ids that there are, without what was measured in them."""
     found: list[OperationRecord] = []
     left = iter(ids)
     while chunk := list(islice(left, _CHUNK)):
-        query = select(*_OPERATION).where(operations.c.operation_id.in_(chunk))
+        query = select(*UNMEASURED).where(operations.c.operation_id.in_(chunk))
         found += [OperationRecord(*row) for row in connection.execute(query)]
     return found
+
+
+def all_operations(connection: Connection) -> list[OperationRecord]:
+    """Every operation, without what was measured in it."""
+    query = select(*UNMEASURED).order_by(
+        operations.c.order_id, operations.c.unit, operations.c.position
+    )
+    return [OperationRecord(*row) for row in connection.execute(query)]
 
 
 def newest_told(connection: Connection, count: int) -> list[EventRecord]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple, get_args
 
-from sqlalchemy import Connection, Text, bindparam, cast, func, select
+from sqlalchemy import Connection, Text, bindparam, cast, func, null, select
 
 from robot_cell.model import PlannedOperation
 from robot_cell.store.errors import JournalError, StaleToken, UnknownOperation, WrongStatus
@@ -22,6 +22,12 @@ from robot_cell.store.records import (
 from robot_cell.store.tables import events, facts, operations, schedules, steps
 
 _COLUMNS: Final = tuple(OperationRecord.__dataclass_fields__)
+_MEASURED: Final = frozenset({"joint_error_rad", "end_positions"})
+UNMEASURED: Final = tuple(
+    null().label(name) if name in _MEASURED else operations.c[name] for name in _COLUMNS
+)
+"""Columns of an operation's record without what was measured in it, which is most of it."""
+
 _ONE: Final = select(*(operations.c[name] for name in _COLUMNS)).where(
     operations.c.operation_id == bindparam("operation_id")
 )

@@ -6,15 +6,16 @@ A journal keeps years. What is read again at every change must not grow with the
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from sqlalchemy import Connection, null, or_, select
+from sqlalchemy import Connection, or_, select
 
 from robot_cell.store.accept import orders_where
 from robot_cell.store.records import OperationRecord, OrderRecord, Status
 from robot_cell.store.tables import job_orders, operations
+from robot_cell.store.work import UNMEASURED
 
 OPEN: Final[tuple[Status, ...]] = ("planned", "leased", "running", "uncertain")
 """Operations that a cell or a person has still to do something about."""
@@ -23,11 +24,6 @@ RUNS: Final = 5000
 """So many of the last runs say how long programs take."""
 
 _CHUNK: Final = 500
-_MEASURED: Final = frozenset({"joint_error_rad", "end_positions"})
-_COLUMNS: Final = tuple(
-    null().label(field.name) if field.name in _MEASURED else operations.c[field.name]
-    for field in fields(OperationRecord)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +58,7 @@ def working_set(connection: Connection, ended_since_ns: int) -> WorkingSet:
     records: list[OperationRecord] = []
     for chunk in _chunks(ids):
         orders += orders_where(connection, job_orders.c.order_id.in_(chunk))
-        query = select(*_COLUMNS).where(operations.c.order_id.in_(chunk))
+        query = select(*UNMEASURED).where(operations.c.order_id.in_(chunk))
         records += [OperationRecord(*row) for row in connection.execute(query)]
     orders.sort(key=lambda record: record.position)
     records.sort(key=lambda record: (record.order_id, record.unit, record.position))

@@ -100,7 +100,7 @@ def trace(
     del caller
     gateway.mirror.refresh(0.05)
     order, start = gateway.mirror.order_view(order_id), gateway.mirror.start
-    records = [one for one in gateway.mirror.of_order(order_id) if one.unit == unit]
+    records = [one for one in gateway.journal.operations(order_id) if one.unit == unit]
     if order is None or start is None or not records:
         raise Problem("not-found", f"there is no work unit {unit} of an order {order_id!r}")
     batch = gateway.journal.look(lambda tx: looks.batch(tx, order["batch_id"]))
