@@ -29,7 +29,6 @@ from __future__ import annotations
 import fcntl
 import mmap
 import os
-import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +36,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from drivers.errors import DriverError
+from drivers.time_header import H_MAGIC, H_SLOTS, HEADER_BYTES, MAGIC, TimeHeader
 
 TICK_NS: Final = 20_000_000
 """Length of a tick: decisions take effect on a common 20 ms cycle, as with a PLC."""
@@ -47,20 +47,17 @@ effect at the next multiple of this, as over a plant's network."""
 
 FOREVER_NS: Final = 2**63 - 1
 
-MAX_SLOTS: Final = 64
-MAX_WATCHES: Final = 12
-"""Enough for a controller that waits for every participant of its cell and the scheduler."""
+MAX_SLOTS: Final = 512
+"""Five participants of each cell, and the plant's own: a hundred cells."""
 
-_MAGIC: Final = 0x34454D4954435230  # "0RCTIME4", little endian
-_HEADER_BYTES: Final = 128
-_SLOT_BYTES: Final = 512
-_PAGE_BYTES: Final = _HEADER_BYTES + MAX_SLOTS * _SLOT_BYTES
-_NAME_OFFSET: Final = 384
+MAX_WATCHES: Final = 104
+"""Enough for a scheduler that waits for every one of them."""
+
+_SLOT_BYTES: Final = 2048
+_PAGE_BYTES: Final = HEADER_BYTES + MAX_SLOTS * _SLOT_BYTES
+_NAME_OFFSET: Final = 1920
 _NAME_BYTES: Final = _SLOT_BYTES - _NAME_OFFSET
-_VIEW_ATTEMPTS: Final = 100
 
-# header words
-_H_MAGIC, _H_SLOTS, _H_START, _H_SPEED, _H_EXPECTED, _H_HELD, _H_BEGUN = range(7)
 # slot words; two more for each watch follow, and all end before _NAME_OFFSET
 _S_KIND, _S_PID, _S_BORN, _S_VERSION, _S_WAITING, _S_UNTIL, _S_SEQ = range(7)
 _S_REACHED, _S_DEPARTED, _S_SEQ_WINDOW, _S_SEQ_BEFORE, _S_SILENT, _S_WATCHES = range(7, 13)
@@ -69,6 +66,8 @@ assert 8 * (_S_WATCHES + 1 + 2 * MAX_WATCHES) <= _NAME_OFFSET
 KIND_NAMED: Final = 0
 KIND_CONTROLLER: Final = 1
 KIND_SIMULATOR: Final = 2
+
+_VIEW_ATTEMPTS: Final = 100
 
 
 class TimePageError(DriverError):
@@ -122,7 +121,7 @@ def process_birth(pid: int) -> int:
     return 0 if fields[0] in ("Z", "X") else int(fields[19])
 
 
-class TimePage:
+class TimePage(TimeHeader):
     """The mapped page: slots by name, words by index. No policy in here."""
 
     def __init__(self, path: Path) -> None:
@@ -137,10 +136,10 @@ class TimePage:
             if os.fstat(self._file).st_size != _PAGE_BYTES:
                 raise TimePageError(path, "has the wrong size; remove the file and start again")
             self._map = mmap.mmap(self._file, _PAGE_BYTES)
-            self._words = memoryview(self._map).cast("q")
+            super().__init__(memoryview(self._map).cast("q"))
             if fresh:
-                self._words[_H_MAGIC] = _MAGIC
-            if self._words[_H_MAGIC] != _MAGIC:
+                self._words[H_MAGIC] = MAGIC
+            if self._words[H_MAGIC] != MAGIC:
                 raise TimePageError(path, "is not a time page; remove the file and start again")
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
@@ -163,58 +162,6 @@ class TimePage:
         """Whether the page was unmapped."""
         return self._map.closed
 
-    # -- header ---------------------------------------------------------------------------------
-
-    @property
-    def start_unix_ns(self) -> int:
-        """The instant of plant time 0, nanoseconds since the Unix epoch."""
-        return self._words[_H_START]
-
-    @start_unix_ns.setter
-    def start_unix_ns(self, value: int) -> None:
-        self._words[_H_START] = value
-
-    @property
-    def speed(self) -> float:
-        """Plant seconds per wall second; 0 is as fast as the machine allows."""
-        return struct.unpack("<d", struct.pack("<q", self._words[_H_SPEED]))[0]  # type: ignore[no-any-return]
-
-    @speed.setter
-    def speed(self, value: float) -> None:
-        self._words[_H_SPEED] = struct.unpack("<q", struct.pack("<d", value))[0]
-
-    @property
-    def expected(self) -> int:
-        """How many participants must have come before the first tick."""
-        return self._words[_H_EXPECTED]
-
-    @expected.setter
-    def expected(self, value: int) -> None:
-        self._words[_H_EXPECTED] = value
-
-    @property
-    def held(self) -> bool:
-        """True while somebody has stopped time for the whole plant."""
-        return bool(self._words[_H_HELD])
-
-    @held.setter
-    def held(self, value: bool) -> None:
-        self._words[_H_HELD] = int(value)
-
-    @property
-    def slot_count(self) -> int:
-        """Number of slots handed out so far."""
-        return self._words[_H_SLOTS]
-
-    @property
-    def begun(self) -> bool:
-        """Whether all expected participants have come: the first tick was allowed."""
-        return bool(self._words[_H_BEGUN])
-
-    @begun.setter
-    def begun(self, value: bool) -> None:
-        self._words[_H_BEGUN] = int(value)
-
     # -- slots ----------------------------------------------------------------------------------
 
     def slot(self, name: str) -> int:
@@ -234,15 +181,15 @@ class TimePage:
                 if count == MAX_SLOTS:
                     raise TimePageError(self.path, f"no slot left for {name!r} ({MAX_SLOTS} used)")
                 index = count
-                at = _HEADER_BYTES + index * _SLOT_BYTES + _NAME_OFFSET
+                at = HEADER_BYTES + index * _SLOT_BYTES + _NAME_OFFSET
                 self._map[at : at + len(encoded)] = encoded
-                self._words[_H_SLOTS] = count + 1
+                self._words[H_SLOTS] = count + 1
         self._names[name] = index
         return index
 
     def name(self, index: int) -> str:
         """Name of a slot."""
-        at = _HEADER_BYTES + index * _SLOT_BYTES + _NAME_OFFSET
+        at = HEADER_BYTES + index * _SLOT_BYTES + _NAME_OFFSET
         return self._map[at : at + _NAME_BYTES].split(b"\0", 1)[0].decode()
 
     def cell(self, index: int) -> str:
@@ -418,4 +365,4 @@ class TimePage:
 
     @staticmethod
     def _at(index: int) -> int:
-        return (_HEADER_BYTES + index * _SLOT_BYTES) // 8
+        return (HEADER_BYTES + index * _SLOT_BYTES) // 8

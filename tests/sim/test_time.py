@@ -112,6 +112,19 @@ def test_all_watches_are_kept_apart_from_the_name(path):
         page.set_waiting(slot, 5, (*watches, (0, 0)))
 
 
+def test_a_scheduler_waits_for_each_of_a_hundred_cells(path):
+    page = TimePage(path)
+    scheduler = page.claim("scheduler", KIND_CONTROLLER)
+    cells = [page.slot(f"cell_{number}/cell") for number in range(100)]
+    for number in range(100):
+        for other in ("sim", "arm", "servo", "fixtures"):
+            page.slot(f"cell_{number}/{other}")
+    watches = tuple((slot, page.seq(slot)) for slot in cells)
+    page.set_waiting(scheduler, FOREVER_NS, watches)
+    assert page.view(scheduler).watches == watches
+    assert [page.cell(slot) for slot in cells] == [f"cell_{number}" for number in range(100)]
+
+
 def run_to(until_ns: int, *gates: TickGate) -> None:
     """Let these simulators go on, side by side."""
     while any(gate.reached_ns < until_ns for gate in gates):
