@@ -25,8 +25,8 @@ COLOURS: Final = {
 }
 
 
-def dress(spec: mujoco.MjSpec) -> None:
-    """Floor, sky, light, materials and the camera `overview`."""
+def dress(spec: mujoco.MjSpec, touched_by: int) -> None:
+    """Floor, sky, light, materials and the camera `overview`; `touched_by` are contact bits."""
     spec.visual.global_.offwidth = 1920
     spec.visual.global_.offheight = 1080
     spec.visual.headlight.ambient = [0.32, 0.32, 0.34]
@@ -63,7 +63,7 @@ def dress(spec: mujoco.MjSpec) -> None:
         size=[4, 4, 0.1],
         material="floor",
         contype=1,
-        conaffinity=3,
+        conaffinity=touched_by,
     )
     spec.worldbody.add_light(
         name="lamp", pos=[0.8, -1.2, 3.0], dir=[-0.15, 0.35, -1.0], castshadow=True

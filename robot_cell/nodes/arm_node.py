@@ -17,6 +17,7 @@ from std_msgs.msg import Header
 from drivers.clock import FOREVER_NS
 from planners.kinematics.arm_description import read_arm
 from robot_cell import failpoints
+from robot_cell.errors import RobotCellError
 from robot_cell.execution.epoch import EpochPage, read
 from robot_cell.execution.heartbeat import Beat, HeartbeatPage
 from robot_cell.execution.horizon import Horizon, Outcome, Result
@@ -29,9 +30,11 @@ from robot_cell.execution.trajectory_goal import (
     Point,
     segments_of,
 )
+from robot_cell.model.arm_names import base_frame, joint_states_topic, page_name, servo_name
 from robot_cell.nodes import path_speed
 from robot_cell.nodes.base import PlantNode, seconds, spin
 from robot_cell.nodes.deferred import DeferredActionServer
+from robot_cell.nodes.other_arms import OtherArms
 from robot_cell.nodes.path_speed import STOPPED_RAD_S, PathSpeed
 from robot_cell.nodes.servo_child import ServoChild
 
@@ -57,6 +60,7 @@ class ArmNode(PlantNode):
 
     def __init__(self) -> None:
         super().__init__("arm", in_cell=True)
+        self.declare_parameter("arm", "")
         path_speed.declare(self)
         self._servo: ServoChild | None = None
         self._lock = threading.Lock()
@@ -69,7 +73,8 @@ class ArmNode(PlantNode):
 
     def configure(self) -> None:
         """Start the servo child and offer the action."""
-        joints = read_arm(self.cell.arm.urdf).joints
+        arm = self._arm = self._own_arm()
+        joints = read_arm(self.cell.arms[arm].urdf).joints
         self._limits = JointLimits(
             tuple(joint.name for joint in joints),
             lower=np.array([joint.lower for joint in joints]),
@@ -78,20 +83,21 @@ class ArmNode(PlantNode):
             acceleration=np.array([joint.acceleration for joint in joints]),
             jerk=np.array([joint.jerk for joint in joints]),
         )
-        path = self.run_dir / "horizons" / f"{self.cell_name}.page"
+        path = self.run_dir / "horizons" / f"{page_name(self.cell_name, arm)}.page"
         self._horizon = Horizon(path, len(self._limits.names), create=True)
         self._beats = HeartbeatPage(self.run_dir / "heartbeats" / f"{self.cell_name}.page")
         self._epochs = EpochPage(self.run_dir, self.cell_name)
-        servo = self._servo = ServoChild(self, self._limits.names)
+        self._others = OtherArms(self._beats, (name for name in self.cell.arms if name != arm))
+        servo = self._servo = ServoChild(self, arm, self._limits.names)
         self.start_thread(lambda: servo.listen(self._on_servo), "servo events")
-        self._speed = PathSpeed(self, self._horizon, lambda: bool(self._pending))
+        self._speed = PathSpeed(self, arm, self._horizon, lambda: bool(self._pending))
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self._states = self.create_publisher(JointState, "joint_states", 10)
+        self._states = self.create_publisher(JointState, joint_states_topic(arm), 10)
         self.every(1.0 / JOINT_STATES_HZ, self._turn)
         self._server = DeferredActionServer(
             self,
             FollowJointTrajectory,
-            "arm/follow_joint_trajectory",
+            f"{arm}/follow_joint_trajectory",
             begin=self._begin,
             accept=self._accept,
             cancel=self._cancel,
@@ -105,9 +111,32 @@ class ArmNode(PlantNode):
         if servo is not None:
             servo.end()
             report = LoopStatistics(self._horizon.statistics).report()
-            path = self.run_dir / "loops" / f"{self.cell_name}.json"
+            path = self.run_dir / "loops" / f"{page_name(self.cell_name, self._arm)}.json"
             path.parent.mkdir(exist_ok=True)
             path.write_text(json.dumps(report.as_json(), indent=2) + "\n")
+
+    def _own_arm(self) -> str:
+        """Which arm of the cell this is.
+
+        Raises:
+            RobotCellError: the parameter names none, or another than the node is called after.
+        """
+        given = str(self.get_parameter("arm").value)
+        arms = self.cell.arms
+        listed = ", ".join(arms)
+        if not given and len(arms) > 1:
+            raise RobotCellError(f"parameter arm: {self.cell_name} has several, name one: {listed}")
+        arm = given or next(iter(arms))
+        if arm not in arms:
+            raise RobotCellError(
+                f"parameter arm: {self.cell_name} has no arm {arm!r}; it has: {listed}"
+            )
+        if len(arms) > 1 and self.get_name() != arm:
+            raise RobotCellError(
+                f"the node of arm {arm} is called {self.get_name()}: the cell's processes know "
+                "each other by name; call it as the arm is called"
+            )
+        return arm
 
     # -- motion ---------------------------------------------------------------------------------
 
@@ -145,6 +174,8 @@ class ArmNode(PlantNode):
             why = f"epoch {self._epoch} is over"
         elif self._controller is not None and not self._controller.alive():
             why = "the cell's controller has ended"
+        elif (other := self._others.trouble()) is not None:
+            why = str(other)
         else:
             return
         self._void = True
@@ -172,16 +203,16 @@ class ArmNode(PlantNode):
             "path_speed_percent": 100.0 * self._horizon.progress()[1],
             "held_back_by": self._speed.held_back_by or "nobody",
             "permitted_speed_percent": 100.0 * self._horizon.permitted_speed(),
-            "arm": self._arm_state(),
+            "arm": self._state_of_arm(),
         }
         for name in ("period", "lateness", "compute"):
             spread = getattr(report, name)
             values |= {f"{name}_p99_us": spread.p99, f"{name}_largest_us": spread.largest}
         status = DiagnosticStatus(
             level=DiagnosticStatus.WARN if report.overruns else DiagnosticStatus.OK,
-            name=f"{self.cell_name}/arm: servo loop",
+            name=f"{self.cell_name}/{self._arm}: servo loop",
             message=f"{report.overruns} of {report.cycles} periods missed",
-            hardware_id=self.cell.arm.driver_for(simulated=self.simulated).kind,
+            hardware_id=self.cell.arms[self._arm].driver_for(simulated=self.simulated).kind,
             values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
         )
         return DiagnosticArray(header=Header(stamp=self.stamp()), status=[status])
@@ -196,7 +227,7 @@ class ArmNode(PlantNode):
             JointState(
                 header=Header(
                     stamp=self.stamp(measured.time_ns if self.simulated else None),
-                    frame_id=f"{self.cell_name}/base_link",
+                    frame_id=base_frame(self.cell_name, self._arm),
                 ),
                 name=list(self._limits.names),
                 position=measured.positions.tolist(),
@@ -243,7 +274,10 @@ class ArmNode(PlantNode):
             )
         measured = self._horizon.measured()
         if measured is None or not self._horizon.connected:
-            raise GoalRefusedError(GoalCode.DEVICE, f"the arm is not there: {self._arm_state()}")
+            raise GoalRefusedError(GoalCode.DEVICE, f"the arm is not there: {self._state_of_arm()}")
+        other = self._others.trouble(anew=True)
+        if other is not None:
+            raise GoalRefusedError(other.code, f"nothing moves in the cell: {other}")
         points = [
             Point(seconds(p.time_from_start), p.positions, p.velocities, p.accelerations)
             for p in request.trajectory.points
@@ -256,7 +290,8 @@ class ArmNode(PlantNode):
         with self._lock:
             if self._pending:
                 raise GoalRefusedError(GoalCode.INVALID_GOAL, "the arm follows another goal")
-            signals = self.clock.seq(f"{self.cell_name}/servo")
+            servo = f"{self.cell_name}/{servo_name(self._arm)}"
+            signals = self.clock.seq(servo)
             order = self._horizon.follow(
                 segments,
                 self._limits.of_changes,
@@ -269,13 +304,16 @@ class ArmNode(PlantNode):
             self._controller = self._beats.read().get(CONTROLLER)
             self._epoch, self._void = epoch, False
         failpoints.reach("arm.goal-begun")
-        self.clock.wait_for({f"{self.cell_name}/servo": signals})
+        self.clock.wait_for({servo: signals})
 
     def _ended(self, goal: Any, result: Result) -> None:
         """Say how a goal ended; the feedback carries what was measured there."""
-        answer = FollowJointTrajectory.Result(
-            error_code=int(_CODES[result.outcome]), error_string=self._describe(result)
-        )
+        code, told = _CODES[result.outcome], self._describe(result)
+        if result.outcome is Outcome.STOPPED and not goal.is_cancel_requested:
+            other = self._others.trouble()
+            if other is not None:  # whoever stopped it: this is why
+                code, told = other.code, f"stopped on the path: {other}"
+        answer = FollowJointTrajectory.Result(error_code=int(code), error_string=told)
         failpoints.reach("arm.goal-ended")
         goal.publish_feedback(self._feedback(result))
         self.clock.signal()
@@ -287,9 +325,9 @@ class ArmNode(PlantNode):
             goal.abort()
         self._server.finish(goal, answer)
 
-    def _arm_state(self) -> str:
+    def _state_of_arm(self) -> str:
         """What the servo says of itself; why it has no arm, where it has none."""
-        beat = self._beats.read().get("servo")
+        beat = self._beats.read().get(servo_name(self._arm))
         return "its servo has not come yet" if beat is None else beat.state
 
     def _tolerance(self, given: Any, default: float) -> Any:
