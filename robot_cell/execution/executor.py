@@ -77,6 +77,8 @@ class Executor:
     interlocks: Interlocks
     verdicts: Verdicts = field(default_factory=Verdicts)
     recovery: Recovery = "ask"
+    lost_arm: Callable[[], tuple[str, str] | None] = lambda: None
+    """Of several arms, one that takes no commands now, and why: then no step begins."""
 
     def run(
         self,
@@ -194,11 +196,17 @@ class Executor:
 
         Raises:
             StoppedError: the cell was stopped instead.
+            BrokenOffError: an arm of the cell is lost; the step has not begun.
         """
         steps = self.cell.programs[work.cycle.program].steps
         guards = self.interlocks.guards(steps, work.cycle, index)
         while True:
             epoch = self.control.checkpoint(self.clock.wait_for, self.clock.busy)
+            lost = self.lost_arm()
+            if lost is not None:
+                arm, why = lost
+                self.alarms.raise_("arm_gone", arm, why)
+                raise BrokenOffError(why)
             broken = self.interlocks.enter(guards)
             if broken is None:
                 return epoch

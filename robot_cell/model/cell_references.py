@@ -40,7 +40,8 @@ def _named(
     kind: str, name: str | None, known: Collection[str], *path: str | int
 ) -> Iterator[BrokenReference]:
     if name is not None and name not in known:
-        expected = f"a {kind} of the cell: {', '.join(sorted(known))}"
+        article = "an" if kind == "arm" else "a"
+        expected = f"{article} {kind} of the cell: {', '.join(sorted(known))}"
         yield BrokenReference(path, name, expected)
 
 

@@ -21,7 +21,9 @@ from robot_cell.execution.asking import RECOVERIES, Recovery
 from robot_cell.execution.control import CellControl, Transition
 from robot_cell.execution.epoch import EpochPage
 from robot_cell.execution.executor import Executor
+from robot_cell.execution.heartbeat import HeartbeatPage
 from robot_cell.execution.interlocks import Interlocks
+from robot_cell.execution.trajectory_goal import GoalCode
 from robot_cell.execution.verdicts import Verdicts
 from robot_cell.model.arm_names import joint_states_topic
 from robot_cell.model.packml import Command, Mode, State
@@ -33,6 +35,7 @@ from robot_cell.nodes.cell_operations import CellOperations
 from robot_cell.nodes.in_work import Hand
 from robot_cell.nodes.interlock_watch import InterlockWatch
 from robot_cell.nodes.joint_listener import JointListener
+from robot_cell.nodes.other_arms import OtherArms
 from robot_cell.nodes.ports import ActionArm, ActionFixtures
 from robot_cell.programs import ProgramCycle, StepMotion, plan_rest
 from robot_cell.store import journal_location, open_journal
@@ -86,6 +89,9 @@ class CellNode(PlantNode):
             for name, heard in self._listeners.items()
         }
         self._fixtures = ActionFixtures(self, self.clock, self.cell_name)
+        several = self.cell.arms if len(self.cell.arms) > 1 else ()
+        page = HeartbeatPage(self.run_dir / "heartbeats" / f"{self.cell_name}.page")
+        self._arms_watch = OtherArms(page, several)
         verdicts = Verdicts()
         hold = CellHold(self, self._control, self._hand)
         executor = Executor(
@@ -100,6 +106,7 @@ class CellNode(PlantNode):
             interlocks,
             verdicts,
             self._recovery(),
+            self._lost_arm,
         )
         self._operations = CellOperations(
             self,
@@ -192,6 +199,13 @@ class CellNode(PlantNode):
                     self.get_logger().error(f"{RECOVERY_VARIABLE}={asked}: wrong on purpose")
                 return recovery
         raise RobotCellError(f"{RECOVERY_VARIABLE}={asked!r} is none of {', '.join(RECOVERIES)}")
+
+    def _lost_arm(self) -> tuple[str, str] | None:
+        """One of several arms that a person has to see to; an only one is asked itself."""
+        trouble = self._arms_watch.trouble(anew=True)
+        if trouble is None or trouble.code is not GoalCode.DEVICE:
+            return None
+        return trouble.arm, str(trouble)
 
     def _stop_arms(self) -> None:
         for arm in self._arms.values():

@@ -1,4 +1,4 @@
-"""Whether the other arms of a cell are well: an arm does not move while one of them is not.
+"""Whether the arms of a cell are well: none of them moves while another is not.
 
 What one arm does was planned with the others where they stand. One that has lost its link or its
 power may be moved by hand, and one whose processes are being started again may not be stopped.
@@ -32,17 +32,18 @@ class Trouble:
 
 
 class OtherArms:
-    """The servos of a cell's other arms, told from their signs of life.
+    """The servos of a cell's arms, told from their signs of life.
 
     Args:
         beats: the cell's page.
-        arms: names of the other arms; a cell of one arm has none.
+        arms: names of those that are looked after; of a cell with one arm, none.
     """
 
     def __init__(self, beats: HeartbeatPage, arms: Iterable[str]) -> None:
         self._beats = beats
         self._arms = tuple(arms)
         self._known: dict[str, tuple[int, int]] = {}
+        self._connected: set[tuple[int, int]] = set()
 
     def trouble(self, *, anew: bool = False) -> Trouble | None:
         """The first of them that is not well, or is not the process that it was.
@@ -61,6 +62,10 @@ class OtherArms:
             process = beat.pid, beat.born
             if self._known.setdefault(arm, process) != process:
                 return Trouble(arm, "has been started again", GoalCode.OTHER_ARM)
-            if beat.state.startswith(CONNECTING):
-                return Trouble(arm, f"is not there: {beat.state}", GoalCode.DEVICE)
+            if not beat.state.startswith(CONNECTING):
+                self._connected.add(process)
+                continue
+            lost = process in self._connected  # else it has only just been started
+            code = GoalCode.DEVICE if lost else GoalCode.OTHER_ARM
+            return Trouble(arm, f"is not there: {beat.state}", code)
         return None

@@ -180,15 +180,19 @@ class FaultPlant:
 
 @contextlib.contextmanager
 def fault_plant(
-    folder: Path, *, speed: float = 0.0, environment: Mapping[str, str] | None = None
+    folder: Path,
+    *,
+    speed: float = 0.0,
+    environment: Mapping[str, str] | None = None,
+    plant_file: Path = PLANT_FILE,
 ) -> Iterator[FaultPlant]:
     """A plant that is ready for its batch."""
-    plant = load_plant(PLANT_FILE)
+    plant = load_plant(plant_file)
     given = {VARIABLE: WATCH, RECOVERY_VARIABLE: "ask"} | dict(environment or {})
     before = {name: os.environ.get(name) for name in given}
     os.environ.update(given)
     arguments = {
-        "plant": str(PLANT_FILE),
+        "plant": str(plant_file),
         "speed": repr(speed),
         "start": "2026-11-23T06:00:00+01:00",
         "hold_until_batch": "true",
