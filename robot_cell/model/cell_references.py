@@ -19,9 +19,9 @@ Path = tuple[str | int, ...]
 
 def broken_references(cell: Cell) -> list[BrokenReference]:
     """Everything that a cell names wrongly, each with its place below the cell."""
+    if (cell.arm_ is None) is not bool(cell.arms_):
+        return [_which_arms(cell)]  # whose steps are whose cannot be told
     problems = [*_arms(cell)]
-    if problems:  # whose steps are whose cannot be told
-        return problems
     problems += _fixtures(cell)
     problems += _poses(cell)
     problems += _interlocks(cell)
@@ -31,8 +31,8 @@ def broken_references(cell: Cell) -> list[BrokenReference]:
             for index, step in enumerate(program.steps)
             for problem in _step(cell, ("programs", name, "steps", index), step, program.steps)
         ]
-        # What hands hold is asked of programs that are otherwise right.
-        problems += wrong or let_go_in_the_air(cell, name)
+        # What hands hold is asked of programs, and of cells, that are otherwise right.
+        problems += wrong or ([] if problems else let_go_in_the_air(cell, name))
     return problems
 
 
@@ -45,15 +45,15 @@ def _named(
         yield BrokenReference(path, name, expected)
 
 
+def _which_arms(cell: Cell) -> BrokenReference:
+    if cell.arm_ is None:
+        expected = "an arm, as arm: {...}, or several, as arms: {left: {...}, right: {...}}"
+        return BrokenReference(("arm",), None, expected)
+    expected = "nothing, as arm: is given; put that arm among these, under a name"
+    return BrokenReference(("arms",), sorted(cell.arms_ or ()), expected)
+
+
 def _arms(cell: Cell) -> Iterator[BrokenReference]:
-    if (cell.arm_ is None) is not bool(cell.arms_):
-        if cell.arm_ is None:
-            expected = "an arm, as arm: {...}, or several, as arms: {left: {...}, right: {...}}"
-            yield BrokenReference(("arm",), None, expected)
-        else:
-            expected = "nothing, as arm: is given; put that arm among these, under a name"
-            yield BrokenReference(("arms",), sorted(cell.arms_ or ()), expected)
-        return
     of_gripper: dict[str, str] = {}
     for name, arm in cell.arms.items():
         path = cell.path_of(name)

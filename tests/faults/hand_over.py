@@ -108,18 +108,9 @@ class HandOver:
         return sum(line["device"] in ARMS for line in read_log(self.plant.log))
 
     def at_rest(self) -> bool:
-        return all(
-            seen is not None and float(abs(seen.velocities).max()) < 1e-3
-            for seen in (horizon.measured() for horizon in self.horizons.values())
-        )
-
-    def now_ns(self) -> int:
-        """Plant time as the arms' servos see it; one without its arm sees none."""
-        return max(
-            seen.time_ns
-            for seen in (horizon.measured() for horizon in self.horizons.values())
-            if seen is not None
-        )
+        """Whether the arms were measured to stand; of one that is lost, nothing is measured."""
+        seen = [h.measured() for h in self.horizons.values() if h.connected]
+        return all(one is not None and float(abs(one.velocities).max()) < 1e-3 for one in seen)
 
     def stands_for(self, plant_ns: int = STANDS_NS) -> None:
         """See that nothing moves for a while of plant time."""
@@ -127,11 +118,11 @@ class HandOver:
         wall_s = plant_ns * 1e-9 / SPEED
         until_s = time.monotonic() + wall_s
         where = {arm: self._setpoint(arm) for arm in ARMS}
-        known = self.gripper_steps()
+        known = self.gripper_steps(), self.moves()
         while time.monotonic() < until_s:
             assert self.at_rest(), "an arm moves"
             assert {arm: self._setpoint(arm) for arm in ARMS} == where, "an arm was told to move"
-            assert self.gripper_steps() == known, "a gripper moves"
+            assert (self.gripper_steps(), self.moves()) == known, "something has moved"
             time.sleep(0.02)
 
     def _setpoint(self, arm: str) -> tuple[float, ...]:
