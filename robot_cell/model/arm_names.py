@@ -23,6 +23,11 @@ def joint_states_topic(arm: str) -> str:
     return "joint_states" if arm == THE_ARM else f"{arm}/joint_states"
 
 
+def positions_key(cell: str, arm: str) -> str:
+    """What stands for an arm where the joints of a whole plant are told."""
+    return cell if arm == THE_ARM else f"{cell}/{arm}"
+
+
 def base_frame(cell: str, arm: str) -> str:
     """The ROS frame of an arm's base link."""
     return f"{cell}/base_link" if arm == THE_ARM else f"{cell}/{arm}/base_link"

@@ -69,6 +69,7 @@ class ArmNode(PlantNode):
         self._controller: Beat | None = None
         self._epoch = 0
         self._void = False
+        self._was_connected = False
         self._reported_s = 0.0
 
     def configure(self) -> None:
@@ -151,6 +152,7 @@ class ArmNode(PlantNode):
         self.clock.wait_for()
 
     def _turn(self) -> None:
+        self._was_connected = self._was_connected or self._horizon.connected
         self._publish_state()
         self._stop_if_void()
         self._speed.tell_held()
@@ -274,7 +276,8 @@ class ArmNode(PlantNode):
             )
         measured = self._horizon.measured()
         if measured is None or not self._horizon.connected:
-            raise GoalRefusedError(GoalCode.DEVICE, f"the arm is not there: {self._state_of_arm()}")
+            code = GoalCode.OTHER_ARM if self._only_starts() else GoalCode.DEVICE
+            raise GoalRefusedError(code, f"the arm is not there: {self._state_of_arm()}")
         other = self._others.trouble(anew=True)
         if other is not None:
             raise GoalRefusedError(other.code, f"nothing moves in the cell: {other}")
@@ -324,6 +327,14 @@ class ArmNode(PlantNode):
         else:
             goal.abort()
         self._server.finish(goal, answer)
+
+    def _only_starts(self) -> bool:
+        """Whether this node's servo has not had its arm yet, in a cell of several arms.
+
+        Then the goal's step began while this process was being started again, and its cell asks
+        where the arms stand as soon as they are heard.
+        """
+        return len(self.cell.arms) > 1 and not self._was_connected
 
     def _state_of_arm(self) -> str:
         """What the servo says of itself; why it has no arm, where it has none."""

@@ -45,6 +45,7 @@ FEEDBACK_EVERY_S: Final = 0.5
 """The published state tells of every step; the action's feedback only that work goes on."""
 
 _LOOK_S: Final = 0.1
+_READ_S: Final = 1.0
 
 
 class CellOperations:
@@ -294,7 +295,10 @@ class CellOperations:
             deadline_s = time.monotonic() + MEASURED_WITHIN_S
             measured = {name: self._measured(name, deadline_s) for name in self._arms}
             if away_from_home(self._node.cell, measured):
-                for name, motion in plan_home(self._node.cell_name, self._node.cell, measured):
+                held = self._held(epoch)
+                for name, motion in plan_home(
+                    self._node.cell_name, self._node.cell, measured, held
+                ):
                     self._move_home(name, motion, epoch)
         except RobotCellError as error:
             self._give_up_reset(str(error))
@@ -337,6 +341,30 @@ class CellOperations:
                 raise RobotCellError(f"{whose}'s position has not been measured")
             time.sleep(_LOOK_S)
         return tuple(float(q) for q in measured)
+
+    def _held(self, epoch: int) -> dict[str, tuple[float, float, float]]:
+        """Of several arms those whose grippers read that they hold a part, and its size at most.
+
+        Raises:
+            RobotCellError: two do, and it may be the same part: neither arm is to pull at it.
+        """
+        cell, parts = self._node.cell, [one.part for one in self._node.plant.products.values()]
+        if len(cell.arms) < 2:
+            return {}
+        x, y, z = (max(part.size_m[axis] for part in parts) for axis in range(3))
+        found: dict[str, tuple[float, float, float]] = {}
+        for gripper, arm in cell.grippers.items():
+            told = self._executor.fixtures.command(gripper, 0, "read", (), _READ_S, epoch)
+            if told.status != "done":
+                raise RobotCellError(f"{gripper} does not say what it holds: {told.message}")
+            if told.values.get("part") == "present":
+                found[arm] = x, y, z
+        if len(found) > 1:
+            raise RobotCellError(
+                f"the grippers of {' and '.join(found)} hold a part, which may be the same one; "
+                "the arms have to go home: open one of them first, then reset"
+            )
+        return found
 
     def _move_home(self, arm: str, motion: StepMotion, epoch: int) -> None:
         ended = self._arms[arm].follow(motion, epoch)

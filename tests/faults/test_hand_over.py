@@ -7,6 +7,7 @@ twice, and the order is completed.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.faults.hand_over import (
     ARMS,
     BOTH_HOLD,
     CELL,
+    LOWEST_M,
     MOMENTS,
     HandOver,
     hand_over_plant,
@@ -122,3 +124,41 @@ def test_who_holds_one_arm_holds_the_other_and_the_cell(running: HandOver) -> No
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_process_is_killed(running: HandOver, moment: str, process: str) -> None:
     killed(running, moment, process)
+
+
+@pytest.mark.long
+def test_after_a_stop_while_both_hold_the_part_no_arm_pulls_at_it(
+    domain: int, tmp_path: Path
+) -> None:
+    """A stop fails the operation, as with one arm; a person has to open one of the grippers."""
+    del domain
+    with hand_over_plant(tmp_path) as running:
+        running.order()
+        running.reach(BOTH_HOLD)
+        running.give("stop", ("Stopped",))
+        running.stands_for()
+        assert {o.status for o in running.plant.journal.operations()} == {"failed"}
+        running.plant.until(lambda: running.obeys("reset"), 60.0, "no reset")
+        running.plant.until(lambda: "the same one" in running.label(), 60.0, "it says nothing")
+        assert running.state() == "Stopped"
+        running.stands_for()
+        assert running.lowest_m > LOWEST_M
+        assert running.plant.new_problems() == []
+
+
+@pytest.mark.long
+def test_after_a_stop_as_the_taker_comes_the_arms_go_home_with_the_part(
+    domain: int, tmp_path: Path
+) -> None:
+    del domain
+    with hand_over_plant(tmp_path) as running:
+        running.order()
+        running.reach(APPROACH)
+        running.give("stop", ("Stopped",))
+        running.stands_for()
+        moved = running.moves()
+        running.give("reset", ("Idle",))
+        assert running.moves() == moved + 2, "each arm goes home once"
+        assert running.lowest_m > LOWEST_M
+        assert {o.status for o in running.plant.journal.operations()} == {"failed"}
+        assert running.plant.new_problems() == []
