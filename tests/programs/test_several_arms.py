@@ -157,8 +157,8 @@ def test_the_judge_sees_arms_that_touch(plant: Plant, cell: Cell) -> None:
 
 def crossing(cell: dict[str, Any]) -> None:
     """Left stands in the middle; right goes from one side of it to the other."""
-    cell["poses"]["before"] = {"frame": "take", "xyz_m": [0.0, 0.30, 0.02]}
-    cell["poses"]["behind"] = {"frame": "take", "xyz_m": [0.0, -0.30, 0.02]}
+    cell["poses"]["before"] = {"frame": "take", "xyz_m": [-0.15, 0.30, 0.02]}
+    cell["poses"]["behind"] = {"frame": "take", "xyz_m": [-0.15, -0.30, 0.02]}
     cell["programs"]["hand_over"]["steps"] = [
         {"arm": "left", "move": "ptp", "to": "give"},
         {"arm": "right", "move": "ptp", "to": "before"},
@@ -211,8 +211,8 @@ def test_a_motion_belongs_to_its_step_and_its_arm(cell: Cell, cycle: ProgramCycl
     np.testing.assert_allclose(left[:3, 2], [0.0, 0.0, -1.0], atol=1e-6)
     np.testing.assert_allclose(right[:3, 2], [-1.0, 0.0, 0.0], atol=1e-6)
     steps = cell.programs[PROGRAM].steps
-    assert cycle.blended(steps, 1) == [1]
-    assert cycle.blended(steps, 10) == [10, 11]
+    assert cycle.blended(steps, 1) == [1, 2]
+    assert cycle.blended(steps, 5) == [5]  # what comes next is a move of the other arm
     ends = cycle.standing_before(cell, len(steps))
     for name in ARMS:
         np.testing.assert_allclose(ends[name], arms.home(name), atol=1e-9)
