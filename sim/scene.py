@@ -169,7 +169,9 @@ def _with_arms(
         return spec, {THE_ARM: joints}
     spec = mujoco.MjSpec()
     _set_options(spec)
-    scenery.dress(spec, touches.fixed["conaffinity"])
+    bases = np.array([arm.base.xyz_m for arm in cell.arms.values()])
+    x, y, _ = bases.mean(axis=0).tolist()
+    scenery.dress(spec, touches.fixed["conaffinity"], (x, y) if len(bases) > 1 else None)
     joints_of: dict[str, tuple[str, ...]] = {}
     for name, arm in cell.arms.items():
         one, prefix = _read_arm(urdfs[name]), prefix_of(name)

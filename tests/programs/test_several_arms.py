@@ -6,6 +6,7 @@ shares no code with the planner's collision scene.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,11 @@ from robot_cell.programs import ProgramCycle, ProgramError, plan_home, plan_prog
 from robot_cell.programs.arms import CellArms
 from robot_cell.programs.energy import program_energy
 from robot_cell.programs.runs import hands_of, runs_of
+from robot_cell.programs.script import save_script
+from sim.devices import CellDevices
+from sim.engine import STEPS_PER_TICK, MujocoEngine
 from sim.physics import CellPhysics
-from sim.scene import build_scene
+from sim.scene import Scene, build_scene
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "handover_plant.yaml"
 CELL, PROGRAM, PRODUCT = "transfer", "hand_over", "bush"
@@ -315,3 +319,58 @@ def test_both_arms_take_energy(cell: Cell, cycle: ProgramCycle, plant: Plant) ->
     assert both.base_w > 0.0
     light = program_energy(cell, cycle, 1e-9, part.size_m)
     assert both.above_base_j > light.above_base_j
+
+
+class WatchingEngine(MujocoEngine):
+    """MuJoCo, one millisecond after the other, with a note of every arm that touches something."""
+
+    def __init__(self, scene: Scene, data: mujoco.MjData) -> None:
+        super().__init__(scene, data)
+        self.touched: set[str] = set()
+
+    def step_tick(self, path: Any, tables: Any) -> None:
+        """Twenty steps."""
+        assert not tables
+        control = path[1:] + self._lead * (path[1:] - path[:-1])
+        for row in control:
+            self._ctrl[self._servos] = row
+            mujoco.mj_step(self._model, self._data)
+            for contact in self._data.contact:
+                bodies = [self._model.geom_bodyid[int(g)] for g in contact.geom]
+                names = sorted(self._model.body(int(body)).name for body in bodies)
+                if contact.dist < 0.0 and any("/" in name for name in names):
+                    self.touched.add(" and ".join(names))
+        mujoco.mj_kinematics(self._model, self._data)
+
+
+def test_what_the_physics_runs_is_handed_over_and_nothing_is_touched(
+    plant: Plant, cell: Cell, cycle: ProgramCycle, tmp_path: Path
+) -> None:
+    """The program as it is carried out: servos, grips and gravity, contacts looked at each ms."""
+    save_script(cell, cycle, tmp_path / "script.npz")
+    with np.load(tmp_path / "script.npz") as archive:
+        setpoints, commands = archive["setpoints"], json.loads(archive["commands"].tobytes())
+    urdfs = {name: read_arm(arm.urdf).urdf for name, arm in cell.arms.items()}
+    engines: list[WatchingEngine] = []
+
+    def engine(scene: Scene, data: mujoco.MjData) -> WatchingEngine:
+        engines.append(WatchingEngine(scene, data))
+        return engines[0]
+
+    world = CellPhysics(build_scene(cell, plant.products, urdfs), setpoints[0], engine)
+    devices = CellDevices(cell, world, 0)
+    lowest_m, placed_m = 1.0, np.zeros(3)
+    for tick in range(len(setpoints) // STEPS_PER_TICK):
+        while commands and commands[0][0] <= tick * 0.02 + 1e-9:
+            _, fixture, command, arguments = commands.pop(0)
+            if (fixture, command) == ("infeed", "clear"):
+                placed_m = world.part_pose("bush_1")[0]
+            devices.actuate(fixture, command, tuple(arguments))
+        rows = setpoints[tick * STEPS_PER_TICK : (tick + 1) * STEPS_PER_TICK]
+        world.step_tick(rows, devices.tables())
+        devices.advance()
+        lowest_m = min(lowest_m, float(world.part_pose("bush_1")[0][2]))
+    assert not commands
+    assert engines[0].touched == set()
+    assert lowest_m > 0.22
+    np.testing.assert_allclose(placed_m, [0.93, 0.4, 0.225], atol=2e-3)
