@@ -12,7 +12,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final
 
@@ -210,7 +210,9 @@ class PlantClient:
         with self._changed:
             return dict(self._states)
 
-    def watch_motion(self, cells: Collection[str], *, bodies: bool) -> MotionFeed:
+    def watch_motion(
+        self, cells: Collection[str] | Mapping[str, Collection[str]], *, bodies: bool
+    ) -> MotionFeed:
         """Where the arms of these cells are, and the bodies of simulated ones; close it first."""
         return MotionFeed(self._context, cells, bodies=bodies)
 

@@ -101,7 +101,10 @@ def serve(options: Options, listening: socket.socket, code: str | None) -> int:
         plant = load_plant(options.plant)
         place = journal_location(options.run_dir)
         journal = _open(place)
-        link = RosLink(list(plant.cells), simulated=options.simulated)
+        link = RosLink(
+            {name: tuple(cell.arms) for name, cell in plant.cells.items()},
+            simulated=options.simulated,
+        )
         gateway = build(
             plant, place, journal, link, simulated=options.simulated, origins=options.origins
         )

@@ -6,7 +6,7 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
@@ -43,6 +43,8 @@ _FIGURES_S: Final = 10.0
 _READ: Final = problem_responses(401, 403, 404, 422, 429, 503)
 _CHANGE: Final = problem_responses(401, 403, 404, 409, 422, 429, 503)
 _arms: dict[tuple[str, str], ArmDrawing] = {}
+MOST_MESHES: Final = 1000
+"""Of one arm: those of the next are counted from here on."""
 
 
 class CommandWanted(BaseModel):
@@ -140,7 +142,7 @@ def _cell(gateway: Gateway, name: str) -> shapes.CellView:
         **gateway.hub.cell(name),
         "name": name,
         "description": cell.description,
-        "arm": cell.arm.urdf.name.partition(".")[0],
+        "arm": ", ".join(arm.urdf.name.partition(".")[0] for arm in cell.arms.values()),
         "fixtures": fixtures_of(cell),
         "programs": list(cell.programs),
         "next": of_cell.next,
@@ -300,22 +302,24 @@ async def program_(
     return json_response(view)
 
 
-def _arm(gateway: Gateway, name: str) -> ArmDrawing:
-    cell = gateway.cell(name)
-    at = f"{API}/cells/{name}/meshes"
-    key = (str(cell.arm.urdf), at)
-    if key not in _arms:
-        _arms[key] = draw_arm(cell, at)
-    return _arms[key]
+def _drawings(gateway: Gateway, name: str) -> dict[str, ArmDrawing]:
+    """The arms of a cell by name."""
+    at, found = f"{API}/cells/{name}/meshes", {}
+    for number, (arm, model) in enumerate(gateway.cell(name).arms.items()):
+        key = (str(model.urdf), f"{at}/{number}")
+        if key not in _arms:
+            _arms[key] = draw_arm(model, at, number * MOST_MESHES)
+        found[arm] = _arms[key]
+    return found
 
 
 @router.get("/cells/{cell}/scene", response_model=shapes.Scene, responses=_READ)
 def scene(gateway: Served, caller: Viewer, cell: CellName) -> Response:
     """What is drawn of a cell."""
     del caller
-    arm = _arm(gateway, cell)
+    arms = _drawings(gateway, cell)
     at = f"{API}/cells/{cell}"
-    return json_response(scene_of(gateway.plant, cell, gateway.cell(cell), arm, at))
+    return json_response(scene_of(gateway.plant, cell, gateway.cell(cell), arms, at))
 
 
 @router.get(
@@ -323,10 +327,19 @@ def scene(gateway: Served, caller: Viewer, cell: CellName) -> Response:
     response_class=Response,
     responses={**_READ, 200: {"content": {"application/xml": {}}, "description": "URDF"}},
 )
-def urdf(gateway: Served, caller: Viewer, cell: CellName) -> Response:
-    """The cell's arm as URDF; its meshes are files of this gateway."""
+def urdf(
+    gateway: Served,
+    caller: Viewer,
+    cell: CellName,
+    arm: Annotated[str | None, Query(max_length=48)] = None,
+) -> Response:
+    """An arm of the cell as URDF, the first unless one is named; its meshes are files here."""
     del caller
-    return Response(_arm(gateway, cell).urdf, media_type="application/xml")
+    arms = _drawings(gateway, cell)
+    name = next(iter(arms)) if arm is None else arm
+    if name not in arms:
+        raise Problem("not-found", f"{cell} has no arm {name!r}; it has: {', '.join(arms)}")
+    return Response(arms[name].urdf, media_type="application/xml")
 
 
 @router.get(
@@ -337,11 +350,12 @@ def urdf(gateway: Served, caller: Viewer, cell: CellName) -> Response:
 def mesh(
     gateway: Served, caller: Viewer, cell: CellName, name: Annotated[str, Path(max_length=16)]
 ) -> Response:
-    """A mesh of the cell's arm, by the name that its URDF gives it here."""
+    """A mesh of an arm of the cell, by the name that its URDF gives it here."""
     del caller
-    file = _arm(gateway, cell).meshes.get(name)
+    drawings = _drawings(gateway, cell).values()
+    file = next((one.meshes[name] for one in drawings if name in one.meshes), None)
     if file is None:
-        raise Problem("not-found", f"the arm of {cell} has no mesh {name!r}")
+        raise Problem("not-found", f"no arm of {cell} has a mesh {name!r}")
     return Response(file.read_bytes(), media_type="application/octet-stream")
 
 
