@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -30,6 +30,7 @@ from robot_cell.execution.asking import (
 )
 from robot_cell.execution.control import CellControl, CommandRefusedError, StoppedError
 from robot_cell.execution.interlocks import Interlocks, Reading
+from robot_cell.execution.letting_go import may_not_let_go
 from robot_cell.execution.operation import BrokenOffError, OperationOutcome, Work, moving_s
 from robot_cell.execution.ports import (
     Alarming,
@@ -221,9 +222,14 @@ class Executor:
             return self._wait(self.clock.now_ns() + int(step.wait_s * 1e9))
         if isinstance(step, InspectStep):
             return self._fixture(work, step.inspect, step_id, "read", (), step.expect, 1.0)
-        lost = self._may_let_go(work, step, step_id)
-        if lost is not None:
-            return lost
+        closed = may_not_let_go(
+            self.cell,
+            work.holding,
+            step,
+            lambda gripper: self._fixture(work, gripper, step_id, "read", (), HELD, 1.0),
+        )
+        if closed is not None:
+            return closed
         args, timeout_s = arguments(step, work.product), self._timeout_s(step)
         return self._fixture(
             work, step.fixture, step_id, step.command, args, step.expect, timeout_s
@@ -389,27 +395,6 @@ class Executor:
             self.alarms.raise_(end.alarm, self._subject(step), end.message)
 
     # -- what the grippers hold -----------------------------------------------------------------
-
-    def _may_let_go(self, work: Work, step: FixtureStep, step_id: int) -> Ended | None:
-        """Why a gripper does not open though it is told to; None if it may, as any other fixture.
-
-        What it should hold it has to hold still. So have the others: one whose arm hands the part
-        over opens only when the gripper that takes it is seen to have it.
-        """
-        found = self.cell.gripping(step)
-        if found is None or found[1] != "open" or found[0] not in work.holding:
-            return None
-        for arm in (found[0], *sorted(work.holding - {found[0]})):
-            gripper = self.cell.arms[arm].tool.gripper
-            held = self._fixture(work, gripper, step_id, "read", (), HELD, 1.0)
-            if held.alarm == "part_unexpected":
-                what = "the part was dropped on the way"
-                if arm != found[0]:
-                    what = f"{gripper} has not got the part, so {step.fixture} does not let go"
-                return replace(held, message=f"{what}: {held.message}")
-            if held.outcome != "done":
-                return held
-        return None
 
     def _note_grip(self, work: Work, step: Step, outcome: StepOutcome | None) -> None:
         if outcome == "done":

@@ -6,8 +6,11 @@ twice, and the order is completed.
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,11 +19,14 @@ from tests.faults.hand_over import (
     ARMS,
     BOTH_HOLD,
     CELL,
+    EXAMPLE,
     LOWEST_M,
     MOMENTS,
     HandOver,
     hand_over_plant,
 )
+from tests.faults.plant import batch_text, fault_plant
+from tests.faults.test_kills import BETWEEN_S, KILLS, SEED
 
 pytestmark = [pytest.mark.ros, pytest.mark.plant, pytest.mark.faults, pytest.mark.timeout(400)]
 
@@ -124,6 +130,33 @@ def test_who_holds_one_arm_holds_the_other_and_the_cell(running: HandOver) -> No
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_process_is_killed(running: HandOver, moment: str, process: str) -> None:
     killed(running, moment, process)
+
+
+@pytest.mark.long
+def test_kills_at_random_while_parts_are_handed_over(
+    domain: int, tmp_path: Path, numbers: dict[str, Any]
+) -> None:
+    """As fast as possible; journal and devices are compared after each kill."""
+    del domain
+    chance = random.Random(SEED)
+    killed: dict[str, int] = {}
+    with fault_plant(tmp_path, plant_file=EXAMPLE) as plant:
+        batches = 0
+        while sum(killed.values()) < KILLS:
+            if sum(o.status == "planned" for o in plant.journal.operations()) < 3:
+                batches += 1
+                plant.submit(tmp_path, batch_text(batches, bush=6))
+            name = chance.choice(("cell", *ARMS, "fixtures", "supervisor"))
+            if plant.kill(f"{CELL}.{name}"):
+                killed[name] = killed.get(name, 0) + 1
+            next_s = time.monotonic() + chance.uniform(*BETWEEN_S)
+            assert plant.new_problems() == [], killed
+            time.sleep(max(0.0, next_s - time.monotonic()))
+        plant.until(plant.done, 180.0, "not every job was completed")
+        assert plant.problems() == []
+        steps = sum(len(plant.journal.steps(o.operation_id)) for o in plant.journal.operations())
+    numbers["hand_over_kills"] = killed
+    numbers["hand_over_steps_in_journal"] = steps
 
 
 @pytest.mark.long
