@@ -43,11 +43,12 @@ from planners.motion import (
 from planners.motion.slack_bound import least_energy_j
 from planners.motion.timing import time_optimal, timed_trajectory
 from planners.motion.within import cycle_within, payloads, spent_j
-from robot_cell.model import JointPose, load_plant
+from robot_cell.model import load_plant
+from robot_cell.model.arm_names import THE_ARM
 from robot_cell.programs import plan_program
-from robot_cell.programs.cycle import program_items, robot_and_scene
-from robot_cell.programs.geometry import joints_rad
+from robot_cell.programs.arms import CellArms
 from robot_cell.programs.library import keys_of
+from robot_cell.programs.planning import program_runs
 
 RESULTS: Final = Path(__file__).parent / "results" / "motion.json"
 URDF: Final = Path(__file__).parents[1] / "urdf"
@@ -258,18 +259,17 @@ def slack(name: str) -> dict[str, Any]:
     for cell_name, cell in plant.cells.items():
         if cell.arm.urdf.name.removesuffix(".urdf.xacro") != name:
             continue
-        planner = robot_and_scene(cell)
-        home = cell.poses[cell.arm.home]
-        assert isinstance(home, JointPose)
+        arms = CellArms(cell)
+        planner = arms.robot(THE_ARM), arms.scene(THE_ARM, {})
         for key in keys_of(plant, plant.products):
             if key.cell != cell_name or key.program in saved:
                 continue
             product = plant.products[key.product]
             takt_s = plan_program(
-                cell_name, cell, key.program, key.product, product, planner=planner
+                cell_name, cell, key.program, key.product, product, planner=arms
             ).duration_s
-            items, _ = program_items(cell, key.program, key.product, product)
-            saved[key.program] = saved_by_slack(planner, items, joints_rad(home), takt_s)
+            (run,) = program_runs(arms, cell, key.program, key.product, product)
+            saved[key.program] = saved_by_slack(planner, run.items, arms.home(THE_ARM), takt_s)
     every = list(saved.values())
     all_saved = {
         f"least_saved_at_20_percent_of_{what}": min(

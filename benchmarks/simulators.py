@@ -63,7 +63,7 @@ def moves(cell_name: str, folder: Path) -> dict[str, dict[str, float]]:
     rows = np.vstack([ramp(home, home + AWAY, 0.8), np.tile(home + AWAY, (200, 1))])
     found = {}
     for name, engine in engines.items():
-        scene = build_scene(cell, plant.products, urdf)
+        scene = build_scene(cell, plant.products, {"arm": urdf})
         physics = CellPhysics(scene, home, engine)
         still = {table: np.zeros(STEPS_PER_TICK) for table in scene.tables}
         worst, began_s = 0.0, time.perf_counter()

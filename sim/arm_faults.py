@@ -14,7 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_cell.model.device_fault import ARM_DEVICE, HEALTHY
+from robot_cell.model.arm_names import THE_ARM
+from robot_cell.model.device_fault import HEALTHY
 
 __all__ = ["ARM_FAULTS", "ArmFaults"]
 
@@ -41,6 +42,7 @@ class ArmFaults:
         refuse: tells the arm's controller why it takes no commands, None when it does.
         setpoint: where the arm's servos hold now, (n,) rad.
         ranges: (n, 2) rad, lower and upper limits; a hand stops there.
+        name: of the arm.
     """
 
     def __init__(
@@ -48,7 +50,9 @@ class ArmFaults:
         refuse: Callable[[str | None], None],
         setpoint: Callable[[], NDArray[np.float64]],
         ranges: NDArray[np.float64],
+        name: str = THE_ARM,
     ) -> None:
+        self._name = name
         self._refuse = refuse
         self._setpoint = setpoint
         self._low, self._high = ranges.T
@@ -58,7 +62,7 @@ class ArmFaults:
     @property
     def devices(self) -> Collection[str]:
         """The name that the arm has among its cell's devices."""
-        return (ARM_DEVICE,)
+        return (self._name,)
 
     def does(self, device: str, verb: str) -> str:
         """What a verb makes of the arm, to go behind its name."""

@@ -22,10 +22,11 @@ _ALL: Final = np.logical_and.reduce
 
 
 class Servos(Protocol):
-    """The arm's servos in the physics."""
+    """An arm's servos in the physics."""
 
-    setpoint: NDArray[np.float64]
-    """(n,) rad, where they were told to be last."""
+    @property
+    def setpoint(self) -> NDArray[np.float64]:
+        """(n,) rad, where they were told to be last."""
 
     def arm_state(self) -> NDArray[np.float64]:
         """(3, n): positions, velocities and torques."""

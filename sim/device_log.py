@@ -20,6 +20,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_cell.model.arm_names import THE_ARM
+
 __all__ = ["ArmWitness", "DeviceLog"]
 
 _REST_RAD: Final = 1e-9
@@ -66,8 +68,9 @@ class DeviceLog:
 class ArmWitness:
     """Tells the motions of an arm apart by its setpoints, and notes each when it is over."""
 
-    def __init__(self, log: DeviceLog, setpoint: NDArray[np.float64]) -> None:
+    def __init__(self, log: DeviceLog, setpoint: NDArray[np.float64], name: str = THE_ARM) -> None:
         self._log = log
+        self._name = name
         self._last = setpoint.copy()
         self._began_at: NDArray[np.float64] | None = None
         self._began_ns = 0
@@ -81,6 +84,6 @@ class ArmWitness:
         elif self._began_at is not None:
             ends = {"from": self._began_at.tolist(), "to": self._last.tolist()}
             self._log.write(
-                plant_ns, "arm", None, ("move",), "done", began_ns=self._began_ns, **ends
+                plant_ns, self._name, None, ("move",), "done", began_ns=self._began_ns, **ends
             )
             self._began_at = None

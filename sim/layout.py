@@ -1,7 +1,7 @@
 """What stands where in a cell, said once for every simulator.
 
 `sim.scene` makes a MuJoCo model of it and `sim.gazebo.world` an SDF world. All geometry is in the
-frame of the arm's base: metres, z up, the floor at z = 0.
+cell's frame: metres, z up, the floor at z = 0.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_cell.model import Cell, Fixture, Frame, Product
+from robot_cell.model.arm_names import THE_ARM
 from sim.errors import SceneError
 
 STEP_S: Final = 0.001
@@ -86,7 +87,7 @@ class GripPlace:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """All of a cell but its arm."""
+    """All of a cell but its arms."""
 
     obstacles: tuple[Solid, ...]
     tables: tuple[Turntable, ...]
@@ -94,6 +95,11 @@ class Layout:
     store: Solid
     parts: tuple[LoosePart, ...]
     grips: tuple[GripPlace, ...]
+
+
+def prefix_of(arm: str) -> str:
+    """What stands before every name of an arm in a model: nothing before those of the only one."""
+    return "" if arm == THE_ARM else f"{arm}/"
 
 
 def rotation(rpy_deg: tuple[float, float, float]) -> NDArray[np.float64]:
@@ -195,9 +201,11 @@ def _parts(products: Mapping[str, Product]) -> tuple[LoosePart, ...]:
 
 
 def _grip(cell: Cell, name: str, fixture: Fixture) -> GripPlace:
-    tool = cell.arm.tool
-    if name == tool.gripper:
-        return GripPlace(name, TOOL, np.array(tool.tcp_xyz_m), rotation(tool.tcp_rpy_deg), True)
+    arm = cell.grippers.get(name)
+    if arm is not None:
+        tool = cell.arms[arm].tool
+        xyz, matrix = np.array(tool.tcp_xyz_m), rotation(tool.tcp_rpy_deg)
+        return GripPlace(name, prefix_of(arm) + TOOL, xyz, matrix, True)
     frame = _frame(cell, fixture)
     xyz, matrix = np.array(frame.xyz_m), rotation(frame.rpy_deg)
     if fixture.mounted_on is None:

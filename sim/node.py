@@ -43,6 +43,7 @@ from robot_cell.model.plant_file import load_plant
 from sim.cell import SimulatedCell
 from sim.errors import SimulationError
 from sim.gazebo.choice import chosen_engine
+from sim.layout import prefix_of
 from sim.scene import TCP, quaternion
 from sim.time import TickGate
 from sim.view import ViewState, start_picture, start_window
@@ -205,7 +206,7 @@ class SimNode(LifecycleNode):
             self._cell = SimulatedCell(
                 plant,
                 name,
-                read_arm(plant.cells[name].arm.urdf).urdf,
+                {arm: read_arm(one.urdf).urdf for arm, one in plant.cells[name].arms.items()},
                 run_dir,
                 gate,
                 seed=zlib.crc32(name.encode()) ^ seed,
@@ -267,8 +268,11 @@ class SimNode(LifecycleNode):
         return self._view
 
     def _body_poses(self, cell: SimulatedCell) -> BodyPoses:
-        position, matrix = cell.physics.tcp_pose()
-        names, poses = [TCP], [_pose(position, quaternion(matrix))]
+        names, poses = [], []
+        for arm in cell.arms:
+            position, matrix = cell.physics.tcp_pose(arm)
+            names.append(prefix_of(arm) + TCP)
+            poses.append(_pose(position, quaternion(matrix)))
         for part in cell.physics.scene.parts:
             names.append(part)
             poses.append(_pose(*cell.physics.part_pose(part)))

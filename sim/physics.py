@@ -1,4 +1,4 @@
-"""The physics of a cell in ticks: the arm follows setpoints, clamps hold parts, the rest falls."""
+"""The physics of a cell in ticks: arms follow setpoints, clamps hold parts, the rest falls."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.time_page import TICK_NS
+from robot_cell.model.arm_names import THE_ARM
 from sim.engine import STEPS_PER_TICK, EngineFactory, MujocoEngine
+from sim.layout import prefix_of
 from sim.scene import TCP, Grip, Scene
 
 __all__ = ["SLIP_M", "STEPS_PER_TICK", "CellPhysics", "Region"]
@@ -39,7 +41,7 @@ class CellPhysics:
     """One cell's world: what stands where, and who holds what.
 
     Args:
-        home: (n,) rad, where the arm stands at first.
+        home: (n,) rad, where the arms stand at first; joints of one arm after those of another.
         engine: what lets time pass in it; with MuJoCo the same calls give bitwise the same states.
     """
 
@@ -54,7 +56,7 @@ class CellPhysics:
         self._qpos = model.jnt_qposadr[joints].copy()
         self._dofs = model.jnt_dofadr[joints].copy()
         self._free = {name: model.jnt_qposadr[model.body(name).jntadr[0]] for name in scene.parts}
-        self._tcp = model.site(TCP).id
+        self._tcps = {arm: model.site(prefix_of(arm) + TCP).id for arm in scene.arms}
         self._held: dict[str, str] = {}
         self._grips: dict[str, NDArray[np.float64]] = {}
         self._stored = set(scene.parts)
@@ -67,7 +69,7 @@ class CellPhysics:
         self._engine.reset(self._home)
 
     def reset(self) -> None:
-        """Everything as at first: arm at home, parts in the store. Plant time goes on."""
+        """Everything as at first: arms at home, parts in the store. Plant time goes on."""
         self._held.clear()
         self._grips.clear()
         self._stored = set(self.scene.parts)
@@ -84,11 +86,11 @@ class CellPhysics:
 
     @property
     def dof(self) -> int:
-        """Number of arm joints."""
+        """Number of joints of all arms."""
         return len(self._qpos)
 
     def arm_state(self) -> NDArray[np.float64]:
-        """Positions (rad), velocities (rad/s) and joint torques (N·m) of the arm, (3, n)."""
+        """Positions (rad), velocities (rad/s) and joint torques (N·m) of the arms, (3, n)."""
         state = np.empty((3, len(self._dofs)))
         state[0] = self._all_qpos[self._qpos]
         state[1] = self._all_qvel[self._dofs]
@@ -106,7 +108,7 @@ class CellPhysics:
         """Let one tick pass.
 
         Args:
-            setpoints: (20, n) rad, where the arm should be at the end of each step; None holds.
+            setpoints: (20, n) rad, where the arms should be at the end of each step; None holds.
             tables: (20,) rad for each rotary table.
         """
         path = np.empty((STEPS_PER_TICK + 1, self.dof))
@@ -118,14 +120,18 @@ class CellPhysics:
             for grip in [g for g, part in self._held.items() if self._slipped(g, part)]:
                 self.release(grip)
 
-    def hold(self) -> None:
-        """Stop where the arm is now."""
-        self.setpoint = self.data.qpos[self._qpos].copy()
+    def hold(self, arm: str | None = None) -> None:
+        """Stop where an arm is now; every arm unless one is named."""
+        rows = slice(None) if arm is None else self.scene.arms[arm]
+        held = self.setpoint.copy()
+        held[rows] = self.data.qpos[self._qpos][rows]
+        self.setpoint = held
 
-    def tcp_pose(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Position (3,) and axes (3, 3) of the TCP."""
-        matrix = self.data.site_xmat[self._tcp].reshape(3, 3)
-        return self.data.site_xpos[self._tcp].copy(), matrix.copy()
+    def tcp_pose(self, arm: str = THE_ARM) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Position (3,) and axes (3, 3) of an arm's TCP."""
+        tcp = self._tcps[arm]
+        matrix = self.data.site_xmat[tcp].reshape(3, 3)
+        return self.data.site_xpos[tcp].copy(), matrix.copy()
 
     def part_pose(self, part: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Position (3,) of a part's centre and its quaternion (w, x, y, z)."""

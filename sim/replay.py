@@ -2,8 +2,9 @@
 
     python -m sim.replay --plant FILE --cell NAME --script FILE.npz --out cycle.html
 
-The script holds `setpoints` (k, n) at 1 kHz from home on, and `commands`, JSON: a list of
-`[time_s, fixture, command, [args]]`. Nothing else of the plant runs: no ROS, no serial lines.
+The script holds `setpoints` (k, n) at 1 kHz from home on, of all joints of all arms, and
+`commands`, JSON: a list of `[time_s, fixture, command, [args]]`. Nothing else of the plant runs:
+no ROS, no serial lines.
 """
 
 from __future__ import annotations
@@ -55,9 +56,11 @@ def frames(
     with np.load(script, allow_pickle=False) as archive:
         setpoints = archive["setpoints"]
         commands = json.loads(archive["commands"].tobytes())
-    scene = build_scene(cell, plant.products, read_arm(cell.arm.urdf).urdf)
+    scene = build_scene(
+        cell, plant.products, {name: read_arm(arm.urdf).urdf for name, arm in cell.arms.items()}
+    )
     if setpoints.ndim != 2 or setpoints.shape[1] != len(scene.arm_joints):
-        raise SimulationError(f"setpoints of shape {setpoints.shape} for {cell_name}'s arm")
+        raise SimulationError(f"setpoints of shape {setpoints.shape} for {cell_name}")
     physics = CellPhysics(scene, setpoints[0])
     devices = CellDevices(cell, physics, 0)
     shown = mujoco.MjData(physics.model)

@@ -1,6 +1,6 @@
-"""A cell as a MuJoCo model: arm, tool, stations, fixtures, and the parts that it may handle.
+"""A cell as a MuJoCo model: arms, tools, stations, fixtures, and the parts that it may handle.
 
-All geometry is in the frame of the arm's base: metres, z up, the floor at z = 0.
+All geometry is in the cell's frame: metres, z up, the floor at z = 0.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_cell.model import Cell, Product
+from robot_cell.model import Arm, Cell, Product
+from robot_cell.model.arm_names import THE_ARM
+from robot_cell.model.plant import Base
 from sim import layout, scenery
 from sim.errors import SceneError
-from sim.layout import STEP_S, TOOL, GripPlace, Layout, Solid, lay_out, rotation
+from sim.layout import STEP_S, TOOL, GripPlace, Layout, Solid, lay_out, prefix_of, rotation
 from sim.servo_tuning import ServoGains, add_armature, add_servo, largest_inertias, tune
 
 __all__ = ["STEP_S", "TCP", "TOOL", "Grip", "Scene", "build_scene", "quaternion", "rotation"]
@@ -25,10 +27,9 @@ __all__ = ["STEP_S", "TCP", "TOOL", "Grip", "Scene", "build_scene", "quaternion"
 TCP: Final = "tcp"
 
 # Who touches whom: an arm never touches itself here (the planner answers for that), and jaws are
-# only drawn; everything else that is solid collides.
-_ARM: Final = {"contype": 2, "conaffinity": 1}
-_FIXED: Final = {"contype": 1, "conaffinity": 3}
-_PART: Final = {"contype": 1, "conaffinity": 3}
+# only drawn; everything else that is solid collides, arms with each other too. Bit 0 is what is no
+# arm, and each arm has one of the others.
+_MOST_ARMS: Final = 30
 
 _GRIP_TIME_CONSTANT_S: Final = 0.003
 """Time constant of a grip (MuJoCo solref); at 20 m/s² a part gives by 0.2 mm."""
@@ -41,7 +42,7 @@ class Grip:
     Attributes:
         body: what the clamp is mounted on: the tool, a rotary table, or the world.
         xyz_m, matrix: the clamp's frame in that body.
-        on_tool: whether it is the arm's gripper.
+        on_tool: whether it is an arm's gripper.
         welds: equality constraint that holds each part, by part name.
     """
 
@@ -57,7 +58,8 @@ class Scene:
     """The model, and the names by which the rest of the simulator finds things in it.
 
     Attributes:
-        arm_joints: base to flange.
+        arm_joints: of all arms, each base to flange.
+        arms: which of those joints are whose.
         parts: product of each part body.
         store: where each part lies while nobody needs it: position and quaternion, (7,).
         grips: clamps by fixture name.
@@ -68,6 +70,7 @@ class Scene:
 
     model: mujoco.MjModel
     arm_joints: tuple[str, ...]
+    arms: Mapping[str, slice]
     parts: Mapping[str, str]
     part_sizes_m: Mapping[str, tuple[float, float, float]]
     store: Mapping[str, NDArray[np.float64]]
@@ -84,32 +87,27 @@ def quaternion(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     return result
 
 
-def build_scene(cell: Cell, products: Mapping[str, Product], urdf: str) -> Scene:
+def build_scene(cell: Cell, products: Mapping[str, Product], urdfs: Mapping[str, str]) -> Scene:
     """Compile the model of a cell.
 
     Args:
-        cell: its fixtures, frames, obstacles and tool.
+        cell: its fixtures, frames, obstacles and tools.
         products: whose parts may come.
-        urdf: text of the arm's URDF, with the frame `tool0` (z out of the flange).
+        urdfs: text of each arm's URDF, with the frame `tool0` (z out of the flange).
 
     Raises:
-        SceneError: the URDF cannot be read, has no `tool0`, or no joint that moves.
+        SceneError: a URDF cannot be read, has no `tool0`, or no joint that moves.
     """
-    spec = _read_arm(urdf)
-    spec.option.timestep = STEP_S
-    spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
-    spec.option.enableflags |= mujoco.mjtEnableBit.mjENBL_SLEEP
-    spec.memory = 4 * 1024 * 1024
-    arm_joints = _prepare_arm(spec)
-    scenery.dress(spec)
-    _mount_tool(spec, cell)
+    touches = _Touches.of(cell)
+    spec, joints_of = _with_arms(cell, urdfs, touches)
+    arm_joints = tuple(name for joints in joints_of.values() for name in joints)
     laid = lay_out(cell, products)
     for solid in laid.obstacles:
-        _add_solid(spec, solid)
-    tables = {table.name: _add_table(spec, table) for table in laid.tables}
+        _add_solid(spec, solid, touches)
+    tables = {table.name: _add_table(spec, table, touches) for table in laid.tables}
     for solid in laid.plates:
-        _add_solid(spec, solid)
-    parts, sizes, store = _add_parts(spec, laid, list(products))
+        _add_solid(spec, solid, touches)
+    parts, sizes, store = _add_parts(spec, laid, list(products), touches)
     grips = {place.name: _add_grip(spec, place, parts) for place in laid.grips}
     gains = _servo_gains(spec, arm_joints)
     for name, gain in gains.items():
@@ -121,6 +119,7 @@ def build_scene(cell: Cell, products: Mapping[str, Product], urdf: str) -> Scene
     return Scene(
         model=model,
         arm_joints=arm_joints,
+        arms=_slices(joints_of),
         parts=parts,
         part_sizes_m=sizes,
         store=store,
@@ -130,8 +129,76 @@ def build_scene(cell: Cell, products: Mapping[str, Product], urdf: str) -> Scene
         },
         tables=tables,
         feed_forward=np.array([gains[name].kv / gains[name].kp for name in arm_joints]),
-        speeds=_speeds(urdf),
+        speeds={
+            f"{prefix_of(arm)}{joint}": speed
+            for arm, urdf in urdfs.items()
+            for joint, speed in _speeds(urdf).items()
+        },
     )
+
+
+@dataclass(frozen=True)
+class _Touches:
+    """MuJoCo's contact bits: of what is no arm, and of each arm."""
+
+    fixed: Mapping[str, int]
+    arms: Mapping[str, Mapping[str, int]]
+
+    @classmethod
+    def of(cls, cell: Cell) -> _Touches:
+        if len(cell.arms) > _MOST_ARMS:
+            raise SceneError(f"a cell of {len(cell.arms)} arms; at most {_MOST_ARMS} can be told")
+        own = {name: 2 << number for number, name in enumerate(cell.arms)}
+        every = 1 | sum(own.values())
+        return cls(
+            {"contype": 1, "conaffinity": every},
+            {name: {"contype": bit, "conaffinity": every & ~bit} for name, bit in own.items()},
+        )
+
+
+def _with_arms(
+    cell: Cell, urdfs: Mapping[str, str], touches: _Touches
+) -> tuple[mujoco.MjSpec, dict[str, tuple[str, ...]]]:
+    """A model of the arms with their tools, and the joints of each by their names in it."""
+    if list(cell.arms) == [THE_ARM] and cell.arm.base == Base():
+        spec = _read_arm(urdfs[THE_ARM])
+        _set_options(spec)
+        joints = _prepare_arm(spec, touches.arms[THE_ARM])
+        scenery.dress(spec, touches.fixed["conaffinity"])
+        _mount_tool(spec, cell.arm, "", touches.arms[THE_ARM])
+        return spec, {THE_ARM: joints}
+    spec = mujoco.MjSpec()
+    _set_options(spec)
+    bases = np.array([arm.base.xyz_m for arm in cell.arms.values()])
+    x, y, _ = bases.mean(axis=0).tolist()
+    scenery.dress(spec, touches.fixed["conaffinity"], (x, y) if len(bases) > 1 else None)
+    joints_of: dict[str, tuple[str, ...]] = {}
+    for name, arm in cell.arms.items():
+        one, prefix = _read_arm(urdfs[name]), prefix_of(name)
+        joints = _prepare_arm(one, touches.arms[name])
+        place = spec.worldbody.add_frame(
+            pos=arm.base.xyz_m, quat=quaternion(rotation(arm.base.rpy_deg))
+        )
+        spec.attach(one, prefix=prefix, frame=place)
+        _mount_tool(spec, arm, prefix, touches.arms[name])
+        joints_of[name] = tuple(prefix + joint for joint in joints)
+    return spec, joints_of
+
+
+def _set_options(spec: mujoco.MjSpec) -> None:
+    spec.option.timestep = STEP_S
+    spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    spec.option.enableflags |= mujoco.mjtEnableBit.mjENBL_SLEEP
+    spec.memory = 4 * 1024 * 1024
+
+
+def _slices(joints_of: Mapping[str, tuple[str, ...]]) -> dict[str, slice]:
+    slices: dict[str, slice] = {}
+    first = 0
+    for name, joints in joints_of.items():
+        slices[name] = slice(first, first + len(joints))
+        first += len(joints)
+    return slices
 
 
 def _read_arm(urdf: str) -> mujoco.MjSpec:
@@ -159,7 +226,7 @@ def _speeds(urdf: str) -> dict[str, float]:
     return speeds
 
 
-def _prepare_arm(spec: mujoco.MjSpec) -> tuple[str, ...]:
+def _prepare_arm(spec: mujoco.MjSpec, touches: Mapping[str, int]) -> tuple[str, ...]:
     joints = []
     for body in spec.bodies:
         if body.name == "world":
@@ -167,7 +234,7 @@ def _prepare_arm(spec: mujoco.MjSpec) -> tuple[str, ...]:
         body.gravcomp = 1.0
         for geom in body.geoms:
             if geom.contype:
-                geom.contype, geom.conaffinity = _ARM["contype"], _ARM["conaffinity"]
+                geom.contype, geom.conaffinity = touches["contype"], touches["conaffinity"]
                 geom.group = 3
         for joint in body.joints:
             add_armature(joint)
@@ -177,24 +244,24 @@ def _prepare_arm(spec: mujoco.MjSpec) -> tuple[str, ...]:
     return tuple(joints)
 
 
-def _mount_tool(spec: mujoco.MjSpec, cell: Cell) -> None:
-    flange = spec.body("tool0")
+def _mount_tool(spec: mujoco.MjSpec, arm: Arm, prefix: str, touches: Mapping[str, int]) -> None:
+    flange = spec.body(f"{prefix}tool0")
     if flange is None:
         raise SceneError("the arm's URDF has no frame tool0 (flange, z out); add it")
-    tool = cell.arm.tool
-    body = flange.add_body(name=TOOL, gravcomp=1.0)
+    tool = arm.tool
+    body = flange.add_body(name=f"{prefix}{TOOL}", gravcomp=1.0)
     length = tool.size_m[2]
     body.add_geom(
-        name="tool/hull",
+        name=f"{prefix}tool/hull",
         type=mujoco.mjtGeom.mjGEOM_BOX,
         size=np.array(tool.size_m) / 2,
         pos=[0.0, 0.0, length / 2],
         mass=tool.mass_kg,
         material="tool",
-        **_ARM,
+        **touches,
     )
     body.add_site(
-        name=TCP,
+        name=f"{prefix}{TCP}",
         pos=tool.tcp_xyz_m,
         quat=quaternion(rotation(tool.tcp_rpy_deg)),
         size=[0.004, 0.004, 0.004],
@@ -206,7 +273,7 @@ def _mount_tool(spec: mujoco.MjSpec, cell: Cell) -> None:
     )
 
 
-def _add_solid(spec: mujoco.MjSpec, solid: Solid) -> None:
+def _add_solid(spec: mujoco.MjSpec, solid: Solid, touches: _Touches) -> None:
     spec.worldbody.add_geom(
         name=solid.name,
         type=mujoco.mjtGeom.mjGEOM_BOX,
@@ -214,11 +281,11 @@ def _add_solid(spec: mujoco.MjSpec, solid: Solid) -> None:
         pos=solid.xyz_m,
         quat=quaternion(solid.matrix),
         material=solid.material,
-        **(_FIXED if solid.touchable else {"contype": 0, "conaffinity": 0}),
+        **(touches.fixed if solid.touchable else {"contype": 0, "conaffinity": 0}),
     )
 
 
-def _add_table(spec: mujoco.MjSpec, table: layout.Turntable) -> str:
+def _add_table(spec: mujoco.MjSpec, table: layout.Turntable, touches: _Touches) -> str:
     name = table.name
     body = spec.worldbody.add_body(name=name, pos=table.xyz_m, quat=quaternion(table.matrix))
     body.add_joint(
@@ -231,19 +298,19 @@ def _add_table(spec: mujoco.MjSpec, table: layout.Turntable) -> str:
         pos=[0.0, 0.0, -layout.TABLE_THICKNESS_M / 2],
         mass=layout.TABLE_MASS_KG,
         material="turntable",
-        **_FIXED,
+        **touches.fixed,
     )
     scenery.add_dial(body, layout.TABLE_RADIUS_M)
     return f"{name}/turn"
 
 
 def _add_parts(
-    spec: mujoco.MjSpec, laid: Layout, products: list[str]
+    spec: mujoco.MjSpec, laid: Layout, products: list[str], touches: _Touches
 ) -> tuple[dict[str, str], dict[str, tuple[float, float, float]], dict[str, NDArray[np.float64]]]:
     parts: dict[str, str] = {}
     sizes: dict[str, tuple[float, float, float]] = {}
     store: dict[str, NDArray[np.float64]] = {}
-    _add_solid(spec, laid.store)
+    _add_solid(spec, laid.store, touches)
     for part in laid.parts:
         half = np.array(part.size_m) / 2
         body = spec.worldbody.add_body(name=part.name, pos=part.xyz_m)
@@ -256,7 +323,7 @@ def _add_parts(
             mass=part.mass_kg,
             friction=[layout.PART_FRICTION, 0.005, 0.0001],
             material=scenery.part_material(spec, part.product, products),
-            **_PART,
+            **touches.fixed,
         )
         scenery.add_part_features(body, half)
         parts[part.name] = part.product

@@ -25,8 +25,11 @@ COLOURS: Final = {
 }
 
 
-def dress(spec: mujoco.MjSpec) -> None:
-    """Floor, sky, light, materials and the camera `overview`."""
+def dress(spec: mujoco.MjSpec, touched_by: int, between: tuple[float, float] | None = None) -> None:
+    """Floor, sky, light, materials and the camera `overview`; `touched_by` are contact bits.
+
+    It looks at one arm in the origin, or from further away at what is `between` several (x, y).
+    """
     spec.visual.global_.offwidth = 1920
     spec.visual.global_.offheight = 1080
     spec.visual.headlight.ambient = [0.32, 0.32, 0.34]
@@ -63,15 +66,20 @@ def dress(spec: mujoco.MjSpec) -> None:
         size=[4, 4, 0.1],
         material="floor",
         contype=1,
-        conaffinity=3,
+        conaffinity=touched_by,
     )
     spec.worldbody.add_light(
         name="lamp", pos=[0.8, -1.2, 3.0], dir=[-0.15, 0.35, -1.0], castshadow=True
     )
-    focus = spec.worldbody.add_body(name="focus", pos=[0.28, 0.0, 0.38])
+    at, eye = np.array([0.28, 0.0, 0.38]), np.array([1.95, -1.35, 1.35])
+    if between is not None:
+        away = 1.35 * (eye - at)
+        at = np.array([*between, at[2]])
+        eye = at + away[[1, 0, 2]] * [-0.6, -1.4, 1.0]
+    focus = spec.worldbody.add_body(name="focus", pos=at)
     spec.worldbody.add_camera(
         name=CAMERA,
-        pos=[1.95, -1.35, 1.35],
+        pos=eye,
         mode=mujoco.mjtCamLight.mjCAMLIGHT_TARGETBODY,
         targetbody=focus.name,
         fovy=38,

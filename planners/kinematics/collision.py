@@ -7,7 +7,7 @@ before, and a body counts as hit when it is nearer than a positive margin.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
@@ -98,6 +98,7 @@ class CollisionScene:
         obstacles: what stands still, posed in the arm's base frame.
         tool: what is bolted to the flange, posed in `tool0`.
         margin_m: bodies nearer than this count as colliding. Positive.
+        unchecked: a tool and an obstacle each, which are not compared: what the tool grips.
 
     Attributes:
         allowed: pairs of the arm's own links that are not compared, and why.
@@ -110,6 +111,7 @@ class CollisionScene:
         obstacles: Sequence[Body] = (),
         tool: Sequence[Body] = (),
         margin_m: float = 0.005,
+        unchecked: Collection[tuple[str, str]] = (),
     ) -> None:
         if not 0.0 < margin_m < 0.1:
             raise ValueError(f"margin_m must be between 0 and 0.1 m: {margin_m}")
@@ -117,6 +119,7 @@ class CollisionScene:
         self.obstacles = tuple(obstacles)
         self.tool = tuple(tool)
         self.margin_m = margin_m
+        self._unchecked = frozenset(unchecked)
         names = [body.name for body in self.obstacles]
         links = {shape.link for shape in robot.description.shapes} | {PART}
         doubled = {n for n in names if names.count(n) > 1} | (set(names) & links)
@@ -270,6 +273,9 @@ class CollisionScene:
         moving = self._arm + self._tool
         world = range(len(moving), len(moving) + len(self._world))
         outer = [(i, k) for i, a in enumerate(moving) if a.link != WORLD for k in world]
+        if self._unchecked:
+            of = {k: body.body for k, body in enumerate(moving + self._world)}
+            outer = [(i, k) for i, k in outer if (of[i], of[k]) not in self._unchecked]
         return own_pairs(moving, self.allowed) + outer
 
     def _with(self, attached: PartShape) -> Pairs:

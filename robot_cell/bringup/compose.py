@@ -6,12 +6,14 @@ same thing for the cells of another plant.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import quoteattr
 
 from robot_cell.bringup.executables import package_share
+from robot_cell.model import Cell
+from robot_cell.model.arm_names import THE_ARM
 
 _ARGUMENTS: Final = """\
   <arg name="plant"/>
@@ -63,43 +65,74 @@ _GATEWAY: Final = """\
               --link-role $(var link_role) --opcua-port $(var opcua_port)"/>
 """
 
-_CELL: Final = """\
+_INCLUDE: Final = """\
   <include file={file}>
     <arg name="plant" value="$(var plant)"/>
     <arg name="cell" value={cell}/>
+{more}\
     <arg name="run_dir" value="$(var run_dir)"/>
     <arg name="simulated" value="true"/>
   </include>
 """
+_MORE: Final = """\
+    <arg name="{name}" value={value}/>
+"""
+
+Arms = Mapping[str, Sequence[str]]
+"""The names of each cell's arms."""
 
 
-def participants(cells: Sequence[str]) -> int:
-    """How many processes time waits for: the scheduler; per cell arm, fixtures, cell, simulator."""
-    return 1 + 4 * len(cells)
+def arms_of(cells: Iterable[str] | Mapping[str, Cell]) -> Arms:
+    """The arms of a plant's cells; of names alone, each cell has the one that is called `arm`."""
+    if isinstance(cells, Mapping):
+        return {name: tuple(cell.arms) for name, cell in cells.items()}
+    return dict.fromkeys(cells, (THE_ARM,))
 
 
-def compose_simulation(cells: Iterable[str], cell_launch: Path | None = None) -> str:
+def participants(cells: Arms) -> int:
+    """How many processes time waits for: scheduler; per cell fixtures, cell, simulator and arms."""
+    return 1 + sum(3 + len(arms) for arms in cells.values())
+
+
+def compose_simulation(
+    cells: Iterable[str] | Mapping[str, Cell], cell_launch: Path | None = None
+) -> str:
     """Launch file of a simulated plant with these cells.
 
     Args:
-        cells: names of the cells.
-        cell_launch: the launch file of one cell; the installed one unless given.
+        cells: the plant's cells, or names of cells with one arm.
+        cell_launch: the launch file of one cell, beside which those of its parts are; the
+            installed one unless given.
     """
-    names = list(cells)
+    arms = arms_of(cells)
     file = cell_launch or package_share("robot_cell") / "launch" / "cell.launch.xml"
     parts = [
         '<?xml version="1.0"?>\n<launch>\n',
-        _ARGUMENTS.format(participants=participants(names)),
+        _ARGUMENTS.format(participants=participants(arms)),
     ]
-    parts += [_SIMULATOR.format(cell=quoteattr(name)) for name in names]
+    parts += [_SIMULATOR.format(cell=quoteattr(name)) for name in arms]
     parts += [_SCHEDULER, _GATEWAY]
-    include = quoteattr(str(file).replace("$", "\\$"))
-    parts += [_CELL.format(file=include, cell=quoteattr(name)) for name in names]
+    for name, of_cell in arms.items():
+        if tuple(of_cell) == (THE_ARM,):
+            parts.append(_include(file, name))
+            continue
+        parts.append(
+            _include(file.with_name("controller.launch.xml"), name, arms=",".join(of_cell))
+        )
+        parts += [_include(file.with_name("arm.launch.xml"), name, arm=arm) for arm in of_cell]
     parts.append("</launch>\n")
     return "".join(parts)
 
 
-def write_simulation(run_dir: Path, cells: Iterable[str]) -> Path:
+def _include(file: Path, cell: str, **more: str) -> str:
+    return _INCLUDE.format(
+        file=quoteattr(str(file).replace("$", "\\$")),
+        cell=quoteattr(cell),
+        more="".join(_MORE.format(name=k, value=quoteattr(v)) for k, v in more.items()),
+    )
+
+
+def write_simulation(run_dir: Path, cells: Iterable[str] | Mapping[str, Cell]) -> Path:
     """Write `<run_dir>/sim.launch.xml` for these cells; returns its path."""
     path = run_dir / "sim.launch.xml"
     path.write_text(compose_simulation(cells))

@@ -50,8 +50,9 @@ def lacking(prefix: Path) -> Iterator[str]:
     yield from (f"{share / name} is not there" for name in FILES if not (share / name).is_file())
     plant = share / EXAMPLE
     for name, cell in load_plant(plant).cells.items():
-        if share.resolve() not in cell.arm.urdf.resolve().parents:
-            yield f"the arm of {name} is described by {cell.arm.urdf}, outside of {share}"
+        for arm in cell.arms.values():
+            if share.resolve() not in arm.urdf.resolve().parents:
+                yield f"the arm of {name} is described by {arm.urdf}, outside of {share}"
     launch_files = sorted((share / "launch").glob("*.launch.xml"))
     if not launch_files:
         yield f"{share / 'launch'} has no launch file"

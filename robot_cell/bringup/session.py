@@ -17,8 +17,9 @@ from types import TracebackType
 from typing import Final
 
 from robot_cell.bringup import shared_memory
-from robot_cell.bringup.compose import participants, write_simulation
+from robot_cell.bringup.compose import arms_of, participants, write_simulation
 from robot_cell.errors import RobotCellError
+from robot_cell.model import Cell
 
 STOP_WITHIN_S: Final = 6.0
 RESTART_LIMIT: Final = 5
@@ -58,7 +59,7 @@ class PlantSession:
     unless they are set, so enter before anything of ROS 2 is initialised.
 
     Args:
-        cells: names of the plant's cells.
+        cells: the plant's cells, or names of cells with one arm.
         arguments: of the launch file, but for `run_dir`.
         keep: leave the run directory where it is, for a look at its logs and its journal.
         faults: what is to happen to the cells, as `robot_cell.bringup.faults` reads it.
@@ -67,19 +68,19 @@ class PlantSession:
 
     def __init__(
         self,
-        cells: Iterable[str],
+        cells: Iterable[str] | Mapping[str, Cell],
         arguments: Mapping[str, str],
         *,
         keep: bool = False,
         faults: Sequence[str] = (),
         restart_limit: int | None = RESTART_LIMIT,
     ) -> None:
-        self._cells = list(cells)
+        self._cells = cells if isinstance(cells, Mapping) else list(cells)
         self._arguments = {"http_port": NO_GATEWAY, **arguments}
         self._faults = tuple(faults)
         self._limit = [] if restart_limit is None else ["--restart-limit", str(restart_limit)]
         if faults:
-            self._arguments["participants"] = str(participants(self._cells) + 1)
+            self._arguments["participants"] = str(participants(arms_of(self._cells)) + 1)
         self.keep = keep
         self.run_dir = Path()
         self._process: subprocess.Popen[bytes] | None = None

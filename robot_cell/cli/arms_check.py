@@ -13,6 +13,7 @@ from planners.kinematics.arm_description import read_arm
 from robot_cell.cli.doctor import Finding, Verdict
 from robot_cell.errors import RobotCellError
 from robot_cell.model import Cell, load_plant
+from robot_cell.model.arm_names import THE_ARM
 
 LOOK_S: Final = 5.0
 """How long an arm may take to answer."""
@@ -24,16 +25,20 @@ def check_arms(plant_file: Path) -> list[Finding]:
     Raises:
         PlantFileError: with every problem of the plant file.
     """
-    return [look_at(name, cell) for name, cell in load_plant(plant_file).cells.items()]
+    return [
+        look_at(name, cell, which)
+        for name, cell in load_plant(plant_file).cells.items()
+        for which in cell.arms
+    ]
 
 
-def look_at(name: str, cell: Cell) -> Finding:
-    """One cell's arm: what is found, or what is wrong and how it is mended."""
-    driver = cell.arm.driver
-    title = f"{name}: arm ({driver.kind})"
+def look_at(name: str, cell: Cell, which: str = THE_ARM) -> Finding:
+    """An arm of a cell: what is found, or what is wrong and how it is mended."""
+    driver = cell.arms[which].driver
+    title = f"{name}: {which} ({driver.kind})"
     arm: Arm | None = None
     try:
-        joints = [joint.name for joint in read_arm(cell.arm.urdf).joints]
+        joints = [joint.name for joint in read_arm(cell.arms[which].urdf).joints]
         socket = Path(tempfile.gettempdir()) / "nowhere"
         arm = load_arm_driver(driver.kind)(**driver.options(socket, joints))
         if not isinstance(arm, Looks):

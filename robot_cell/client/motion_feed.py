@@ -7,7 +7,7 @@ that is read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,8 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from robot_cell_interfaces.msg import BodyPoses, FixtureReadings
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
+
+from robot_cell.model.arm_names import THE_ARM, joint_states_topic, positions_key
 
 _NEWEST: Final = QoSProfile(
     depth=1,
@@ -50,11 +52,14 @@ class MotionFeed:
     """The newest joint states, body poses and device readings of each cell, for one thread.
 
     Args:
-        cells: whose.
+        cells: whose; with the names of their arms, or each has the one that is called `arm`.
         bodies: whether simulated bodies are wanted as well.
     """
 
-    def __init__(self, context: Context, cells: Iterable[str], *, bodies: bool) -> None:
+    def __init__(
+        self, context: Context, cells: Iterable[str] | Mapping[str, Iterable[str]], *, bodies: bool
+    ) -> None:
+        arms = cells if isinstance(cells, Mapping) else dict.fromkeys(cells, (THE_ARM,))
         # A node that no executor spins: nothing is read before it is asked for.
         self._node = Node(
             "motion_feed",
@@ -67,20 +72,24 @@ class MotionFeed:
         self._bodies: dict[str, BodiesView] = {}
         self._devices: dict[str, DevicesView] = {}
         self._of_joints = {
-            cell: self._listen(JointState, f"/{cell}/joint_states") for cell in cells
+            positions_key(cell, arm): self._listen(JointState, f"/{cell}/{joint_states_topic(arm)}")
+            for cell, names in arms.items()
+            for arm in names
         }
         self._of_bodies = (
-            {cell: self._listen(BodyPoses, f"/{cell}/sim/bodies") for cell in self._of_joints}
+            {cell: self._listen(BodyPoses, f"/{cell}/sim/bodies") for cell in arms}
             if bodies
             else {}
         )
         self._arms: dict[str, str] = {}
         self._of_arms = {
-            cell: self._listen(String, f"/{cell}/arm/state", _LATCHED) for cell in self._of_joints
+            positions_key(cell, arm): self._listen(String, f"/{cell}/{arm}/state", _LATCHED)
+            for cell, names in arms.items()
+            for arm in names
         }
         self._of_devices = {
             cell: self._listen(FixtureReadings, f"/{cell}/fixtures/readings", _LATCHED)
-            for cell in self._of_joints
+            for cell in arms
         }
 
     def _listen(self, kind: Any, topic: str, profile: QoSProfile = _NEWEST) -> Any:
@@ -118,20 +127,20 @@ class MotionFeed:
                     one.device: dict(zip(one.keys, one.values, strict=True))
                     for one in message.readings
                 }
-        for cell, subscription in self._of_arms.items():
+        for key, subscription in self._of_arms.items():
             message = _newest(subscription)
             if message is not None:
-                self._arms[cell] = message.data
+                self._arms[key] = message.data
         return heard
 
     @property
     def arms(self) -> dict[str, str]:
-        """What each arm's driver said last: `running`, or what is wrong."""
+        """What each arm's driver said last (`positions_key`): `running`, or what is wrong."""
         return self._arms
 
     @property
     def joints(self) -> dict[str, JointsView]:
-        """As of the last `take`, of the cells that have been heard of."""
+        """As of the last `take`, of the arms that have been heard of (`positions_key`)."""
         return self._joints
 
     @property

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final
 
@@ -50,6 +51,7 @@ from robot_cell.client.views import (
 )
 from robot_cell.errors import RobotCellError
 from robot_cell.model import JobOrder
+from robot_cell.model.arm_names import THE_ARM
 
 ANSWER_S: Final = 10.0
 PLANNING_S: Final = 120.0
@@ -216,7 +218,9 @@ class PlantClient:
         with self._changed:
             return dict(self._states)
 
-    def watch_motion(self, cells: Collection[str], *, bodies: bool) -> MotionFeed:
+    def watch_motion(
+        self, cells: Collection[str] | Mapping[str, Collection[str]], *, bodies: bool
+    ) -> MotionFeed:
         """Where the arms of these cells are, and the bodies of simulated ones; close it first."""
         return MotionFeed(self._context, cells, bodies=bodies)
 
@@ -292,15 +296,23 @@ class PlantClient:
         return self.command(cell, "hold" if on else "unhold", asked_by)
 
     def override(self, cell: str, percent: float) -> CommandResult:
-        """Path speed of a cell's arm, percent of the planned one, 0 to 100."""
+        """Path speed of a cell's arms, percent of the planned one, 0 to 100."""
         value = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=float(percent))
         request = SetParameters.Request(
             parameters=[Parameter(name="override_percent", value=value)]
         )
-        result = self._asked(SetParameters, f"/{cell}/arm/set_parameters", request).results[0]
-        return CommandResult(
-            result.successful, result.reason or f"path speed at most {percent:g} % from now on"
-        )
+        told = f"path speed at most {percent:g} % from now on"
+        for arm in self._arms_of(cell):
+            result = self._asked(SetParameters, f"/{cell}/{arm}/set_parameters", request).results[0]
+            if not result.successful:
+                return CommandResult(False, result.reason)
+        return CommandResult(True, told)
+
+    def _arms_of(self, cell: str) -> list[str]:
+        """The arms of a cell, as the ROS graph shows them; the one called `arm` if it does not."""
+        named = re.compile(rf"/{cell}/(\w+)/hold")
+        services = (name for name, _ in self._node.get_service_names_and_types())
+        return sorted(found[1] for one in services if (found := named.fullmatch(one))) or [THE_ARM]
 
     def fault(
         self,

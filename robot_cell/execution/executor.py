@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -30,6 +30,7 @@ from robot_cell.execution.asking import (
 )
 from robot_cell.execution.control import CellControl, CommandRefusedError, StoppedError
 from robot_cell.execution.interlocks import Interlocks, Reading
+from robot_cell.execution.letting_go import may_not_let_go
 from robot_cell.execution.operation import BrokenOffError, OperationOutcome, Work, moving_s
 from robot_cell.execution.ports import (
     Alarming,
@@ -42,6 +43,7 @@ from robot_cell.execution.ports import (
 )
 from robot_cell.execution.verdicts import STEP_ALARMS, Verdicts
 from robot_cell.model import Cell, FixtureStep, InspectStep, MoveStep, Step, WaitStep
+from robot_cell.model.hands import HELD, holds_after
 from robot_cell.model.packml import Command, State
 from robot_cell.model.step_text import arguments, describe
 from robot_cell.programs import ProgramCycle, StepMotion
@@ -63,10 +65,10 @@ AGAIN_AT_MOST: Final = 3
 
 @dataclass(frozen=True)
 class Executor:
-    """A cell's ports, and what an operation needs besides them."""
+    """A cell's ports (an arm's by its name), and what an operation needs besides them."""
 
     cell: Cell
-    arm: ArmPort
+    arms: Mapping[str, ArmPort]
     fixtures: FixturePort
     recorder: StepRecorder
     clock: PlantClock
@@ -76,6 +78,8 @@ class Executor:
     interlocks: Interlocks
     verdicts: Verdicts = field(default_factory=Verdicts)
     recovery: Recovery = "ask"
+    lost_arm: Callable[[], tuple[str, str] | None] = lambda: None
+    """Of several arms, one that takes no commands now, and why: then no step begins."""
 
     def run(
         self,
@@ -193,11 +197,17 @@ class Executor:
 
         Raises:
             StoppedError: the cell was stopped instead.
+            BrokenOffError: an arm of the cell is lost; the step has not begun.
         """
         steps = self.cell.programs[work.cycle.program].steps
         guards = self.interlocks.guards(steps, work.cycle, index)
         while True:
             epoch = self.control.checkpoint(self.clock.wait_for, self.clock.busy)
+            lost = self.lost_arm()
+            if lost is not None:
+                arm, why = lost
+                self.alarms.raise_("arm_gone", arm, why)
+                raise BrokenOffError(why)
             broken = self.interlocks.enter(guards)
             if broken is None:
                 return epoch
@@ -207,17 +217,19 @@ class Executor:
 
     def _perform(self, work: Work, step: Step, step_id: int, index: int) -> Ended:
         if isinstance(step, MoveStep):
-            return self._move(work, index)
+            return self._move(work, step, index)
         if isinstance(step, WaitStep):
             return self._wait(self.clock.now_ns() + int(step.wait_s * 1e9))
         if isinstance(step, InspectStep):
             return self._fixture(work, step.inspect, step_id, "read", (), step.expect, 1.0)
-        if work.holding and self._lets_go(step):
-            held = self._fixture(work, step.fixture, step_id, "read", (), {"part": "present"}, 1.0)
-            if held.alarm == "part_unexpected":
-                return replace(held, message=f"the part was dropped on the way: {held.message}")
-            if held.outcome != "done":
-                return held
+        closed = may_not_let_go(
+            self.cell,
+            work.holding,
+            step,
+            lambda gripper: self._fixture(work, gripper, step_id, "read", (), HELD, 1.0),
+        )
+        if closed is not None:
+            return closed
         args, timeout_s = arguments(step, work.product), self._timeout_s(step)
         return self._fixture(
             work, step.fixture, step_id, step.command, args, step.expect, timeout_s
@@ -228,40 +240,60 @@ class Executor:
             return Ended("done")
         return Ended("failed", f"the cell is {self.control.state.label}")
 
-    def _move(self, work: Work, index: int) -> Ended:
-        motion = work.cycle.motions.get(index)
+    def _move(self, work: Work, step: MoveStep, index: int) -> Ended:
+        motion, arm = work.cycle.motions.get(index), self.cell.mover(step)
         if motion is None:
             return Ended("done")
         if work.doubted:
-            found = self._from_where_it_stands(work, index, motion)
+            found = self._from_where_they_stand(work, arm, index, motion)
             if isinstance(found, Ended):
                 return found
-            motion, work.doubted = found, False
-        ended = self.arm.follow(motion, work.epoch)
+            motion = found
+            work.doubted.discard(arm)
+        ended = self.arms[arm].follow(motion, work.epoch)
         if ended.positions_rad:
             work.errors.append(max(abs(error) for error in ended.error_rad))
             work.positions.append(ended.positions_rad)
         if ended.ok:
             return Ended("done")
         if ended.arm_gone:
-            self.alarms.raise_("arm_gone", "arm", ended.message)
+            self.alarms.raise_("arm_gone", arm, ended.message)
             raise BrokenOffError(ended.message)
         outcome: StepOutcome = "uncertain" if ended.lost else "failed"
         return Ended(outcome, ended.message, lost=ended.lost, alarm="arm_fault")
 
-    def _from_where_it_stands(
-        self, work: Work, index: int, motion: StepMotion
+    def _from_where_they_stand(
+        self, work: Work, arm: str, index: int, motion: StepMotion
     ) -> StepMotion | Ended:
-        """The motion, or what is left of it; planned anew unless the arm stands at its start."""
-        measured = self.arm.standing()
-        if measured is None:
-            return Ended("uncertain", "the arm does not say where it stands")
-        if np.abs(np.asarray(measured) - motion.positions[0]).max() <= AT_START_RAD:
+        """The motion, or what is left of it.
+
+        It is planned anew unless the arm stands at its start, and the others where the program has
+        them: it was planned, and checked, with them there. Whose place is as planned is in doubt no
+        more.
+        """
+        planned = work.cycle.standing_before(self.cell, index)
+        planned[arm] = motion.positions[0]
+        measured = {name: tuple(map(float, q)) for name, q in planned.items()}
+        elsewhere = False
+        for name in [n for n in self.cell.arms if n == arm or n in work.doubted]:
+            at = self.arms[name].standing()
+            if at is None:
+                return Ended("uncertain", self._silent(name))
+            measured[name] = at
+            if np.abs(np.asarray(at) - planned[name]).max() > AT_START_RAD:
+                elsewhere = True
+            else:
+                work.doubted.discard(name)
+        if not elsewhere:
             return motion
         try:
             return self.rest(work.cycle, index, measured, holding=work.holding)
         except RobotCellError as error:
             return Ended("uncertain", f"no way on from where the arm stands: {error}")
+
+    def _silent(self, arm: str) -> str:
+        whose = "the arm" if len(self.cell.arms) == 1 else f"arm {arm}"
+        return f"{whose} does not say where it stands"
 
     def _fixture(
         self,
@@ -291,7 +323,7 @@ class Executor:
         self, work: Work, step: Step, step_id: int, index: int, intent_ns: int, why: str = ""
     ) -> Ended:
         """Ask the step's device what became of it; `why` nobody knows."""
-        work.doubted = True
+        work.doubted = set(self.cell.arms)
         wrong = assumed(self.recovery)
         if wrong is not None:
             return wrong
@@ -299,9 +331,10 @@ class Executor:
             motion = work.cycle.motions.get(index)
             if motion is None:
                 return Ended("done")
-            measured = self.arm.standing()
+            arm = self.cell.mover(step)
+            measured = self.arms[arm].standing()
             if measured is None:
-                return Ended("uncertain", why or "the arm does not say where it stands")
+                return Ended("uncertain", why or self._silent(arm))
             end = from_positions(motion, measured)
             if end.outcome == "done":
                 off = np.abs(np.asarray(measured) - motion.positions[-1])
@@ -321,7 +354,7 @@ class Executor:
         self, work: Work, steps: Sequence[Step], begun: Sequence[StepRecord]
     ) -> tuple[int, StepRecord | None]:
         """Where to go on behind the steps that the journal has; the last of them if it is open."""
-        work.doubted = True
+        work.doubted = set(self.cell.arms)
         for record in begun:
             self._note_grip(work, steps[record.step_index], record.outcome)
         last = begun[-1]
@@ -344,7 +377,7 @@ class Executor:
             f"`robot-cell resolve {step_id} done|redo|abort`"
         )
         if end.alarm != "step_uncertain":
-            self.alarms.raise_(end.alarm, _subject(step), f"{label}: {end.message}")
+            self.alarms.raise_(end.alarm, self._subject(step), f"{label}: {end.message}")
         self.alarms.raise_("step_uncertain", str(step_id), why)
         try:
             while (verdict := self.verdicts.take(step_id)) is None:
@@ -359,26 +392,18 @@ class Executor:
     def _tell_failure(self, step: Step, end: Ended) -> None:
         """A step has failed: an alarm, unless a person has stopped it or said so."""
         if end.alarm and not self.control.ending():
-            self.alarms.raise_(end.alarm, _subject(step), end.message)
+            self.alarms.raise_(end.alarm, self._subject(step), end.message)
 
-    # -- what the gripper holds -----------------------------------------------------------------
-
-    def _lets_go(self, step: FixtureStep) -> bool:
-        return step.fixture == self.cell.arm.tool.gripper and step.command == "open"
+    # -- what the grippers hold -----------------------------------------------------------------
 
     def _note_grip(self, work: Work, step: Step, outcome: StepOutcome | None) -> None:
-        if not isinstance(step, FixtureStep) or outcome != "done":
-            return
-        if step.fixture != self.cell.arm.tool.gripper:
-            return
-        if step.command == "close":
-            work.holding = step.expect.get("part") == "present"
-        elif step.command == "open":
-            work.holding = False
+        if outcome == "done":
+            work.holding = holds_after(self.cell, step, work.holding)
 
-
-def _subject(step: Step) -> str:
-    """The device that a step is for."""
-    if isinstance(step, FixtureStep):
-        return step.fixture
-    return step.inspect if isinstance(step, InspectStep) else "arm"
+    def _subject(self, step: Step) -> str:
+        """The device that a step is for."""
+        if isinstance(step, FixtureStep):
+            return step.fixture
+        if isinstance(step, InspectStep):
+            return step.inspect
+        return self.cell.mover(step) if isinstance(step, MoveStep) else next(iter(self.cell.arms))

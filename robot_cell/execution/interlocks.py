@@ -64,13 +64,15 @@ class Interlocks:
             )
         if not isinstance(step, MoveStep):
             return ()
-        frames = {self._frame(self._before(steps, index)), self._frame(step.to)}
-        for further, then in enumerate(steps[index + 1 :], index + 1):
-            if not isinstance(then, MoveStep) or further in cycle.motions:
-                break
+        arm = self._cell.mover(step)
+        frames = {self._frame(self._before(arm, steps, index))}
+        for at in cycle.blended(steps, index):
+            then = steps[at]
+            assert isinstance(then, MoveStep)
             frames.add(self._frame(then.to))
         frames.discard("")
-        return tuple(n for n, one in self._cell.interlocks.items() if one.guards_move(frames))
+        locks = self._cell.interlocks.items()
+        return tuple(name for name, one in locks if one.guards_move(arm, frames))
 
     def enter(self, guards: tuple[str, ...]) -> Broken | None:
         """A step is about to begin: what forbids it; it is watched from here on.
@@ -113,12 +115,12 @@ class Interlocks:
                     return Broken(name, why)
             return None
 
-    def _before(self, steps: Sequence[Step], index: int) -> str:
-        """The pose at which a move begins."""
+    def _before(self, arm: str, steps: Sequence[Step], index: int) -> str:
+        """The pose at which a move of an arm begins."""
         for step in reversed(steps[:index]):
-            if isinstance(step, MoveStep):
+            if isinstance(step, MoveStep) and self._cell.mover(step) == arm:
                 return step.to
-        return self._cell.arm.home
+        return self._cell.arms[arm].home
 
     def _frame(self, pose: str) -> str:
         found = self._cell.poses[pose]

@@ -42,8 +42,8 @@ class Work:
     """The operation in work: what it is, and what has been measured so far.
 
     Attributes:
-        holding: whether the gripper should hold a part.
-        doubted: whether the arm may stand elsewhere than where the next motion begins.
+        holding: the arms whose grippers should hold a part.
+        doubted: the arms that may stand elsewhere than where the program has them.
         epoch: motion epoch in which the step in work was permitted.
     """
 
@@ -52,6 +52,6 @@ class Work:
     cycle: ProgramCycle
     errors: list[float] = field(default_factory=list)
     positions: list[tuple[float, ...]] = field(default_factory=list)
-    holding: bool = False
-    doubted: bool = False
+    holding: frozenset[str] = frozenset()
+    doubted: set[str] = field(default_factory=set)
     epoch: int = 0

@@ -1,4 +1,4 @@
-"""What the executor is given: a cell's arm, its fixtures, and the journal as far as steps go.
+"""What the executor is given: a cell's arms, its fixtures, and the journal as far as steps go.
 
 Each port says how something ended, and can be asked again later what became of it: after a restart,
 or where an answer did not come.
@@ -50,7 +50,7 @@ class FixtureOutcome:
 
 
 class ArmPort(Protocol):
-    """The cell's arm."""
+    """An arm of the cell."""
 
     def follow(self, motion: StepMotion, epoch: int) -> MotionOutcome:
         """Follow a trajectory to its end; returns when the arm stands or has failed.
@@ -116,11 +116,13 @@ class RestPlanner(Protocol):
         self,
         cycle: ProgramCycle,
         index: int,
-        measured_rad: tuple[float, ...],
+        measured_rad: Mapping[str, tuple[float, ...]],
         *,
-        holding: bool,
+        holding: Collection[str],
     ) -> StepMotion:
-        """From where the arm stands to the end of the motion of step `index`.
+        """From where the arms stand to the end of the motion of step `index`.
+
+        `holding` names the arms that have a part.
 
         Raises:
             RobotCellError: there is no free way.

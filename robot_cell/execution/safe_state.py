@@ -1,4 +1,4 @@
-"""Stops a cell's arm from outside: voids every order on the page that its servo reads.
+"""Stops a cell's arms from outside: voids every order on the pages that their servos read.
 
 Standard library only, for the supervisor. The servo looks at that word in each period and stops the
 arm on its path, through the driver that moves it. A servo that does not look any more is ended:
@@ -20,12 +20,14 @@ STOPPED_AT: Final = 8
 
 
 def stop_motion(run_dir: Path, cell: str) -> bool:
-    """Void a cell's motion orders; False if there is no page, and so no servo."""
-    path = run_dir / "horizons" / f"{cell}.page"
-    try:
-        with path.open("r+b") as file, mmap.mmap(file.fileno(), mmap.PAGESIZE) as page:
-            (order,) = ORDER.unpack_from(page, ORDER_AT)
-            ORDER.pack_into(page, STOPPED_AT, order)
-    except (OSError, ValueError):
-        return False
-    return True
+    """Void the motion orders of every arm of a cell; False if there is no page, and so no servo."""
+    folder, stopped = run_dir / "horizons", False
+    for path in (folder / f"{cell}.page", *folder.glob(f"{cell}.*.page")):
+        try:
+            with path.open("r+b") as file, mmap.mmap(file.fileno(), mmap.PAGESIZE) as page:
+                (order,) = ORDER.unpack_from(page, ORDER_AT)
+                ORDER.pack_into(page, STOPPED_AT, order)
+        except (OSError, ValueError):
+            continue
+        stopped = True
+    return stopped

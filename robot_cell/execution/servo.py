@@ -19,12 +19,11 @@ from typing import Final, Protocol
 
 from drivers.arms import ArmError, ArmTimeout, TrajectoryDriver, load_arm_driver
 from drivers.time_page import TimePage
-from robot_cell.execution.heartbeat import Heartbeat
+from robot_cell.execution.heartbeat import CONNECTING, Heartbeat
 from robot_cell.execution.horizon import Horizon
 from robot_cell.execution.real_time import prefer_real_time
 from robot_cell.execution.relay import Relay
 from robot_cell.execution.setpoints import Servo
-from robot_cell.model.arm_safety import CONNECTING
 
 _READ_S: Final = 0.1
 _RECONNECT_S: Final = 0.5
@@ -32,6 +31,7 @@ _HEARTBEAT_S: Final = 0.2
 _ROS_ARGS: Final = "--ros-args"
 STALL_S: Final = 0.02
 """In real time a loop that has not turned for so long is ended by the supervisor."""
+
 _log = logging.getLogger("servo")
 
 
@@ -97,6 +97,10 @@ def main() -> None:
     """Entry point of the servo child."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cell", required=True, help="name of the cell")
+    parser.add_argument("--page", help="name of the horizon page (default: the cell's)")
+    parser.add_argument(
+        "--name", default="servo", help="what it is called among the cell's processes"
+    )
     parser.add_argument("--driver", required=True, help="name of the arm driver")
     parser.add_argument("--options", type=json.loads, default={}, help="what it is given, as JSON")
     parser.add_argument("--dof", type=int, required=True, help="number of joints")
@@ -110,7 +114,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
 
     page = TimePage(args.run_dir / "time.page") if args.simulated else None
-    slot = page.slot(f"{args.cell}/servo") if page else 0
+    slot = page.slot(f"{args.cell}/{args.name}") if page else 0
 
     def announce(at_ns: int) -> None:
         if page is not None:
@@ -126,9 +130,10 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    horizon = Horizon(args.run_dir / "horizons" / f"{args.cell}.page", args.dof)
+    horizon = Horizon(args.run_dir / "horizons" / f"{args.page or args.cell}.page", args.dof)
     driver = load_arm_driver(args.driver)(**args.options)
-    heartbeat = Heartbeat(args.run_dir / "heartbeats" / f"{args.cell}.page", "servo", _HEARTBEAT_S)
+    beats = args.run_dir / "heartbeats" / f"{args.cell}.page"
+    heartbeat = Heartbeat(beats, args.name, _HEARTBEAT_S)
     follower: Follower
     in_real_time = not args.simulated
     if isinstance(driver, TrajectoryDriver):

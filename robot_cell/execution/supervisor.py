@@ -1,10 +1,11 @@
-"""The watchdog of a cell: a plain process that stops the arm and ends what hangs.
+"""The watchdog of a cell: a plain process that stops the arms and ends what hangs.
 
 It reads the signs of life of the cell's processes. One that has been silent for longer than it
 declared is killed and logged, and the arm's motion is void (`safe_state`); whoever started the
-process (launch, systemd) starts it again. When one that moves the arm has ended, the motion is
-stopped as well. A process that never came, and one that hangs again and again, are logged for a
-person to see to. Standard library only, so that it is up long before the processes that it watches.
+process (launch, systemd) starts it again. When one that moves an arm has ended, the motion of every
+arm of the cell is stopped as well; so it is where a cell has several arms and the servo of one
+loses it. A process that never came, and one that hangs again and again, are logged for a person to
+see to. Standard library only, so that it is up long before the processes that it watches.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Final
 
 from drivers.time_page import process_birth
-from robot_cell.execution.heartbeat import Beat, Heartbeat, HeartbeatPage
+from robot_cell.execution.heartbeat import CONNECTING, Beat, Heartbeat, HeartbeatPage
 from robot_cell.execution.safe_state import stop_motion
 
 PERIOD_S: Final = 0.015
@@ -35,10 +36,14 @@ A loop that stalls right after it has promised to turn every 20 ms is found out 
 """
 
 _MARGIN_S: Final = 0.0005
-MOVERS: Final = ("cell", "arm")
-"""Processes without which a motion is not to go on."""
+CONTROLLER: Final = "cell"
+DEFAULT_ARMS: Final = ("arm",)
+MOVERS: Final = (CONTROLLER, *DEFAULT_ARMS)
+"""Processes without which a motion is not to go on: the controller's, and the node of each arm."""
 
-DEFAULT_EXPECTED: Final = ("arm", "fixtures", "cell")
+SERVO: Final = "servo"
+"""How the names of servos end."""
+
 _PRIORITY: Final = 21
 """One above the servo (`real_time.FIFO_PRIORITY`); it works for a fraction of a millisecond."""
 
@@ -148,16 +153,32 @@ class Watch:
         return Kill(beat, silent_s)
 
 
-def ended_movers(beats: Mapping[str, Beat], seen: dict[str, tuple[int, int]]) -> list[str]:
-    """Processes that moved the arm and have ended since the last look; `seen` is kept for that."""
+def ended_movers(
+    beats: Mapping[str, Beat], seen: dict[str, tuple[int, int]], movers: Sequence[str] = MOVERS
+) -> list[str]:
+    """Processes that moved an arm and have ended since the last look; `seen` is kept for that."""
     ended = []
-    for name in MOVERS:
+    for name in movers:
         beat = beats.get(name)
         if beat is not None and beat.alive():
             seen[name] = (beat.pid, beat.born)
         elif seen.pop(name, None) is not None:
             ended.append(name)
     return ended
+
+
+def lost_arms(beats: Mapping[str, Beat], seen: set[str]) -> list[str]:
+    """Servos that have lost their arms since the last look; `seen` (those with one) is kept."""
+    lost = []
+    for name, beat in beats.items():
+        if not name.endswith(SERVO):
+            continue
+        if beat.pid and not beat.state.startswith(CONNECTING):
+            seen.add(name)
+        elif name in seen:
+            seen.discard(name)
+            lost.append(name)
+    return lost
 
 
 def look_again_s(beats: Iterable[Beat], judged_s: float) -> float:
@@ -204,7 +225,13 @@ def kill_process(pid: int, born: int) -> bool:
         os.close(pidfd)
 
 
-def supervise(cell: str, run_dir: Path, expected: Sequence[str], policy: Policy) -> int:
+def supervise(
+    cell: str,
+    run_dir: Path,
+    expected: Sequence[str],
+    policy: Policy,
+    arms: Sequence[str] = DEFAULT_ARMS,
+) -> int:
     """Watch over a cell until SIGINT or SIGTERM."""
     stop_signals = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals)
@@ -221,6 +248,7 @@ def supervise(cell: str, run_dir: Path, expected: Sequence[str], policy: Policy)
     watch = Watch(expected, policy, time.monotonic(), lambda *told: later.append(told))
     report("info", f"watching {', '.join(expected)}")
     movers: dict[str, tuple[int, int]] = {}
+    connected: set[str] = set()
     wait_s = PERIOD_S
     try:
         while signal.sigtimedwait(stop_signals, wait_s) is None:
@@ -236,9 +264,15 @@ def supervise(cell: str, run_dir: Path, expected: Sequence[str], policy: Policy)
                     )
             later.extend(
                 ("warning", f"{name} has ended: the arm stops on its path")
-                for name in ended_movers(beats, movers)
+                for name in ended_movers(beats, movers, (CONTROLLER, *arms))
                 if stop_motion(run_dir, cell)
             )
+            if len(arms) > 1:
+                later.extend(
+                    ("warning", f"{name} has lost its arm: every arm of the cell stops")
+                    for name in lost_arms(beats, connected)
+                    if stop_motion(run_dir, cell)
+                )
             for told in later:
                 report(*told)
             later.clear()
@@ -250,6 +284,10 @@ def supervise(cell: str, run_dir: Path, expected: Sequence[str], policy: Policy)
         heartbeat.close()
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part for part in text.split(",") if part)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the supervisor of one cell."""
     policy = Policy()
@@ -257,10 +295,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--cell", required=True, help="name of the cell")
     parser.add_argument("--run-dir", required=True, type=Path, help="run directory of the plant")
     parser.add_argument(
+        "--arms",
+        type=_names,
+        default=DEFAULT_ARMS,
+        help="the cell's arms, separated by commas (default: arm)",
+    )
+    parser.add_argument(
         "--expect",
-        type=lambda text: tuple(part for part in text.split(",") if part),
-        default=DEFAULT_EXPECTED,
-        help="processes that must come, separated by commas (default: arm,fixtures,cell)",
+        type=_names,
+        help="processes that must come, separated by commas (default: the arms, fixtures,cell)",
     )
     parser.add_argument(
         "--kill-limit",
@@ -276,8 +319,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return supervise(
         options.cell,
         options.run_dir,
-        options.expect,
+        options.expect or (*options.arms, "fixtures", CONTROLLER),
         Policy(options.come_within, options.kill_limit, policy.kill_window_s),
+        options.arms,
     )
 
 

@@ -46,6 +46,7 @@ class GoalCode(IntEnum):
     DEVICE = -20
     STOPPED = -21
     VOID = -22
+    OTHER_ARM = -23
 
 
 @dataclass(frozen=True)

@@ -114,12 +114,12 @@ class RosLink:
     """The plant over ROS 2, looked for in the background until it is there.
 
     Args:
-        cells: of the plant.
+        cells: of the plant, with the names of their arms.
         simulated: whether there are bodies to be heard of.
     """
 
-    def __init__(self, cells: Sequence[str], *, simulated: bool) -> None:
-        self._cells, self._simulated = tuple(cells), simulated
+    def __init__(self, cells: Mapping[str, Sequence[str]], *, simulated: bool) -> None:
+        self._cells, self._simulated = dict(cells), simulated
         self._client: PlantClient | None = None
         self._feed: MotionFeed | None = None
         self._start: datetime | None = None
@@ -183,7 +183,7 @@ class RosLink:
         return {} if self._client is None else self._client.known_states()
 
     def joints(self) -> Mapping[str, JointsView]:
-        """Where each arm is."""
+        """Where each arm is, by its cell, and its name where there are several."""
         return {} if self._feed is None else self._feed.joints
 
     def bodies(self) -> Mapping[str, BodiesView]:

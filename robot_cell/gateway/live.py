@@ -23,7 +23,8 @@ from robot_cell.gateway.access import Caller
 from robot_cell.gateway.link import PlantLink
 from robot_cell.gateway.mirror import Mirror
 from robot_cell.gateway.views import cell_live, plant_ms
-from robot_cell.model.arm_safety import safety_of
+from robot_cell.model.arm_names import positions_key
+from robot_cell.model.arm_safety import safety_of, safety_of_all, state_of_all
 from robot_cell.model.packml import Mode
 
 TICK_S: Final = 0.1
@@ -72,14 +73,14 @@ class Hub:
     """Makes the messages and hands them out.
 
     Args:
-        drivers: of each cell, the kind of its arm's driver.
+        drivers: of each cell, the kind of each arm's driver.
         overrides: path speed that was last asked of each cell, percent.
         still_valid: whether somebody who was let in may stay.
     """
 
     def __init__(
         self,
-        drivers: Mapping[str, str],
+        drivers: Mapping[str, Mapping[str, str]],
         mirror: Mirror,
         link: PlantLink,
         overrides: Mapping[str, float],
@@ -180,7 +181,11 @@ class Hub:
 
     def cell(self, name: str) -> shapes.CellLive:
         """What a cell says of itself now."""
-        arm = "" if name in self._mirror.lost else self._link.arms().get(name, "")
+        told = {} if name in self._mirror.lost else self._link.arms()
+        arms = {
+            arm: (told.get(positions_key(name, arm), ""), driver)
+            for arm, driver in self._drivers.get(name, {}).items()
+        }
         return cell_live(
             self._link.states().get(name),
             self._mirror.start,
@@ -189,8 +194,8 @@ class Hub:
             mode=self._mirror.modes.get(name, Mode.PRODUCTION),
             alarms=self._mirror.alarms_of(name),
             devices=self._devices.get(name, (0, {}))[0],
-            arm_state=arm,
-            safety=safety_of(arm, self._drivers.get(name, "")),
+            arm_state=state_of_all({arm: state for arm, (state, _) in arms.items()}),
+            safety=safety_of_all(safety_of(*one) for one in arms.values()),
         )
 
     def now_ms(self) -> int | None:

@@ -1,11 +1,11 @@
-"""What is drawn of a cell: its arm as URDF, and everything that stands around it."""
+"""What is drawn of a cell: its arms as URDF, and everything that stands around them."""
 
 from __future__ import annotations
 
 import math
 import os
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,8 @@ from typing import Final
 from robot_cell.gateway import shapes
 from robot_cell.gateway.problems import Problem
 from robot_cell.gateway.views import fixtures_of
-from robot_cell.model import Cell, JointPose, Plant
+from robot_cell.model import Arm, Cell, JointPose, Plant
+from robot_cell.model.arm_names import positions_key
 
 MESH_ENDINGS: Final = (".stl", ".dae", ".obj", ".glb", ".gltf")
 _MOVING: Final = ("revolute", "continuous", "prismatic")
@@ -35,13 +36,13 @@ class ArmDrawing:
     flange: str
 
 
-def draw_arm(cell: Cell, at: str) -> ArmDrawing:
-    """Read the arm of a cell; meshes are renamed to `<at>/N.ending`.
+def draw_arm(arm: Arm, at: str, first: int = 0) -> ArmDrawing:
+    """Read an arm of a cell; meshes are renamed to `<at>/N.ending`, N from `first` on.
 
     Raises:
         Problem: the file cannot be read.
     """
-    path = Path(cell.arm.urdf)
+    path = Path(arm.urdf)
     try:
         text = _expanded(path)
         root = ET.fromstring(text)
@@ -54,28 +55,27 @@ def draw_arm(cell: Cell, at: str) -> ArmDrawing:
             continue
         name = next((n for n, known in meshes.items() if known == file), None)
         if name is None:
-            name = f"{len(meshes)}{file.suffix.lower()}"
+            name = f"{first + len(meshes)}{file.suffix.lower()}"
             meshes[name] = file
         mesh.set("filename", f"{at}/{name}")
     joints, base_link, flange = _chain(root)
     return ArmDrawing(ET.tostring(root), meshes, joints, base_link, flange)
 
 
-def scene_of(plant: Plant, name: str, cell: Cell, arm: ArmDrawing, at: str) -> shapes.Scene:
+def scene_of(
+    plant: Plant, name: str, cell: Cell, drawings: Mapping[str, ArmDrawing], at: str
+) -> shapes.Scene:
     """Everything of a cell that is drawn."""
-    home = cell.poses.get(cell.arm.home)
-    joints_deg = home.joints_deg if isinstance(home, JointPose) else ()
+    arms = [_drawn(name, cell, arm, drawing, at) for arm, drawing in drawings.items()]
     return {
         "cell": name,
-        "urdf": f"{at}/urdf",
-        "joints": list(arm.joints),
-        "base_link": arm.base_link,
-        "flange": arm.flange,
-        "home": [math.radians(q) for q in joints_deg],
-        "tool": {
-            "tcp": _placed(cell.arm.tool.tcp_xyz_m, cell.arm.tool.tcp_rpy_deg),
-            "size_m": list(cell.arm.tool.size_m),
-        },
+        "arms": arms,
+        "urdf": arms[0]["urdf"],
+        "joints": arms[0]["joints"],
+        "base_link": arms[0]["base_link"],
+        "flange": arms[0]["flange"],
+        "home": arms[0]["home"],
+        "tool": arms[0]["tool"],
         "frames": {one: _placed(frame.xyz_m, frame.rpy_deg) for one, frame in cell.frames.items()},
         "obstacles": [
             {
@@ -88,6 +88,27 @@ def scene_of(plant: Plant, name: str, cell: Cell, arm: ArmDrawing, at: str) -> s
         "fixtures": fixtures_of(cell),
         "parts": {
             one: {"size_m": list(product.part.size_m)} for one, product in plant.products.items()
+        },
+    }
+
+
+def _drawn(name: str, cell: Cell, which: str, drawing: ArmDrawing, at: str) -> shapes.SceneArm:
+    """One arm of a cell, and where it stands."""
+    arm = cell.arms[which]
+    home = cell.poses.get(arm.home)
+    joints_deg = home.joints_deg if isinstance(home, JointPose) else ()
+    return {
+        "name": which,
+        "positions": positions_key(name, which),
+        "urdf": f"{at}/urdf" if len(cell.arms) == 1 else f"{at}/urdf?arm={which}",
+        "joints": list(drawing.joints),
+        "base_link": drawing.base_link,
+        "flange": drawing.flange,
+        "home": [math.radians(q) for q in joints_deg],
+        "base": _placed(arm.base.xyz_m, arm.base.rpy_deg),
+        "tool": {
+            "tcp": _placed(arm.tool.tcp_xyz_m, arm.tool.tcp_rpy_deg),
+            "size_m": list(arm.tool.size_m),
         },
     }
 

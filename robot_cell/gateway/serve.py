@@ -66,7 +66,8 @@ def build(
     access = Access(journal, mirror, Trail(journal, link.now_ns))
     overrides: dict[str, float] = {}
     drivers = {
-        name: cell.arm.driver_for(simulated=simulated).kind for name, cell in plant.cells.items()
+        name: {arm: model.driver_for(simulated=simulated).kind for arm, model in cell.arms.items()}
+        for name, cell in plant.cells.items()
     }
     hub = Hub(drivers, mirror, link, overrides, access.still_valid)
     worker = Worker(plant)
@@ -106,7 +107,10 @@ def serve(options: Options, listening: socket.socket, code: str | None) -> int:
         plant = load_plant(options.plant)
         place = journal_location(options.run_dir)
         journal = _open(place)
-        link = RosLink(list(plant.cells), simulated=options.simulated)
+        link = RosLink(
+            {name: tuple(cell.arms) for name, cell in plant.cells.items()},
+            simulated=options.simulated,
+        )
         gateway = build(
             plant, place, journal, link, simulated=options.simulated, origins=options.origins
         )

@@ -5,6 +5,7 @@ It informs; it is no functional safety. What a driver cannot know is None, and n
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,6 +44,30 @@ def told_state(beat: str) -> str:
     if beat in AT_WORK:
         return AT_WORK[0]
     return beat.removeprefix(f"{CONNECTING}: ")
+
+
+def state_of_all(states: Mapping[str, str]) -> str:
+    """The state of a cell's arms, by name: `running`, or what is wrong with which of them."""
+    wrong = {name: state for name, state in states.items() if state != AT_WORK[0]}
+    if len(states) <= 1 or not wrong:
+        return next(iter({**states, **wrong}.values()), "")
+    if not all(states.values()):
+        return ""  # one has not said anything yet
+    return "; ".join(f"{name}: {state}" for name, state in wrong.items())
+
+
+def safety_of_all(arms: Iterable[ArmSafety]) -> ArmSafety:
+    """Of a cell: a stop of one arm is one; there is none where every arm says so."""
+    known = list(arms)
+    return ArmSafety(
+        _any([one.emergency_stop for one in known]), _any([one.protective_stop for one in known])
+    )
+
+
+def _any(active: list[bool | None]) -> bool | None:
+    if True in active:
+        return True
+    return None if None in active or not active else False
 
 
 def safety_of(state: str, driver: str) -> ArmSafety:

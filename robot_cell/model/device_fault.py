@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALL_VERBS",
-    "ARM_DEVICE",
     "ARM_VERBS",
     "DEVICE_FAULT_VERBS",
     "HEALTHY",
     "BadFaultError",
     "DeviceFault",
+    "Devices",
     "breakable_devices",
     "find_device",
     "read_device_fault",
@@ -36,9 +36,6 @@ DEVICE_FAULT_VERBS: Final = (
     "intermittent",
 )
 """What can be wrong with a fixture (after PX4's failure injection)."""
-
-ARM_DEVICE: Final = "arm"
-"""The name that a cell's arm has among the devices that a fault can be put on."""
 
 ARM_VERBS: Final = ("off", "moved")
 """An emergency stop, and a person who moves the arm by hand meanwhile."""
@@ -90,9 +87,16 @@ class DeviceFault:
         return f"{self.cell}/{self.device}:{self.verb}{amount}@{self.at_ns * 1e-9:.9g}s"
 
 
-def breakable_devices(plant: Plant) -> dict[str, tuple[str, ...]]:
-    """What a fault can be put on in each cell of a simulated plant: its arm and its fixtures."""
-    return {name: (ARM_DEVICE, *cell.fixtures) for name, cell in plant.cells.items()}
+Devices = Mapping[str, Mapping[str, Collection[str]]]
+"""The devices of each cell, and the verbs of each device."""
+
+
+def breakable_devices(plant: Plant) -> Devices:
+    """What a fault can be put on in each cell of a simulated plant: its arms and its fixtures."""
+    return {
+        name: dict.fromkeys(cell.arms, ARM_VERBS) | dict.fromkeys(cell.fixtures, DEVICE_FAULT_VERBS)
+        for name, cell in plant.cells.items()
+    }
 
 
 def find_device(name: str, devices: Mapping[str, Collection[str]]) -> tuple[str, str]:
@@ -120,7 +124,7 @@ def find_device(name: str, devices: Mapping[str, Collection[str]]) -> tuple[str,
     raise BadFaultError(name, f"there is no device {name!r}; there are {listed or 'none'}")
 
 
-def read_device_fault(text: str, devices: Mapping[str, Collection[str]]) -> tuple[DeviceFault, ...]:
+def read_device_fault(text: str, devices: Devices) -> tuple[DeviceFault, ...]:
     """Read `cell_a/gripper:garbage@30s,ok@40s` for a plant with these devices.
 
     Raises:
@@ -143,7 +147,7 @@ def read_device_fault(text: str, devices: Mapping[str, Collection[str]]) -> tupl
                 f"expected {FORM}",
             )
         verb, amount, time, unit = found.groups()
-        known = (*ARM_VERBS, HEALTHY) if device == ARM_DEVICE else (*DEVICE_FAULT_VERBS, HEALTHY)
+        known = (*devices[cell][device], HEALTHY)
         if verb not in known:
             raise BadFaultError(
                 text, f"there is no verb {verb!r} for {device}; there are {', '.join(known)}"
@@ -159,9 +163,7 @@ def read_device_fault(text: str, devices: Mapping[str, Collection[str]]) -> tupl
     return tuple(faults)
 
 
-def read_device_faults(
-    texts: Iterable[str], devices: Mapping[str, Collection[str]]
-) -> tuple[DeviceFault, ...]:
+def read_device_faults(texts: Iterable[str], devices: Devices) -> tuple[DeviceFault, ...]:
     """Read several, each for a device of its own; in the order of time.
 
     Raises:

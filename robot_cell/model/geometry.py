@@ -10,7 +10,7 @@ from robot_cell.model.base import Name, PositiveVector3, Vector3, Word
 
 
 class Frame(Word):
-    """A named right-handed frame of a cell, given in the cell's frame (the arm's base).
+    """A named right-handed frame of a cell, given in the cell's frame.
 
     Attributes:
         xyz_m: origin in metres.

@@ -19,12 +19,14 @@ class Interlock(Word):
 
     Attributes:
         arm_at: frames; it guards every move that begins or ends at a pose given in one of them.
+        arm: whose moves; any arm's unless given.
         commands: fixtures, each with the commands of it that are guarded.
         only_if: it holds if one of these conditions does.
     """
 
     description: str = ""
     arm_at: tuple[Name, ...] = ()
+    arm: Name | None = None
     commands: dict[Name, Annotated[tuple[Name, ...], Field(min_length=1)]] = Field(
         default_factory=dict
     )
@@ -35,6 +37,8 @@ class Interlock(Word):
         # Printed after the word "expected".
         if not self.arm_at and not self.commands:
             raise ValueError("arm_at, commands or both: what it is a condition for")
+        if self.arm is not None and not self.arm_at:
+            raise ValueError("arm_at with arm: the frames at which that arm is guarded")
         return self
 
     @property
@@ -42,9 +46,9 @@ class Interlock(Word):
         """The devices that it looks at."""
         return frozenset(device for condition in self.only_if for device in condition)
 
-    def guards_move(self, frames: Collection[str]) -> bool:
-        """Whether it guards a move between poses of these frames."""
-        return not set(self.arm_at).isdisjoint(frames)
+    def guards_move(self, arm: str, frames: Collection[str]) -> bool:
+        """Whether it guards a move of that arm between poses of these frames."""
+        return self.arm in (None, arm) and not set(self.arm_at).isdisjoint(frames)
 
     def guards_command(self, fixture: str, command: str) -> bool:
         """Whether it guards that command."""

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from robot_cell.model.arm_driver import Driver, MujocoDriver
+from robot_cell.model.arm_names import THE_ARM
 from robot_cell.model.base import (
     BrokenReference,
     BrokenReferences,
@@ -19,10 +20,10 @@ from robot_cell.model.base import (
     Word,
 )
 from robot_cell.model.calendar import Calendar
-from robot_cell.model.device_fault import ARM_DEVICE
-from robot_cell.model.geometry import Box, CartesianPose, Frame, JointPose, Pose
+from robot_cell.model.cell_references import broken_references
+from robot_cell.model.geometry import Box, Frame, Pose
 from robot_cell.model.interlock import Interlock
-from robot_cell.model.program import FixtureStep, InspectStep, MoveStep, Program
+from robot_cell.model.program import FixtureStep, MoveStep, Program, Step
 from robot_cell.model.sparkplug import Sparkplug
 
 
@@ -42,6 +43,13 @@ class Tool(Word):
     gripper: Name
 
 
+class Base(Word):
+    """Where an arm stands: its base link in the cell's frame."""
+
+    xyz_m: Vector3 = (0.0, 0.0, 0.0)
+    rpy_deg: Vector3 = (0.0, 0.0, 0.0)
+
+
 class Arm(Word):
     """An industrial arm.
 
@@ -50,6 +58,7 @@ class Arm(Word):
         driver: how it is spoken to (docs/arms.md).
         simulate_as: what takes the driver's place in simulated time.
         home: taught pose where every program starts and ends.
+        base: where it stands; in the origin of the cell's frame unless given.
     """
 
     urdf: Path
@@ -57,6 +66,7 @@ class Arm(Word):
     tool: Tool
     home: Name = "home"
     simulate_as: Driver = MujocoDriver()
+    base: Base = Base()
 
     def driver_for(self, *, simulated: bool) -> Driver:
         """The driver to use: a plant in simulated time never moves its real arm."""
@@ -109,10 +119,17 @@ class Fixture(Word):
 
 
 class Cell(Word):
-    """A robot cell. All geometry is in the arm's base frame, metres and degrees."""
+    """A robot cell, with one arm or several; geometry is in its frame, metres and degrees.
+
+    `arm: {...}` is short for one arm that is called `arm`; its base is mostly the cell's origin.
+    `arms: {left: {...}, right: {...}}` names several (docs/several_arms.md).
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     description: str = ""
-    arm: Arm
+    arm_: Arm | None = Field(default=None, alias="arm")
+    arms_: dict[Name, Arm] | None = Field(default=None, alias="arms")
     buses: dict[Name, Bus] = Field(min_length=1)
     fixtures: dict[Name, Fixture] = Field(min_length=1)
     frames: dict[Name, Frame]
@@ -124,77 +141,51 @@ class Cell(Word):
 
     @model_validator(mode="after")
     def _references(self) -> Cell:
-        problems: list[BrokenReference] = []
-
-        def check(kind: str, name: str | None, known: Collection[str], *path: str | int) -> None:
-            if name is not None and name not in known:
-                expected = f"a {kind} of the cell: {', '.join(sorted(known))}"
-                problems.append(BrokenReference(path, name, expected))
-
-        addresses: dict[tuple[str, int], str] = {}
-        for name, fixture in self.fixtures.items():
-            if name == ARM_DEVICE:
-                expected = "another name: this is what the cell's arm is called"
-                problems.append(BrokenReference(("fixtures", name), name, expected))
-            check("bus", fixture.bus, self.buses, "fixtures", name, "bus")
-            check("frame", fixture.frame, self.frames, "fixtures", name, "frame")
-            check("frame", fixture.clears, self.frames, "fixtures", name, "clears")
-            check("fixture", fixture.mounted_on, self.fixtures, "fixtures", name, "mounted_on")
-            bus = self.buses.get(fixture.bus)
-            needs_map = bus is not None and bus.protocol == "modbus_rtu"
-            if bus is not None and needs_map is not (fixture.registers is not None):
-                expected = (
-                    "a register map: its bus speaks modbus_rtu"
-                    if needs_map
-                    else f"none: its bus {fixture.bus} does not speak modbus_rtu"
-                )
-                path = ("fixtures", name, "registers")
-                problems.append(BrokenReference(path, fixture.registers, expected))
-            other = addresses.setdefault((fixture.bus, fixture.address), name)
-            if other != name:
-                expected = f"a free address; {other} has this one on the same bus"
-                path = ("fixtures", name, "address")
-                problems.append(BrokenReference(path, fixture.address, expected))
-        check("fixture", self.arm.tool.gripper, self.fixtures, "arm", "tool", "gripper")
-        check("pose", self.arm.home, self.poses, "arm", "home")
-        if not isinstance(self.poses.get(self.arm.home), JointPose | None):
-            expected = "a pose given as joints_deg"
-            problems.append(BrokenReference(("arm", "home"), self.arm.home, expected))
-        for name, pose in self.poses.items():
-            if isinstance(pose, CartesianPose):
-                check("frame", pose.frame, self.frames, "poses", name, "frame")
-        for name, interlock in self.interlocks.items():
-            at = ("interlocks", name)
-            for index, frame in enumerate(interlock.arm_at):
-                check("frame", frame, self.frames, *at, "arm_at", index)
-            for fixture_name in interlock.commands:
-                check("fixture", fixture_name, self.fixtures, *at, "commands", fixture_name)
-            for index, condition in enumerate(interlock.only_if):
-                for device in condition:
-                    check("fixture", device, self.fixtures, *at, "only_if", index, device)
-        for name, program in self.programs.items():
-            for index, step in enumerate(program.steps):
-                here = ("programs", name, "steps", index)
-                if isinstance(step, MoveStep):
-                    check("pose", step.to, self.poses, *here, "to")
-                    if step.above_m and isinstance(self.poses.get(step.to), JointPose):
-                        expected = "no above_m: the pose is given by joints, not by a frame"
-                        problems.append(BrokenReference((*here, "above_m"), step.above_m, expected))
-                    check("pose", step.via, self.poses, *here, "via")
-                    if isinstance(self.poses.get(step.via or ""), JointPose):
-                        expected = "a pose given in a frame: an arc passes a point in space"
-                        problems.append(BrokenReference((*here, "via"), step.via, expected))
-                    after = program.steps[index + 1 : index + 2]
-                    if step.blend_radius_m and not (after and isinstance(after[0], MoveStep)):
-                        expected = "exact: only the corner to a move that comes next can be cut"
-                        problems.append(BrokenReference((*here, "blend_m"), step.blend_m, expected))
-                elif isinstance(step, FixtureStep):
-                    check("fixture", step.fixture, self.fixtures, *here, "fixture")
-                elif isinstance(step, InspectStep):
-                    check("fixture", step.inspect, self.fixtures, *here, "inspect")
+        problems = broken_references(self)
         if problems:
             raise BrokenReferences(problems)
         return self
+
+    @property
+    def arms(self) -> Mapping[str, Arm]:
+        """The cell's arms by name, in the order of the file."""
+        return self.arms_ or ({} if self.arm_ is None else {THE_ARM: self.arm_})
+
+    @property
+    def arm(self) -> Arm:
+        """The arm of a cell that has one.
+
+        Raises:
+            ValueError: it has several.
+        """
+        (only,) = self.arms.values()
+        return only
+
+    def with_arms(self, arms: Mapping[str, Arm]) -> Cell:
+        """The same cell with other arms of the same names."""
+        if self.arms_ is None:
+            return self.model_copy(update={"arm_": arms[THE_ARM]})
+        return self.model_copy(update={"arms_": dict(arms)})
+
+    def path_of(self, arm: str) -> tuple[str, ...]:
+        """Where in its section of the plant file an arm stands."""
+        return ("arm",) if self.arms_ is None else ("arms", arm)
+
+    @property
+    def grippers(self) -> Mapping[str, str]:
+        """The arm of each gripper, by the gripper's name."""
+        return {arm.tool.gripper: name for name, arm in self.arms.items()}
+
+    def mover(self, step: MoveStep) -> str:
+        """Name of the arm that makes a move."""
+        return step.arm or next(iter(self.arms))
+
+    def gripping(self, step: Step) -> tuple[str, str] | None:
+        """The arm whose gripper a step opens or closes, and the command; None of other steps."""
+        if not isinstance(step, FixtureStep) or step.command not in ("open", "close"):
+            return None
+        arm = self.grippers.get(step.fixture)
+        return None if arm is None else (arm, step.command)
 
 
 class PartShape(Word):

@@ -66,11 +66,14 @@ def _with_urdfs(plant: Plant, file: YamlFile) -> Plant:
     folder = file.path.absolute().parent
     cells = {}
     for name, cell in plant.cells.items():
-        urdf = (folder / cell.arm.urdf).resolve()
-        if not urdf.is_file():
-            place = ("cells", name, "arm", "urdf")
-            file.report(place, str(cell.arm.urdf), f"a file; {urdf} is none")
-        cells[name] = cell.model_copy(update={"arm": cell.arm.model_copy(update={"urdf": urdf})})
+        arms = {}
+        for arm_name, arm in cell.arms.items():
+            urdf = (folder / arm.urdf).resolve()
+            if not urdf.is_file():
+                place = ("cells", name, *cell.path_of(arm_name), "urdf")
+                file.report(place, str(arm.urdf), f"a file; {urdf} is none")
+            arms[arm_name] = arm.model_copy(update={"urdf": urdf})
+        cells[name] = cell.with_arms(arms)
     return plant.model_copy(update={"cells": cells})
 
 

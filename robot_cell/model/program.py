@@ -14,6 +14,7 @@ class MoveStep(Word):
 
     Attributes:
         move: `ptp` straight in joint space, `lin` straight in Cartesian space, `circ` an arc.
+        arm: which arm of the cell moves, where it has several.
         to: name of a taught pose of the cell.
         via: `circ` only: name of a pose that the arc passes; its orientation does not count.
         above_m: metres along the pose's frame z added to it (approach and retract).
@@ -25,6 +26,7 @@ class MoveStep(Word):
 
     move: Literal["ptp", "lin", "circ"]
     to: Name
+    arm: Name | None = None
     via: Name | None = None
     above_m: float = Field(default=0.0, ge=0.0, le=1.0)
     speed: float = Field(default=1.0, gt=0.0, le=1.0)
@@ -97,7 +99,9 @@ Step = Annotated[
 
 
 class Program(Word):
-    """The steps of one operation on one cell; it starts and ends at the arm's home pose.
+    """The steps of one operation on one cell; it starts and ends with each arm at its home pose.
+
+    One arm moves at a time.
 
     Attributes:
         repeatable: if the cell is lost in the middle of it, it may be done again from the

@@ -10,7 +10,8 @@ def describe(step: Step, product: str) -> str:
     if isinstance(step, MoveStep):
         above = f" +{step.above_m:g} m" if step.above_m else ""
         via = f" via {step.via}" if step.via else ""
-        return f"{step.move} to {step.to}{above}{via}"
+        who = f"{step.arm}: " if step.arm else ""
+        return f"{who}{step.move} to {step.to}{above}{via}"
     if isinstance(step, FixtureStep):
         return " ".join((f"{step.fixture}: {step.command}", *arguments(step, product)))
     if isinstance(step, InspectStep):

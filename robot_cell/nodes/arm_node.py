@@ -17,6 +17,7 @@ from std_msgs.msg import Header, String
 from drivers.clock import FOREVER_NS
 from planners.kinematics.arm_description import read_arm
 from robot_cell import failpoints
+from robot_cell.errors import RobotCellError
 from robot_cell.execution.epoch import EpochPage, read
 from robot_cell.execution.heartbeat import Beat, HeartbeatPage
 from robot_cell.execution.horizon import Horizon, Outcome, Result
@@ -29,10 +30,12 @@ from robot_cell.execution.trajectory_goal import (
     Point,
     segments_of,
 )
+from robot_cell.model.arm_names import base_frame, joint_states_topic, page_name, servo_name
 from robot_cell.model.arm_safety import told_state
 from robot_cell.nodes import path_speed
 from robot_cell.nodes.base import LATCHED, PlantNode, seconds, spin
 from robot_cell.nodes.deferred import DeferredActionServer
+from robot_cell.nodes.other_arms import OtherArms
 from robot_cell.nodes.path_speed import STOPPED_RAD_S, PathSpeed
 from robot_cell.nodes.servo_child import ServoChild
 
@@ -59,6 +62,7 @@ class ArmNode(PlantNode):
 
     def __init__(self) -> None:
         super().__init__("arm", in_cell=True)
+        self.declare_parameter("arm", "")
         path_speed.declare(self)
         self._servo: ServoChild | None = None
         self._lock = threading.Lock()
@@ -67,11 +71,13 @@ class ArmNode(PlantNode):
         self._controller: Beat | None = None
         self._epoch = 0
         self._void = False
+        self._was_connected = False
         self._reported_s = 0.0
 
     def configure(self) -> None:
         """Start the servo child and offer the action."""
-        joints = read_arm(self.cell.arm.urdf).joints
+        arm = self._arm = self._own_arm()
+        joints = read_arm(self.cell.arms[arm].urdf).joints
         self._limits = JointLimits(
             tuple(joint.name for joint in joints),
             lower=np.array([joint.lower for joint in joints]),
@@ -80,23 +86,24 @@ class ArmNode(PlantNode):
             acceleration=np.array([joint.acceleration for joint in joints]),
             jerk=np.array([joint.jerk for joint in joints]),
         )
-        path = self.run_dir / "horizons" / f"{self.cell_name}.page"
+        path = self.run_dir / "horizons" / f"{page_name(self.cell_name, arm)}.page"
         self._horizon = Horizon(path, len(self._limits.names), create=True)
         self._beats = HeartbeatPage(self.run_dir / "heartbeats" / f"{self.cell_name}.page")
         self._epochs = EpochPage(self.run_dir, self.cell_name)
-        servo = self._servo = ServoChild(self, self._limits.names)
+        self._others = OtherArms(self._beats, (name for name in self.cell.arms if name != arm))
+        servo = self._servo = ServoChild(self, arm, self._limits.names)
         self.start_thread(lambda: servo.listen(self._on_servo), "servo events")
-        self._speed = PathSpeed(self, self._horizon, lambda: bool(self._pending))
+        self._speed = PathSpeed(self, arm, self._horizon, lambda: bool(self._pending))
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self._states = self.create_publisher(JointState, "joint_states", 10)
-        self._state = self.create_publisher(String, "arm/state", LATCHED)
+        self._states = self.create_publisher(JointState, joint_states_topic(arm), 10)
+        self._state = self.create_publisher(String, f"{arm}/state", LATCHED)
         self._told_state = ""
         self.every(1.0 / JOINT_STATES_HZ, self._turn)
         self.every(STATE_S, self._tell_state)
         self._server = DeferredActionServer(
             self,
             FollowJointTrajectory,
-            "arm/follow_joint_trajectory",
+            f"{arm}/follow_joint_trajectory",
             begin=self._begin,
             accept=self._accept,
             cancel=self._cancel,
@@ -110,9 +117,32 @@ class ArmNode(PlantNode):
         if servo is not None:
             servo.end()
             report = LoopStatistics(self._horizon.statistics).report()
-            path = self.run_dir / "loops" / f"{self.cell_name}.json"
+            path = self.run_dir / "loops" / f"{page_name(self.cell_name, self._arm)}.json"
             path.parent.mkdir(exist_ok=True)
             path.write_text(json.dumps(report.as_json(), indent=2) + "\n")
+
+    def _own_arm(self) -> str:
+        """Which arm of the cell this is.
+
+        Raises:
+            RobotCellError: the parameter names none, or another than the node is called after.
+        """
+        given = str(self.get_parameter("arm").value)
+        arms = self.cell.arms
+        listed = ", ".join(arms)
+        if not given and len(arms) > 1:
+            raise RobotCellError(f"parameter arm: {self.cell_name} has several, name one: {listed}")
+        arm = given or next(iter(arms))
+        if arm not in arms:
+            raise RobotCellError(
+                f"parameter arm: {self.cell_name} has no arm {arm!r}; it has: {listed}"
+            )
+        if len(arms) > 1 and self.get_name() != arm:
+            raise RobotCellError(
+                f"the node of arm {arm} is called {self.get_name()}: the cell's processes know "
+                "each other by name; call it as the arm is called"
+            )
+        return arm
 
     # -- motion ---------------------------------------------------------------------------------
 
@@ -127,6 +157,7 @@ class ArmNode(PlantNode):
         self.clock.wait_for()
 
     def _turn(self) -> None:
+        self._was_connected = self._was_connected or self._horizon.connected
         self._publish_state()
         self._stop_if_void()
         self._speed.tell_held()
@@ -152,6 +183,8 @@ class ArmNode(PlantNode):
             why = "the cell's controller has ended"
         elif self._epochs.overdue():
             why = "the button that lets it run is no longer held"
+        elif (other := self._others.trouble()) is not None:
+            why = str(other)
         else:
             return
         self._void = True
@@ -179,16 +212,16 @@ class ArmNode(PlantNode):
             "path_speed_percent": 100.0 * self._horizon.progress()[1],
             "held_back_by": self._speed.held_back_by or "nobody",
             "permitted_speed_percent": 100.0 * self._horizon.permitted_speed(),
-            "arm": self._arm_state(),
+            "arm": self._state_of_arm(),
         }
         for name in ("period", "lateness", "compute"):
             spread = getattr(report, name)
             values |= {f"{name}_p99_us": spread.p99, f"{name}_largest_us": spread.largest}
         status = DiagnosticStatus(
             level=DiagnosticStatus.WARN if report.overruns else DiagnosticStatus.OK,
-            name=f"{self.cell_name}/arm: servo loop",
+            name=f"{self.cell_name}/{self._arm}: servo loop",
             message=f"{report.overruns} of {report.cycles} periods missed",
-            hardware_id=self.cell.arm.driver_for(simulated=self.simulated).kind,
+            hardware_id=self.cell.arms[self._arm].driver_for(simulated=self.simulated).kind,
             values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
         )
         return DiagnosticArray(header=Header(stamp=self.stamp()), status=[status])
@@ -203,7 +236,7 @@ class ArmNode(PlantNode):
             JointState(
                 header=Header(
                     stamp=self.stamp(measured.time_ns if self.simulated else None),
-                    frame_id=f"{self.cell_name}/base_link",
+                    frame_id=base_frame(self.cell_name, self._arm),
                 ),
                 name=list(self._limits.names),
                 position=measured.positions.tolist(),
@@ -250,7 +283,11 @@ class ArmNode(PlantNode):
             )
         measured = self._horizon.measured()
         if measured is None or not self._horizon.connected:
-            raise GoalRefusedError(GoalCode.DEVICE, f"the arm is not there: {self._arm_state()}")
+            code = GoalCode.OTHER_ARM if self._only_starts() else GoalCode.DEVICE
+            raise GoalRefusedError(code, f"the arm is not there: {self._state_of_arm()}")
+        other = self._others.trouble(anew=True)
+        if other is not None:
+            raise GoalRefusedError(other.code, f"nothing moves in the cell: {other}")
         points = [
             Point(seconds(p.time_from_start), p.positions, p.velocities, p.accelerations)
             for p in request.trajectory.points
@@ -263,7 +300,8 @@ class ArmNode(PlantNode):
         with self._lock:
             if self._pending:
                 raise GoalRefusedError(GoalCode.INVALID_GOAL, "the arm follows another goal")
-            signals = self.clock.seq(f"{self.cell_name}/servo")
+            servo = f"{self.cell_name}/{servo_name(self._arm)}"
+            signals = self.clock.seq(servo)
             order = self._horizon.follow(
                 segments,
                 self._limits.of_changes,
@@ -276,13 +314,16 @@ class ArmNode(PlantNode):
             self._controller = self._beats.read().get(CONTROLLER)
             self._epoch, self._void = epoch, False
         failpoints.reach("arm.goal-begun")
-        self.clock.wait_for({f"{self.cell_name}/servo": signals})
+        self.clock.wait_for({servo: signals})
 
     def _ended(self, goal: Any, result: Result) -> None:
         """Say how a goal ended; the feedback carries what was measured there."""
-        answer = FollowJointTrajectory.Result(
-            error_code=int(_CODES[result.outcome]), error_string=self._describe(result)
-        )
+        code, told = _CODES[result.outcome], self._describe(result)
+        if result.outcome is Outcome.STOPPED and not goal.is_cancel_requested:
+            other = self._others.trouble()
+            if other is not None:  # whoever stopped it: this is why
+                code, told = other.code, f"stopped on the path: {other}"
+        answer = FollowJointTrajectory.Result(error_code=int(code), error_string=told)
         failpoints.reach("arm.goal-ended")
         goal.publish_feedback(self._feedback(result))
         self.clock.signal()
@@ -294,14 +335,22 @@ class ArmNode(PlantNode):
             goal.abort()
         self._server.finish(goal, answer)
 
-    def _arm_state(self) -> str:
+    def _only_starts(self) -> bool:
+        """Whether this node's servo has not had its arm yet, in a cell of several arms.
+
+        Then the goal's step began while this process was being started again, and its cell asks
+        where the arms stand as soon as they are heard.
+        """
+        return len(self.cell.arms) > 1 and not self._was_connected
+
+    def _state_of_arm(self) -> str:
         """What the servo says of itself; why it has no arm, where it has none."""
-        beat = self._beats.read().get("servo")
+        beat = self._beats.read().get(servo_name(self._arm))
         return "its servo has not come yet" if beat is None else beat.state
 
     def _tell_state(self) -> None:
         """Say at each change whether there is an arm, and what is wrong with it."""
-        state = told_state(self._arm_state())
+        state = told_state(self._state_of_arm())
         if state != self._told_state:
             self._told_state = state
             self._state.publish(String(data=state))

@@ -14,8 +14,9 @@ from robot_cell.nodes.alarm_writer import AlarmWriter
 from robot_cell.nodes.base import PlantNode
 from robot_cell.store import Journal
 
-WATCHED: Final = ("arm", "fixtures", "supervisor")
-"""The processes of a cell that its controller looks after; the scheduler looks after that one."""
+WATCHED: Final = ("fixtures", "supervisor")
+"""The processes of a cell that its controller looks after, beside those of its arms; the scheduler
+looks after that one."""
 
 LOOK_S: Final = 1.0
 
@@ -32,7 +33,7 @@ class CellAlarms(AlarmWriter):
     def __init__(self, node: PlantNode, journal: Journal) -> None:
         super().__init__(node, journal, node.cell_name)
         self._page = HeartbeatPage(node.run_dir / "heartbeats" / f"{node.cell_name}.page")
-        self._watch = ProcessWatch(WATCHED)
+        self._watch = ProcessWatch((*node.cell.arms, *WATCHED))
         # What an earlier controller saw is seen again if it is still there.
         self.over((*STEP_ALARMS, "cell_aborted", "interlock_broken", "reset_failed"))
         self.over(("process_ended", "process_silent"))

@@ -43,7 +43,7 @@ class CellCommands:
     """The doors of a cell; everything here happens in the executor's thread.
 
     Args:
-        stop_arm: stops the motion under way on its path.
+        stop_arms: stops the motion under way on its path.
         reset: has the worker do what Resetting means.
     """
 
@@ -56,7 +56,7 @@ class CellCommands:
         verdicts: Verdicts,
         hand: Hand,
         *,
-        stop_arm: Callable[[], None],
+        stop_arms: Callable[[], None],
         reset: Callable[[], None],
     ) -> None:
         self._node = node
@@ -65,7 +65,7 @@ class CellCommands:
         self._hold = hold
         self._verdicts = verdicts
         self._hand = hand
-        self._stop_arm = stop_arm
+        self._stop_arms = stop_arms
         self._reset = reset
         node.create_service(CellCommand, "command", self._on_command)
         node.create_service(CellCommand, "mode", self._on_mode)
@@ -107,12 +107,12 @@ class CellCommands:
         if command in _HOLDS:
             return self._hold.ask(command, who)
         if command in _STOPS:
-            self._stop_arm()
+            self._stop_arms()
         self.obey(command, who)
         if command is Command.RESET:
             self._hold.let_go()
         if command in _STOPS:  # one that began before the cell's state forbade it
-            self._stop_arm()
+            self._stop_arms()
         return ""
 
     def _on_mode(self, request: Any, response: Any) -> Any:

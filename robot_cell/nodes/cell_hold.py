@@ -34,7 +34,7 @@ class CellHold:
         self._cell = node.cell
         self._control = control
         self._hand = hand
-        self._feed_hold = FeedHold(node, self._on_arm_held)
+        self._feed_hold = FeedHold(node, node.cell.arms, self._on_arm_held)
 
     def ask(self, command: Command, message: str) -> str:
         """Hold the arm on its path, or let it go on, and with it the cell; what else to say.

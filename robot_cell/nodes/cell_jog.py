@@ -1,4 +1,4 @@
-"""Moves the arm by hand in manual mode: a step, or for as long as somebody holds a button.
+"""Moves an arm by hand in manual mode: a step, or for as long as somebody holds a button.
 
 Whoever holds a button renews its press; the arm's node stops the arm on its path when no renewal
 has come for a while (`EpochPage.overdue`), whatever has become of this node. One press is one
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import degrees
@@ -27,12 +27,9 @@ from robot_cell.nodes.base import PlantNode
 from robot_cell.nodes.cell_hold import CellHold
 from robot_cell.nodes.in_work import Hand
 from robot_cell.nodes.joint_listener import JointListener
-from robot_cell.programs.jog import JogRefusedError, JogWish, check_wish, largest_part
-from robot_cell.programs.jog_process import JogProcess, Part
+from robot_cell.programs.jog import JogRefusedError, JogWish, Part, check_wish, largest_part
+from robot_cell.programs.jog_process import JogProcess
 from robot_cell.store import Journal, JournalError
-
-ARM: Final = "arm"
-"""What the only arm of a cell is called."""
 
 _MEASURED_WITHIN_S: Final = 5.0
 _LOOK_S: Final = 0.01
@@ -74,7 +71,8 @@ class CellJog:
     else runs meanwhile.
 
     Args:
-        stop_arm: stops the motion under way on its path.
+        arms, listeners: of the cell's arms, by name.
+        stop_arms: stops the motion under way on its path.
         do: has the worker do something after what it is at.
     """
 
@@ -85,12 +83,12 @@ class CellJog:
         control: CellControl,
         hold: CellHold,
         hand: Hand,
-        arm: ArmPort,
+        arms: Mapping[str, ArmPort],
         fixtures: FixturePort,
-        listener: JointListener,
+        listeners: Mapping[str, JointListener],
         epochs: EpochPage,
         *,
-        stop_arm: Callable[[], None],
+        stop_arms: Callable[[], None],
         do: Callable[[Callable[[], None]], None],
     ) -> None:
         self._node = node
@@ -98,11 +96,11 @@ class CellJog:
         self._control = control
         self._hold = hold
         self._hand = hand
-        self._arm = arm
+        self._arms = arms
         self._fixtures = fixtures
-        self._listener = listener
+        self._listeners = listeners
         self._epochs = epochs
-        self._stop_arm = stop_arm
+        self._stop_arms = stop_arms
         self._do = do
         self._press: Press | None = None
         self._lock = threading.Lock()  # a renewal must not come after the end of its press
@@ -158,7 +156,9 @@ class CellJog:
 
     def _begin(self, request: Any) -> Press:
         """Take a press, or say what forbids it; the refusal is written down too."""
-        wish = JogWish(request.axis, request.amount, request.hold_to_run)
+        only = next(iter(self._arms)) if len(self._arms) == 1 else ""
+        arm = request.arm or only
+        wish = JogWish(request.axis, request.amount, request.hold_to_run, arm)
         who = request.asked_by or "nobody named"
         until_s = time.monotonic() + RENEWED_WITHIN_S
         press = Press(request.press, who, wish, self._control.epoch, until_s)
@@ -166,7 +166,7 @@ class CellJog:
         if known is not None and known.name == press.name:
             return known  # the answer was lost, and it is asked again
         try:
-            self._check(request.arm, wish)
+            self._check(wish)
         except JogRefusedError as error:
             press.phase, press.refused, press.message = _ENDED, True, str(error)
             self._do(partial(self._note, press, f"jog {wish}", str(error)))
@@ -178,11 +178,12 @@ class CellJog:
         self._hold.let_go()  # it stands: nothing is to move but what is asked for now
         press.epoch = self._control.epoch
         self._press = press
-        self._listener.turn(True)
+        for heard in self._listeners.values():
+            heard.turn(True)
         self._do(partial(self._run, press))
         return press
 
-    def _check(self, arm: str, wish: JogWish) -> None:
+    def _check(self, wish: JogWish) -> None:
         """See that the cell may be moved by hand now.
 
         Raises:
@@ -199,15 +200,18 @@ class CellJog:
             raise JogRefusedError(
                 f"{cell} is {control.state.label}; its arm is moved by hand while it is {states}"
             )
-        if arm not in ("", ARM):
-            raise JogRefusedError(f"{cell} has no arm {arm[:40]!r}; it has: {ARM}")
+        if wish.arm not in self._arms:
+            listed = ", ".join(self._arms)
+            if not wish.arm:
+                raise JogRefusedError(f"{cell} has several arms; say which: {listed}")
+            raise JogRefusedError(f"{cell} has no arm {wish.arm[:40]!r}; it has: {listed}")
         if self._press is not None and self._press.phase != _ENDED:
             raise JogRefusedError(f"{self._press.who} is moving it: {self._press.wish}")
         if self._hand.now.operation_id:
             raise JogRefusedError(f"{cell} has not yet ended {self._hand.now.operation_id}")
         if control.state is State.IDLE and self._hold.held:
             raise JogRefusedError(f"the arm of {cell} is held; let it go first (Unhold)")
-        check_wish(wish, self._listener.names)
+        check_wish(wish, self._listeners[wish.arm].names)
 
     def _renew(self, press: Press) -> None:
         with self._lock:
@@ -229,7 +233,7 @@ class CellJog:
             if press.phase != "moving":
                 return
             self._epochs.hold_until(_LONG_AGO_NS)
-        self._stop_arm()
+        self._stop_arms()
 
     # -- in the worker's thread -------------------------------------------------------------------
 
@@ -244,7 +248,11 @@ class CellJog:
                 f"jog {press.wish}",
                 self._node.cell_name,
                 clock.now_ns(),
-                {"axis": press.wish.axis, "from": self._place(press, measured)},
+                {
+                    "arm": press.wish.arm,
+                    "axis": press.wish.axis,
+                    "from": self._place(press, measured[press.wish.arm]),
+                },
             )
             told = self._move(press, measured)
         except (RobotCellError, JournalError) as error:
@@ -262,9 +270,11 @@ class CellJog:
         self._node.get_logger().info(f"jog {press.wish} by {press.who}: {told}")
         clock.wait_for()
 
-    def _move(self, press: Press, measured: tuple[float, ...]) -> str:
+    def _move(self, press: Press, measured: Mapping[str, tuple[float, ...]]) -> str:
         """Plan the move and make it; how it ended."""
-        plan = self._planner.plan(press.wish, measured, self._held_part())
+        name = press.wish.arm
+        arm, stood = self._arms[name], measured[name]
+        plan = self._planner.plan(press.wish, measured, self._held_parts())
         if press.epoch != self._control.epoch:
             raise JogRefusedError(f"the cell is {self._control.state.label}: {press.wish} is void")
         with self._lock:
@@ -274,10 +284,10 @@ class CellJog:
                 raise JogRefusedError(f"{_LAPSED} before the arm moved")
             press.message, press.phase = plan.until, "moving"
             self._epochs.hold_until(int(press.until_s * 1e9) if press.wish.held else 0)
-        ended = self._arm.follow(plan.motion, press.epoch)
+        ended = arm.follow(plan.motion, press.epoch)
         why = self._why(press, ended, plan.until)
-        stands = ended.positions_rad or self._arm.standing() or self._measured()
-        return f"{self._place(press, measured)} to {self._place(press, stands)}: {why}"
+        stands = ended.positions_rad or arm.standing() or self._measured()[name]
+        return f"{self._place(press, stood)} to {self._place(press, stands)}: {why}"
 
     def _why(self, press: Press, ended: MotionOutcome, until: str) -> str:
         """Why a motion has ended, in words."""
@@ -302,32 +312,36 @@ class CellJog:
         except JournalError as error:
             self._node.get_logger().error(f"{what} by {press.who}: {outcome} ({error})")
 
-    def _measured(self) -> tuple[float, ...]:
-        """Where the arm is, rad (n,).
+    def _measured(self) -> dict[str, tuple[float, ...]]:
+        """Where each arm is, rad (n,).
 
         Raises:
-            RobotCellError: it is not heard of.
+            RobotCellError: one is not heard of.
         """
         deadline_s = time.monotonic() + _MEASURED_WITHIN_S
-        while (found := self._listener.measured()) is None:
-            if time.monotonic() > deadline_s:
-                raise RobotCellError("the arm's position has not been measured; is its node there?")
-            time.sleep(_LOOK_S)
-        return tuple(float(q) for q in found)
+        found: dict[str, tuple[float, ...]] = {}
+        for name, heard in self._listeners.items():
+            while (measured := heard.measured()) is None:
+                if time.monotonic() > deadline_s:
+                    who = f"the position of {self._node.cell_name}'s {name}"
+                    raise RobotCellError(f"{who} has not been measured; is its node there?")
+                time.sleep(_LOOK_S)
+            found[name] = tuple(float(q) for q in measured)
+        return found
 
-    def _held_part(self) -> Part | None:
-        """What the gripper holds: nothing if it says so, else the largest part there is."""
-        gripper = self._node.cell.arm.tool.gripper
-        if not gripper:
-            return None
-        said = self._fixtures.command(gripper, 0, "read", (), _READ_S, self._control.epoch)
-        if said.status == "done" and said.values.get("part", "absent") == "absent":
-            return None
-        return largest_part(self._node.plant)
+    def _held_parts(self) -> dict[str, Part]:
+        """What each gripper holds: nothing if it says so, else the largest part there is."""
+        found = {}
+        for name, arm in self._node.cell.arms.items():
+            gripper = arm.tool.gripper
+            said = self._fixtures.command(gripper, 0, "read", (), _READ_S, self._control.epoch)
+            if said.status != "done" or said.values.get("part", "absent") != "absent":
+                found[name] = largest_part(self._node.plant)
+        return found
 
     def _place(self, press: Press, measured: tuple[float, ...]) -> str:
         """Where the arm is on the axis of a press, in words; all joints where the tool moves."""
-        names = self._listener.names
+        names = self._listeners[press.wish.arm].names
         if press.wish.axis in TOOL_AXES:
             return "[" + " ".join(f"{degrees(q):.2f}" for q in measured) + "]°"
         return f"{degrees(measured[names.index(press.wish.axis)]):.2f}°"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from robot_cell_interfaces.msg import CellState
@@ -20,8 +21,11 @@ from robot_cell.execution.asking import RECOVERIES, Recovery
 from robot_cell.execution.control import CellControl, Transition
 from robot_cell.execution.epoch import EpochPage
 from robot_cell.execution.executor import Executor
+from robot_cell.execution.heartbeat import HeartbeatPage
 from robot_cell.execution.interlocks import Interlocks
+from robot_cell.execution.trajectory_goal import GoalCode
 from robot_cell.execution.verdicts import Verdicts
+from robot_cell.model.arm_names import joint_states_topic
 from robot_cell.model.packml import Command, Mode, State, target
 from robot_cell.nodes.base import LATCHED, PlantNode, spin
 from robot_cell.nodes.cell_alarms import CellAlarms
@@ -32,6 +36,7 @@ from robot_cell.nodes.cell_operations import CellOperations
 from robot_cell.nodes.in_work import Hand
 from robot_cell.nodes.interlock_watch import InterlockWatch
 from robot_cell.nodes.joint_listener import JointListener
+from robot_cell.nodes.other_arms import OtherArms
 from robot_cell.nodes.ports import ActionArm, ActionFixtures
 from robot_cell.programs import ProgramCycle, StepMotion, plan_rest
 from robot_cell.store import journal_location, open_journal
@@ -60,7 +65,6 @@ class CellNode(PlantNode):
 
     def configure(self) -> None:
         """Open the journal, the ports and the doors."""
-        joints = tuple(joint.name for joint in read_arm(self.cell.arm.urdf).joints)
         self._journal = open_journal(journal_location(self.run_dir))
         self._states = self.create_publisher(CellState, "state", LATCHED)
         self._epochs = EpochPage(self.run_dir, self.cell_name)
@@ -74,14 +78,27 @@ class CellNode(PlantNode):
             mode=self._journal.modes().get(self.cell_name, Mode.PRODUCTION),
             forbids=lambda c: str(interlocks.broken() or "") if c is Command.UNHOLD else "",
         )
-        self._listener = JointListener(self, joints)
-        self._arm = ActionArm(self, self.clock, self.cell_name, self._listener, self._may_not_move)
+        self._listeners = {
+            name: JointListener(
+                self,
+                tuple(joint.name for joint in read_arm(arm.urdf).joints),
+                joint_states_topic(name),
+            )
+            for name, arm in self.cell.arms.items()
+        }
+        self._arms = {
+            name: ActionArm(self, self.clock, self.cell_name, name, heard, self._may_not_move)
+            for name, heard in self._listeners.items()
+        }
         self._fixtures = ActionFixtures(self, self.clock, self.cell_name)
+        several = self.cell.arms if len(self.cell.arms) > 1 else ()
+        page = HeartbeatPage(self.run_dir / "heartbeats" / f"{self.cell_name}.page")
+        self._arms_watch = OtherArms(page, several)
         verdicts = Verdicts()
         hold = CellHold(self, self._control, self._hand)
         executor = Executor(
             self.cell,
-            self._arm,
+            self._arms,
             self._fixtures,
             self._journal,
             self.clock,
@@ -91,14 +108,15 @@ class CellNode(PlantNode):
             interlocks,
             verdicts,
             self._recovery(),
+            self._lost_arm,
         )
         self._operations = CellOperations(
             self,
             self._journal,
             self._control,
             executor,
-            self._arm,
-            self._listener,
+            self._arms,
+            self._listeners,
             self._hand,
             alarms,
             publish=self._publish,
@@ -111,7 +129,7 @@ class CellNode(PlantNode):
             hold,
             verdicts,
             self._hand,
-            stop_arm=self._arm.stop,
+            stop_arms=self._stop_arms,
             reset=self._operations.reset,
         )
         self._jog = CellJog(
@@ -120,11 +138,11 @@ class CellNode(PlantNode):
             self._control,
             hold,
             self._hand,
-            self._arm,
+            self._arms,
             self._fixtures,
-            self._listener,
+            self._listeners,
             self._epochs,
-            stop_arm=self._arm.stop,
+            stop_arms=self._stop_arms,
             do=self._operations.do,
         )
         self._watch = InterlockWatch(self, interlocks, self._control, hold, alarms)
@@ -208,8 +226,24 @@ class CellNode(PlantNode):
                 return recovery
         raise RobotCellError(f"{RECOVERY_VARIABLE}={asked!r} is none of {', '.join(RECOVERIES)}")
 
+    def _lost_arm(self) -> tuple[str, str] | None:
+        """One of several arms that a person has to see to; an only one is asked itself."""
+        trouble = self._arms_watch.trouble(anew=True)
+        if trouble is None or trouble.code is not GoalCode.DEVICE:
+            return None
+        return trouble.arm, str(trouble)
+
+    def _stop_arms(self) -> None:
+        for arm in self._arms.values():
+            arm.stop()
+
     def _plan_rest(
-        self, cycle: ProgramCycle, index: int, measured_rad: tuple[float, ...], *, holding: bool
+        self,
+        cycle: ProgramCycle,
+        index: int,
+        measured_rad: Mapping[str, tuple[float, ...]],
+        *,
+        holding: Collection[str],
     ) -> StepMotion:
         product = self.plant.products[cycle.product]
         self.get_logger().info(f"step {index + 1}: the rest is planned from where the arm stands")
@@ -218,11 +252,14 @@ class CellNode(PlantNode):
         )
 
     def _check_ports(self) -> None:
-        """Once the arm and the fixtures are there, become ready by itself (if so configured)."""
-        self._listener.turn(self._control.state in (*AT_REST, State.RESETTING))
+        """Once arms and fixtures are there, become ready by itself (if so configured)."""
+        for heard in self._listeners.values():
+            heard.turn(self._control.state in (*AT_REST, State.RESETTING))
         if not self._waiting_for_ports or self._control.state is not State.STOPPED:
             return
-        if self._arm.ready and self._fixtures.ready and self._listener.measured() is not None:
+        arms_ready = all(arm.ready for arm in self._arms.values())
+        measured = all(heard.measured() is not None for heard in self._listeners.values())
+        if arms_ready and self._fixtures.ready and measured:
             self._waiting_for_ports = False
             self._commands.obey(Command.RESET, "start-up")
 

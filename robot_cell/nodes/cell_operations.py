@@ -10,11 +10,10 @@ import contextlib
 import queue
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-import numpy as np
 from rclpy.action import GoalResponse
 from robot_cell_interfaces.action import ExecuteOperation
 
@@ -26,31 +25,35 @@ from robot_cell.execution.control import CellControl, StoppedError
 from robot_cell.execution.executor import Executor, OperationOutcome
 from robot_cell.execution.operation import BrokenOffError
 from robot_cell.execution.ports import Alarming, ArmPort
-from robot_cell.model import JointPose
 from robot_cell.model.packml import Command, Mode, State
 from robot_cell.nodes.base import PlantNode
 from robot_cell.nodes.deferred import DeferredActionServer
 from robot_cell.nodes.in_work import Hand, InWork
 from robot_cell.nodes.joint_listener import JointListener
-from robot_cell.programs import CycleLibrary, ProgramKey, StepMotion, plan_home
-from robot_cell.programs.geometry import joints_rad
+from robot_cell.programs import (
+    CycleLibrary,
+    ProgramKey,
+    StepMotion,
+    away_from_home,
+    plan_home,
+)
 from robot_cell.store import Journal, JournalError, StaleToken, WrongStatus
 from robot_cell.store.leasing import CellGate
 
-AT_HOME_RAD: Final = 0.02
 MEASURED_WITHIN_S: Final = 10.0
 FEEDBACK_EVERY_S: Final = 0.5
 """The published state tells of every step; the action's feedback only that work goes on."""
 
 _LOOK_S: Final = 0.1
+_READ_S: Final = 1.0
 
 
 class CellOperations:
     """Leases and resets in, steps out.
 
     Args:
-        arm: for the way home.
-        listener: hears where it stands.
+        arms: for the ways home.
+        listeners: hear where each of them stands.
         hand: what is in work is put there.
         publish: tells of it; called in the ROS executor's thread.
         on_execute: called once the cell is in Execute.
@@ -62,8 +65,8 @@ class CellOperations:
         journal: Journal,
         control: CellControl,
         executor: Executor,
-        arm: ArmPort,
-        listener: JointListener,
+        arms: Mapping[str, ArmPort],
+        listeners: Mapping[str, JointListener],
         hand: Hand,
         alarms: Alarming,
         *,
@@ -74,8 +77,8 @@ class CellOperations:
         self._journal = journal
         self._control = control
         self._executor = executor
-        self._arm = arm
-        self._listener = listener
+        self._arms = arms
+        self._listeners = listeners
         self._hand = hand
         self._alarms = alarms
         self._publish = publish
@@ -202,8 +205,13 @@ class CellOperations:
             ended_ns=ended_ns,
             joint_error_rad=outcome.joint_error_rad,
             end_positions=[q for positions in outcome.end_positions_rad for q in positions],
-            dof=len(self._listener.names),
+            dof=self._dof(),
         )
+
+    def _dof(self) -> int:
+        """Joints of each motion that is told of; 0 where the cell's arms differ in that."""
+        counts = {len(heard.names) for heard in self._listeners.values()}
+        return counts.pop() if len(counts) == 1 else 0
 
     def _record_end(self, order: Order, outcome: OperationOutcome, ended_ns: int) -> str:
         """Write an operation's end; says why not."""
@@ -279,7 +287,7 @@ class CellOperations:
             self._control.completed(State.ABORTING)
 
     def _reset(self) -> None:
-        """Go on with what the journal has begun; else bring the arm home, and the cell is idle."""
+        """Go on with what the journal has begun; else bring the arms home, and the cell is idle."""
         epoch = self._control.epoch
         if self._control.state is not State.RESETTING:
             return  # stopped meanwhile; one that is stopped from now on is so in a later epoch
@@ -290,17 +298,15 @@ class CellOperations:
         if order is not None:
             self._go_on(order)
             return
-        home = self._node.cell.poses[self._node.cell.arm.home]
-        assert isinstance(home, JointPose)
         try:
             deadline_s = time.monotonic() + MEASURED_WITHIN_S
-            while (measured := self._listener.measured()) is None and time.monotonic() < deadline_s:
-                time.sleep(_LOOK_S)
-            if measured is None:
-                raise RobotCellError("the arm's position has not been measured")
-            if np.max(np.abs(measured - joints_rad(home))) > AT_HOME_RAD:
-                motion = plan_home(self._node.cell_name, self._node.cell, tuple(measured))
-                self._move_home(motion, epoch)
+            measured = {name: self._measured(name, deadline_s) for name in self._arms}
+            if away_from_home(self._node.cell, measured):
+                held = self._held(epoch)
+                for name, motion in plan_home(
+                    self._node.cell_name, self._node.cell, measured, held
+                ):
+                    self._move_home(name, motion, epoch)
         except RobotCellError as error:
             self._give_up_reset(str(error))
             return
@@ -330,7 +336,44 @@ class CellOperations:
         )
         self._run(order, lambda _: None)
 
-    def _move_home(self, motion: StepMotion, epoch: int) -> None:
-        ended = self._arm.follow(motion, epoch)
+    def _measured(self, arm: str, deadline_s: float) -> tuple[float, ...]:
+        """Joint positions (n,) of an arm, rad.
+
+        Raises:
+            RobotCellError: they are not heard in time.
+        """
+        while (measured := self._listeners[arm].measured()) is None:
+            if time.monotonic() >= deadline_s:
+                whose = "the arm" if len(self._arms) == 1 else f"arm {arm}"
+                raise RobotCellError(f"{whose}'s position has not been measured")
+            time.sleep(_LOOK_S)
+        return tuple(float(q) for q in measured)
+
+    def _held(self, epoch: int) -> dict[str, tuple[float, float, float]]:
+        """Of several arms those whose grippers read that they hold a part, and its size at most.
+
+        Raises:
+            RobotCellError: two do, and it may be the same part: neither arm is to pull at it.
+        """
+        cell, parts = self._node.cell, [one.part for one in self._node.plant.products.values()]
+        if len(cell.arms) < 2:
+            return {}
+        x, y, z = (max(part.size_m[axis] for part in parts) for axis in range(3))
+        found: dict[str, tuple[float, float, float]] = {}
+        for gripper, arm in cell.grippers.items():
+            told = self._executor.fixtures.command(gripper, 0, "read", (), _READ_S, epoch)
+            if told.status != "done":
+                raise RobotCellError(f"{gripper} does not say what it holds: {told.message}")
+            if told.values.get("part") == "present":
+                found[arm] = x, y, z
+        if len(found) > 1:
+            raise RobotCellError(
+                f"the grippers of {' and '.join(found)} hold a part, which may be the same one; "
+                "the arms have to go home: open one of them first, then reset"
+            )
+        return found
+
+    def _move_home(self, arm: str, motion: StepMotion, epoch: int) -> None:
+        ended = self._arms[arm].follow(motion, epoch)
         if not ended.ok:
             raise RobotCellError(ended.message)

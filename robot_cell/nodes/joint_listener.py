@@ -26,10 +26,12 @@ class JointListener:
 
     Args:
         names: of the joints, in the order of every array.
+        topic: of the arm's joint states.
     """
 
-    def __init__(self, node: Node, names: tuple[str, ...]) -> None:
+    def __init__(self, node: Node, names: tuple[str, ...], topic: str) -> None:
         self.names = names
+        self._topic = topic
         self._node = node
         self._subscription: Any = None
         self._asked = 0
@@ -41,7 +43,7 @@ class JointListener:
             if self._subscription is None:
                 self._heard = None
                 self._subscription = self._node.create_subscription(
-                    JointState, "joint_states", self._on_joints, 1
+                    JointState, self._topic, self._on_joints, 1
                 )
         elif self._subscription is not None:
             self._node.destroy_subscription(self._subscription)

@@ -40,20 +40,23 @@ class PathSpeed:
     """The path speed of one arm; used in the executor's thread.
 
     Args:
+        arm: its name.
         horizon: where the servo finds what is asked for, and says how far it is.
         follows: whether a goal is being followed.
     """
 
-    def __init__(self, node: PlantNode, horizon: Horizon, follows: Callable[[], bool]) -> None:
+    def __init__(
+        self, node: PlantNode, arm: str, horizon: Horizon, follows: Callable[[], bool]
+    ) -> None:
         self._horizon = horizon
         self._follows = follows
         self._requests = SpeedRequests()
         self._held = False
         self._requests.ask(OVERRIDE, float(node.get_parameter(_PARAMETER).value) / 100.0)
-        self._topic = node.create_publisher(Bool, "arm/held", LATCHED)
+        self._topic = node.create_publisher(Bool, f"{arm}/held", LATCHED)
         self._ask()
         node.add_on_set_parameters_callback(self._on_parameters)
-        node.create_service(SetBool, "arm/hold", self._on_hold)
+        node.create_service(SetBool, f"{arm}/hold", self._on_hold)
 
     @property
     def slowed(self) -> bool:

@@ -29,8 +29,9 @@ from robot_cell.programs import StepMotion
 PATH_TOLERANCE_RAD: Final = 0.1
 _ARM_SLACK_S: Final = 5.0
 _GOALS_KEPT: Final = 256
-_LOST: Final = (int(GoalCode.START_DIFFERS),)
-"""The arm is not where the motion begins, and has not moved: where it stands is asked."""
+_LOST: Final = (int(GoalCode.START_DIFFERS), int(GoalCode.OTHER_ARM))
+"""The arm is not where the motion begins, and has not moved; or it has stopped on its way because
+the processes of another arm are being started again: where the arms stand is asked."""
 
 _QUESTIONS: Final = ("read", "outcome")
 _POLL_S: Final = 0.05
@@ -54,6 +55,7 @@ class ActionArm:
     """The arm behind a FollowJointTrajectory server, ours or any vendor's.
 
     Args:
+        arm: its name.
         joints: hears where the arm stands.
         stopped: whether the cell may not move now; asked once a motion can be stopped.
     """
@@ -63,16 +65,17 @@ class ActionArm:
         node: Node,
         clock: PlantClock,
         cell: str,
+        arm: str,
         joints: JointListener,
         stopped: Callable[[], bool],
     ) -> None:
         self._clock = clock
-        self._peer = f"{cell}/arm"
+        self._peer = f"{cell}/{arm}"
         self._listener = joints
         self._joints = joints.names
         self._stopped = stopped
         self._node = node
-        self._client = ActionClient(node, FollowJointTrajectory, "arm/follow_joint_trajectory")
+        self._client = ActionClient(node, FollowJointTrajectory, f"{arm}/follow_joint_trajectory")
         # Without points there is nothing to follow: any server says so.
         self._link = ProvenLink(node, self._client, FollowJointTrajectory.Goal())
         self._call: GoalCall | None = None

@@ -15,6 +15,7 @@ from typing import Any, Final
 from action_msgs.srv import CancelGoal
 
 from robot_cell.model.arm_driver import TrajectoryActionDriver
+from robot_cell.model.arm_names import page_name, servo_name, socket_name
 from robot_cell.nodes.base import PlantNode
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -26,21 +27,23 @@ class ServoChild:
     """The process that holds the real-time loop of a node's arm.
 
     Args:
+        arm: its name in the cell.
         joints: the arm's, in the order of every array.
     """
 
-    def __init__(self, node: PlantNode, joints: Sequence[str]) -> None:
+    def __init__(self, node: PlantNode, arm: str, joints: Sequence[str]) -> None:
         self._node = node
         self._ending = False
         self._event_fd, write_fd = os.pipe()
         command = [sys.executable, "-m", "robot_cell.execution.servo"]
-        driver = node.cell.arm.driver_for(simulated=node.simulated)
+        driver = node.cell.arms[arm].driver_for(simulated=node.simulated)
         self._canceller: Any = None
         if isinstance(driver, TrajectoryActionDriver):
             service = f"{driver.action}/_action/cancel_goal"
             self._canceller = node.create_client(CancelGoal, service)
-        socket = node.run_dir / "sockets" / f"{node.cell_name}.arm"
-        command += ["--cell", node.cell_name, "--driver", driver.kind]
+        socket = node.run_dir / "sockets" / socket_name(node.cell_name, arm)
+        command += ["--cell", node.cell_name, "--page", page_name(node.cell_name, arm)]
+        command += ["--name", servo_name(arm), "--driver", driver.kind]
         command += ["--options", json.dumps(driver.options(socket, joints))]
         command += ["--dof", str(len(joints)), "--run-dir", str(node.run_dir)]
         command += ["--event-fd", str(write_fd)]

@@ -1,13 +1,9 @@
 """Programs of the plant file, turned into planned and verified motion."""
 
-from robot_cell.programs.cycle import (
-    ProgramCycle,
-    ProgramError,
-    StepMotion,
-    plan_home,
-    plan_program,
-)
+from robot_cell.programs.cycle import ProgramCycle, ProgramError, StepMotion
+from robot_cell.programs.homing import away_from_home, plan_home
 from robot_cell.programs.library import CycleLibrary, ProgramKey
+from robot_cell.programs.planning import plan_program
 from robot_cell.programs.rest import plan_rest
 from robot_cell.programs.task_map import TaskMap, map_tasks
 
@@ -18,6 +14,7 @@ __all__ = [
     "ProgramKey",
     "StepMotion",
     "TaskMap",
+    "away_from_home",
     "map_tasks",
     "plan_home",
     "plan_program",

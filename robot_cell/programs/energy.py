@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from robot_cell.model import Cell, FixtureStep, JointPose, MoveStep, Plant
-from robot_cell.programs.cycle import ProgramCycle, robot_and_scene
-from robot_cell.programs.geometry import joints_rad
+from robot_cell.model import Cell, FixtureStep, MoveStep, Plant
+from robot_cell.programs.arms import CellArms
+from robot_cell.programs.cycle import ProgramCycle
 from robot_cell.programs.library import CycleLibrary, ProgramKey
+
+if TYPE_CHECKING:
+    from planners.kinematics.payload import Payload
 
 
 @dataclass(frozen=True)
@@ -37,30 +41,50 @@ class ProgramEnergy:
 def program_energy(
     cell: Cell, cycle: ProgramCycle, product_mass_kg: float, product_size_m: tuple[float, ...]
 ) -> ProgramEnergy:
-    """Energy of a planned program; what the tool carries is a box of that mass and size (3,)."""
-    import numpy as np
+    """Energy of a planned program; what a tool carries is a box of that mass and size (3,).
 
+    An arm that stands while another one moves holds itself and what it carries up.
+    """
     from planners.kinematics import PartShape
-    from planners.kinematics.energy import BASE_POWER_W, motion_energy
+    from planners.kinematics.energy import BASE_POWER_W
     from planners.kinematics.payload import carried
 
-    robot, _ = robot_and_scene(cell)
     x, y, z = product_size_m
     part = carried(PartShape((x, y, z), mass_kg=product_mass_kg))
-    home = cell.poses[cell.arm.home]
-    assert isinstance(home, JointPose)
-    at = joints_rad(home)
-    load = None
+    arms = CellArms(cell)
+    total = ProgramEnergy(0.0, 0.0, False)
+    for name in cell.arms:
+        above_j, estimated = _above_base(arms, name, cycle, part)
+        given = arms.robot(name).description.base_power_w
+        total = ProgramEnergy(
+            total.above_base_j + above_j,
+            total.base_w + (BASE_POWER_W if given is None else given),
+            total.estimated or estimated,
+        )
+    return total
+
+
+def _above_base(
+    arms: CellArms, name: str, cycle: ProgramCycle, part: Payload | None
+) -> tuple[float, bool]:
+    """Energy of one arm in a program beyond its base power, J; whether it is an estimate."""
+    import numpy as np
+
+    from planners.kinematics.energy import motion_energy
+
+    cell, robot = arms.cell, arms.robot(name)
+    at, load = arms.home(name), None
     above_j, estimated = 0.0, False
     for index, step in enumerate(cell.programs[cycle.program].steps):
         motion = cycle.motions.get(index)
-        if motion is not None:
+        mine = isinstance(step, MoveStep) and cell.mover(step) == name
+        if motion is not None and mine:
             spent = motion_energy(
                 robot, motion.times, motion.positions, motion.velocities, motion.accelerations,
                 payload=load,
             )  # fmt: skip
             at = motion.positions[-1]
-        elif isinstance(step, MoveStep):
+        elif mine:
             continue  # it is part of the motion before
         else:
             stands_s, still = cycle.step_durations_s[index], np.zeros((2, robot.dof))
@@ -69,12 +93,12 @@ def program_energy(
             spent = motion_energy(
                 robot, np.array([0.0, stands_s]), np.stack([at, at]), still, still, payload=load
             )
-            if isinstance(step, FixtureStep) and step.fixture == cell.arm.tool.gripper:
-                load = part if step.command == "close" else None
+            found = cell.gripping(step)
+            if isinstance(step, FixtureStep) and step.fixture == cell.arms[name].tool.gripper:
+                load = part if found == (name, "close") else None
         above_j += spent.total_j - spent.base_j
         estimated |= spent.estimated
-    given = robot.description.base_power_w
-    return ProgramEnergy(above_j, BASE_POWER_W if given is None else given, estimated)
+    return above_j, estimated
 
 
 def energies_of(plant: Plant, keys: Iterable[ProgramKey]) -> Mapping[ProgramKey, ProgramEnergy]:

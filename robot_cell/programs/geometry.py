@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_cell.model import CartesianPose, Cell, JointPose, MoveStep
+from robot_cell.model import Arm, CartesianPose, Cell, JointPose, MoveStep
+from robot_cell.model.plant import Base
 
 Array = NDArray[np.float64]
+
+_AT_ORIGIN: Final = Base()
 
 
 def transform(xyz_m: tuple[float, float, float], rpy_deg: tuple[float, float, float]) -> Array:
@@ -25,22 +30,35 @@ def transform(xyz_m: tuple[float, float, float], rpy_deg: tuple[float, float, fl
     return result
 
 
-def transform_flange_tcp(cell: Cell) -> Array:
-    """The TCP in the arm's flange frame, (4, 4)."""
-    return transform(cell.arm.tool.tcp_xyz_m, cell.arm.tool.tcp_rpy_deg)
+def transform_flange_tcp(arm: Arm) -> Array:
+    """The TCP in an arm's flange frame, (4, 4)."""
+    return transform(arm.tool.tcp_xyz_m, arm.tool.tcp_rpy_deg)
+
+
+def transform_cell_base(arm: Arm) -> Array:
+    """Where an arm stands in its cell's frame, (4, 4)."""
+    return transform(arm.base.xyz_m, arm.base.rpy_deg)
+
+
+def cell_to_base(arm: Arm, pose: Array) -> Array:
+    """A pose (4, 4) of the cell's frame in the base frame of an arm."""
+    if arm.base == _AT_ORIGIN:
+        return pose
+    moved: Array = np.linalg.inv(transform_cell_base(arm)) @ pose
+    return moved
 
 
 def transform_base_target(cell: Cell, step: MoveStep) -> Array | None:
-    """Where a move's TCP goes in the arm's base frame, (4, 4); None for a pose given by joints."""
-    return _transform_base_pose(cell, step.to, step.above_m)
+    """Where a move's TCP goes in its arm's base frame, (4, 4); None for a pose given by joints."""
+    return _transform_base_pose(cell, step, step.to, step.above_m)
 
 
 def transform_base_via(cell: Cell, step: MoveStep) -> Array | None:
-    """What an arc passes, in the arm's base frame, (4, 4); None if the move is no arc."""
-    return None if step.via is None else _transform_base_pose(cell, step.via, 0.0)
+    """What an arc passes, in its arm's base frame, (4, 4); None if the move is no arc."""
+    return None if step.via is None else _transform_base_pose(cell, step, step.via, 0.0)
 
 
-def _transform_base_pose(cell: Cell, name: str, above_m: float) -> Array | None:
+def _transform_base_pose(cell: Cell, step: MoveStep, name: str, above_m: float) -> Array | None:
     pose = cell.poses[name]
     if isinstance(pose, JointPose):
         return None
@@ -50,7 +68,7 @@ def _transform_base_pose(cell: Cell, name: str, above_m: float) -> Array | None:
     target: Array = transform(frame.xyz_m, frame.rpy_deg) @ transform(
         (x, y, z + above_m), pose.rpy_deg
     )
-    return target
+    return cell_to_base(cell.arms[cell.mover(step)], target)
 
 
 def joints_rad(pose: JointPose) -> Array:

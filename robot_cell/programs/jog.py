@@ -6,27 +6,33 @@ joints and free of the cell; held to run, as far as that goes, and stopped on th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, degrees, radians
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from robot_cell.errors import RobotCellError
-from robot_cell.model import Cell, Plant
+from robot_cell.model import Arm, Cell, JointPose, Plant
+from robot_cell.model.arm_names import THE_ARM
 from robot_cell.model.jog import LONGEST_STEP_DEG, LONGEST_STEP_MM, TOOL_AXES
-from robot_cell.programs.cycle import CONTACT_ALLOWANCE_M, StepMotion, robot_and_scene, step_motion
+from robot_cell.programs.arms import CellArms, Stands
+from robot_cell.programs.cycle import StepMotion, step_motion
 from robot_cell.programs.geometry import transform, transform_flange_tcp
+from robot_cell.programs.runs import CONTACT_ALLOWANCE_M
 
 if TYPE_CHECKING:
-    from planners.kinematics import PartShape
+    from planners.kinematics import PartShape, Robot
     from planners.kinematics.collision import CollisionScene
     from planners.motion import Trajectory
     from planners.motion.paths import LinePath
 
 Array = NDArray[np.float64]
+Part: TypeAlias = tuple[tuple[float, float, float], float]
+"""Edges (m) and mass (kg) of what a gripper may hold."""
 
 REDUCED_SPEED_M_S: Final = 0.25
 """Highest speed of the tool centre point in manual mode (ISO 10218-1: reduced speed control)."""
@@ -68,17 +74,20 @@ class JogWish:
         axis: a joint's name, or one of `TOOL_AXES` of the arm's base frame.
         amount: a step in rad or m, signed; of a move that is held to run only the sign counts.
         held: whether it runs for as long as a button is held.
+        arm: which one of the cell's.
     """
 
     axis: str
     amount: float
     held: bool
+    arm: str = THE_ARM
 
     def __str__(self) -> str:
+        whose = "" if self.arm == THE_ARM else f"{self.arm} "
         sign = "+" if self.amount > 0.0 else "-"
         if self.held:
-            return f"{self.axis} {sign}"
-        return f"{self.axis} {_amount(self.axis, self.amount)}"
+            return f"{whose}{self.axis} {sign}"
+        return f"{whose}{self.axis} {_amount(self.axis, self.amount)}"
 
 
 @dataclass(frozen=True)
@@ -123,7 +132,7 @@ def check_wish(wish: JogWish, joints: tuple[str, ...]) -> None:
         )
 
 
-def largest_part(plant: Plant) -> tuple[tuple[float, float, float], float]:
+def largest_part(plant: Plant) -> Part:
     """A box (m) that encloses every product, and the largest mass (kg): what a gripper may hold."""
     sizes = np.array([product.part.size_m for product in plant.products.values()])
     x, y, z = (float(edge) - 2 * CONTACT_ALLOWANCE_M for edge in sizes.max(axis=0))
@@ -131,29 +140,94 @@ def largest_part(plant: Plant) -> tuple[tuple[float, float, float], float]:
 
 
 class JogPlanner:
-    """Plans the moves of one arm; it loads the planners, so it lives in a process of its own."""
+    """Plans the moves of a cell's arms; it loads the planners, so it lives in a process of its own.
+
+    One arm moves, the others stand: they and what they hold are obstacles.
+    """
 
     def __init__(self, cell: Cell) -> None:
-        self.robot, scene = robot_and_scene(cell)
-        self._scene = _with_tip(cell, scene)
+        self._cell, self._arms = cell, CellArms(cell)
+        self._alone: dict[str, _ArmJog] = {}
 
     def plan(
         self,
         wish: JogWish,
-        measured_rad: tuple[float, ...],
-        part: tuple[tuple[float, float, float], float] | None,
+        measured_rad: Mapping[str, Sequence[float] | Array],
+        parts: Mapping[str, Part],
     ) -> JogPlan:
-        """The move from measured joints (n,) in rad, with a part of that size and mass if any.
+        """The move from where every arm of the cell was measured to stand.
+
+        Args:
+            wish: which arm, which way, how far.
+            measured_rad: joint positions (n,) in rad by arm.
+            parts: size and mass of what each arm may hold, of those that may.
+
+        Raises:
+            JogRefusedError: it cannot be made.
+        """
+        from planners.kinematics import PartShape
+
+        held = {name: PartShape(size_m, mass_kg=kg) for name, (size_m, kg) in parts.items()}
+        at = {name: np.asarray(q, dtype=float) for name, q in measured_rad.items()}
+        self._check_grips(wish, at, held)
+        others = {n: Stands(q, held.get(n)) for n, q in at.items() if n != wish.arm}
+        planner = self._surrounded(wish.arm, others)
+        return planner.plan(wish, at[wish.arm], held.get(wish.arm))
+
+    def warm_up(self) -> None:
+        """Load what a plan loads when it is first made."""
+        poses = {name: self._cell.poses[arm.home] for name, arm in self._cell.arms.items()}
+        home = {n: np.radians(p.joints_deg) for n, p in poses.items() if isinstance(p, JointPose)}
+        for name in self._cell.arms:
+            for axis in (self._arms.robot(name).joint_names[0], "z"):
+                with contextlib.suppress(JogRefusedError):
+                    self.plan(JogWish(axis, 1e-3, held=False, arm=name), home, {})
+
+    def _surrounded(self, arm: str, others: Mapping[str, Stands]) -> _ArmJog:
+        known = self._alone.get(arm)
+        if known is None:
+            scene = _with_tip(self._cell.arms[arm], self._arms.scene(arm, others))
+            known = _ArmJog(self._arms.robot(arm), scene)
+        if not others:
+            self._alone[arm] = known
+        return known
+
+    def _check_grips(
+        self, wish: JogWish, at: Mapping[str, Array], held: Mapping[str, PartShape]
+    ) -> None:
+        """See that no other gripper has hold of what the arm holds.
+
+        Raises:
+            JogRefusedError: one may have.
+        """
+        mine = held.get(wish.arm)
+        if mine is None:
+            return
+        tcp = self._arms.tcp(wish.arm, at[wish.arm])[:3, 3]
+        for other in held.keys() - {wish.arm}:
+            apart_m = float(np.linalg.norm(self._arms.tcp(other, at[other])[:3, 3] - tcp))
+            if apart_m < max(mine.size_m):
+                raise JogRefusedError(
+                    f"{wish}: the grippers of {wish.arm} and {other} may hold the same part, and a "
+                    "move would tear it; have one of them let go first"
+                )
+
+
+class _ArmJog:
+    """Plans the moves of one arm in its surroundings."""
+
+    def __init__(self, robot: Robot, scene: CollisionScene) -> None:
+        self.robot, self._scene = robot, scene
+
+    def plan(self, wish: JogWish, q: Array, attached: PartShape | None) -> JogPlan:
+        """The move from joints (n,) in rad, with a part in the gripper if any.
 
         Raises:
             JogRefusedError: it cannot be made.
         """
         from planners.errors import PlannerError
-        from planners.kinematics import PartShape
 
         check_wish(wish, self.robot.joint_names)
-        q = np.asarray(measured_rad, dtype=float)
-        attached = None if part is None else PartShape(part[0], mass_kg=part[1])
         try:
             if wish.axis in TOOL_AXES:
                 return self._along_axis(wish, q, attached)
@@ -320,7 +394,7 @@ class JogPlanner:
         raise AssertionError("unreachable")
 
 
-def _with_tip(cell: Cell, scene: CollisionScene) -> CollisionScene:
+def _with_tip(arm: Arm, scene: CollisionScene) -> CollisionScene:
     """The cell's scene, in which the tool goes as far as its centre point.
 
     A program goes near to things where it is meant to; by hand an arm is led anywhere.
@@ -328,7 +402,7 @@ def _with_tip(cell: Cell, scene: CollisionScene) -> CollisionScene:
     from planners.kinematics import Body, Box
     from planners.kinematics.collision import CollisionScene
 
-    hull_m, tcp = cell.arm.tool.size_m[2], transform_flange_tcp(cell)
+    hull_m, tcp = arm.tool.size_m[2], transform_flange_tcp(arm)
     length_m = float(tcp[2, 3]) - hull_m
     if length_m < _TIP_M:
         return scene

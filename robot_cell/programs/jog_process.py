@@ -9,25 +9,23 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
+from collections.abc import Mapping
 from multiprocessing.connection import Connection
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from robot_cell.errors import RobotCellError
-from robot_cell.model import Cell, JointPose
-from robot_cell.programs.geometry import joints_rad
-from robot_cell.programs.jog import JogPlan, JogPlanner, JogRefusedError, JogWish
+from robot_cell.model import Cell
+from robot_cell.programs.jog import JogPlan, JogPlanner, JogRefusedError, JogWish, Part
 
 ANSWER_S: Final = 60.0
 """How long a plan may take; the first one waits for the planners to be loaded."""
 
-Part: TypeAlias = tuple[tuple[float, float, float], float]
-
 
 class JogProcess:
-    """Plans the moves of one cell's arm; used by one thread.
+    """Plans the moves of one cell's arms; used by one thread.
 
     Args:
-        cell: whose arm it is.
+        cell: whose arms they are.
     """
 
     def __init__(self, cell: Cell) -> None:
@@ -45,8 +43,13 @@ class JogProcess:
         self._process.start()
         its_end.close()
 
-    def plan(self, wish: JogWish, measured_rad: tuple[float, ...], part: Part | None) -> JogPlan:
-        """The move from measured joints (n,) in rad; starts the process if need be.
+    def plan(
+        self,
+        wish: JogWish,
+        measured_rad: Mapping[str, tuple[float, ...]],
+        parts: Mapping[str, Part],
+    ) -> JogPlan:
+        """The move from where all arms stand (`JogPlanner.plan`); starts the process if need be.
 
         Raises:
             JogRefusedError: it cannot be made.
@@ -55,7 +58,7 @@ class JogProcess:
         self.start()
         assert self._pipe is not None
         try:
-            self._pipe.send((wish, measured_rad, part))
+            self._pipe.send((wish, dict(measured_rad), dict(parts)))
             if not self._pipe.poll(ANSWER_S):
                 raise RobotCellError(f"the planner gave no answer within {ANSWER_S:g} s")
             answer = self._pipe.recv()
@@ -80,21 +83,11 @@ def _serve(pipe: Connection, cell: Cell) -> None:
     """Plan whatever comes, until the other end is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl+C is for the node
     planner = JogPlanner(cell)
-    _warm(planner, cell)
+    planner.warm_up()
     with contextlib.suppress(EOFError, OSError):
         while True:
-            wish, measured_rad, part = pipe.recv()
+            wish, measured_rad, parts = pipe.recv()
             try:
-                pipe.send(planner.plan(wish, measured_rad, part))
+                pipe.send(planner.plan(wish, measured_rad, parts))
             except JogRefusedError as error:
                 pipe.send(str(error))
-
-
-def _warm(planner: JogPlanner, cell: Cell) -> None:
-    """Load what a plan loads when it is first made."""
-    home = cell.poses[cell.arm.home]
-    assert isinstance(home, JointPose)
-    at = tuple(float(q) for q in joints_rad(home))
-    for axis in (planner.robot.joint_names[0], "z"):
-        with contextlib.suppress(JogRefusedError):
-            planner.plan(JogWish(axis, 1e-3, held=False), at, None)

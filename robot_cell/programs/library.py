@@ -17,9 +17,9 @@ from robot_cell.programs.cycle import (
     ProgramCycle,
     ProgramError,
     load_cycle,
-    plan_program,
     save_cycle,
 )
+from robot_cell.programs.planning import plan_program
 
 
 @dataclass(frozen=True, order=True)
@@ -67,8 +67,10 @@ class CycleLibrary:
         content = {
             "format": FORMAT,
             "sources": self._sources,
-            "arm": cell.arm.model_dump(mode="json", exclude={"driver", "urdf"}),
-            "urdf": _digest(cell.arm.urdf),
+            "arms": {
+                name: [arm.model_dump(mode="json", exclude={"driver", "urdf"}), _digest(arm.urdf)]
+                for name, arm in cell.arms.items()
+            },
             "fixtures": {n: f.model_dump(mode="json") for n, f in cell.fixtures.items()},
             "frames": {n: f.model_dump(mode="json") for n, f in cell.frames.items()},
             "poses": {n: p.model_dump(mode="json") for n, p in cell.poses.items()},

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_cell.errors import RobotCellError
 from robot_cell.model import Cell, FixtureStep, MoveStep, Product
 from robot_cell.model.step_text import describe
 from robot_cell.programs import ProgramCycle
-from robot_cell.programs.cycle import CONTACT_ALLOWANCE_M, robot_and_scene
+from robot_cell.programs.arms import robot_and_scene
+from robot_cell.programs.runs import CONTACT_ALLOWANCE_M
 
 if TYPE_CHECKING:
     from planners.kinematics import PartShape
@@ -86,11 +88,20 @@ KINDS: Final = ("velocity", "acceleration", "jerk")
 def motion_data(
     name: str, cell: Cell, program: str, product_name: str, product: Product, cycle: ProgramCycle
 ) -> MotionData:
-    """Sample a planned program of a cell."""
+    """Sample a planned program of a cell.
+
+    Raises:
+        RobotCellError: the cell has several arms.
+    """
     from planners.kinematics import PartShape
     from planners.motion import Trajectory
     from planners.motion.slow_spots import slow_spots
 
+    if len(cell.arms) > 1:
+        raise RobotCellError(
+            f"{name} has {len(cell.arms)} arms, and this looks at one: see the program run "
+            f"instead, by `robot-cell motion replay {program} --cell {name} --out cycle.html`"
+        )
     robot, scene = robot_and_scene(cell)
     x, y, z = (edge - 2 * CONTACT_ALLOWANCE_M for edge in product.part.size_m)
     part: PartShape | None = None

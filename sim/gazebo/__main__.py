@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planners.kinematics.arm_description import expand_xacro
+from robot_cell.model.arm_names import THE_ARM
+from robot_cell.model.plant import Base
 from robot_cell.model.plant_file import load_plant
 from sim.errors import SimulationError
 from sim.gazebo.bridge import bridge_text
@@ -37,6 +39,11 @@ def make(plant_file: Path, cell_name: str, world: str, shown_as: str) -> Made:
         listed = ", ".join(sorted(plant.cells))
         raise SimulationError(f"no cell {cell_name!r}; the plant has: {listed}")
     cell = plant.cells[cell_name]
+    if list(cell.arms) != [THE_ARM] or cell.arm.base != Base():
+        raise SimulationError(
+            f"cell {cell_name} has the arms {', '.join(cell.arms)}: worlds for Gazebo are made of "
+            "cells with one arm, `arm: {...}`, in the origin of the cell; MuJoCo has no such limit"
+        )
     origin = f"Made by: python -m sim.gazebo {shown_as} {cell_name} {world}"
     laid = lay_out(cell, plant.products)
     return Made(

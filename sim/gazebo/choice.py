@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from robot_cell.model import Plant
 from sim.engine import EngineFactory, MujocoEngine
+from sim.errors import SimulationError
 from sim.layout import lay_out
 
 
@@ -14,6 +15,10 @@ def chosen_engine(plant: Plant, cell: str, gazebo_world: str) -> EngineFactory:
     """
     if not gazebo_world:
         return MujocoEngine
+    if len(plant.cells[cell].arms) > 1:
+        raise SimulationError(
+            f"{cell} has several arms; Gazebo is for cells with one, MuJoCo for all"
+        )
     # Only who simulates in Gazebo pays for its messages.
     from sim.gazebo.engine import gazebo
     from sim.gazebo.ros_link import RosLink

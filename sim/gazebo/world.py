@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from robot_cell.model import Cell, JointPose, Product
+from robot_cell.model.arm_names import THE_ARM
 from sim import layout, scenery
 from sim.gazebo import elements, names, systems
 from sim.gazebo.arm import add_arm
@@ -40,7 +41,7 @@ def world_text(
         SceneError: the cell cannot be modelled.
     """
     laid = lay_out(cell, products)
-    scene = build_scene(cell, products, urdf)
+    scene = build_scene(cell, products, {THE_ARM: urdf})
     root = ElementTree.Element("sdf", version=SDF_VERSION)
     world = add(root, "world", name=name)
     add(world, "gravity", numbers([0.0, 0.0, -layout.GRAVITY_M_S2]))

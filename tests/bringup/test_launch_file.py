@@ -202,6 +202,8 @@ def test_declared_arguments_say_what_they_are_for():
     ("file", "arguments", "count"),
     [
         ("cell.launch.xml", {"cell": "cell_a"}, 4),
+        ("two_armed_cell.launch.xml", {"cell": "cell_a"}, 5),
+        ("handover.launch.xml", {}, 8),
         ("plant.launch.xml", {}, 10),
         ("sim.launch.xml", {}, 12),
     ],

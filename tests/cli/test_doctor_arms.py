@@ -16,7 +16,7 @@ PLANT = Path(__file__).parents[2] / "examples" / "housing_plant.yaml"
 
 def cell_with(driver: object, plant: Plant):
     cell = plant.cells["cell_b"]
-    return cell.model_copy(update={"arm": cell.arm.model_copy(update={"driver": driver})})
+    return cell.with_arms({"arm": cell.arm.model_copy(update={"driver": driver})})
 
 
 def test_simulated_arms_are_there_when_the_plant_is() -> None:

@@ -142,8 +142,8 @@ def run(
     control = control or CellControl("cell_x", lambda _: None, State.EXECUTE)
     interlocks = interlocks or Interlocks(CELL)
     executor = Executor(
-        interlocks._cell, story, story, story, WallClock(), control, story.rest, story, interlocks,
-        verdicts or Verdicts(), recovery,
+        interlocks._cell, {"arm": story}, story, story, WallClock(), control, story.rest, story,
+        interlocks, verdicts or Verdicts(), recovery,
     )  # fmt: skip
     return executor.run("WO-1/1/carry", "housing", CYCLE, lambda index, label: None, begun)
 

@@ -185,14 +185,15 @@ def fault_plant(
     speed: float = 0.0,
     environment: Mapping[str, str] | None = None,
     faults: str = "",
+    plant_file: Path = PLANT_FILE,
 ) -> Iterator[FaultPlant]:
     """A plant that is ready for its batch; `faults` are of its devices, as `--fault` has them."""
-    plant = load_plant(PLANT_FILE)
+    plant = load_plant(plant_file)
     given = {VARIABLE: WATCH, RECOVERY_VARIABLE: "ask"} | dict(environment or {})
     before = {name: os.environ.get(name) for name in given}
     os.environ.update(given)
     arguments = {
-        "plant": str(PLANT_FILE),
+        "plant": str(plant_file),
         "speed": repr(speed),
         "start": "2026-11-23T06:00:00+01:00",
         "hold_until_batch": "true",

@@ -44,7 +44,7 @@ class Witness:
         self._read_bytes = 0
         self._begun: dict[int, list[str]] = defaultdict(list)
         self._done: set[int] = set()
-        self._moves: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self._moves: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
         self._settled: set[str] = set()
         self._settled_steps: dict[int, int] = {}
         """By step id: how often it had been begun when its operation was settled."""
@@ -92,8 +92,8 @@ class Witness:
                 self._begun[line["step_id"]].append(f"{line['device']} {line['command']}")
             elif line["result"] == "done":
                 self._done.add(line["step_id"])
-            if line["device"] == "arm":
-                self._moves[line["cell"]].append(line)
+            if line["device"] in self._plant.cells[line["cell"]].arms:
+                self._moves[line["cell"], line["device"]].append(line)
 
     def _operation(
         self,
@@ -108,7 +108,8 @@ class Witness:
         by_index: dict[tuple[int, int], list[StepRecord]] = defaultdict(list)
         for step in records:
             by_index[step.attempt, step.step_index].append(step)
-        steps = self._plant.cells[operation.cell].programs[operation.program].steps
+        cell = self._plant.cells[operation.cell]
+        steps = cell.programs[operation.program].steps
         for (attempt, index), tries in sorted(by_index.items()):
             where = f"{operation.operation_id} attempt {attempt} step {index + 1}"
             times = sum(len(begun.get(record.step_id, ())) for record in tries)
@@ -120,10 +121,12 @@ class Witness:
                 continue
             if isinstance(steps[index], FixtureStep) and last.step_id not in self._done:
                 problems.append(f"{where} ({last.label}) is done in the journal; no device did it")
-            if isinstance(steps[index], MoveStep):
+            step = steps[index]
+            if isinstance(step, MoveStep):
                 motion = self._motion(journal, operation, index)
                 if motion is not None:
-                    problems += _moved(where, motion, tries, self._moves[operation.cell])
+                    moves = self._moves[operation.cell, cell.mover(step)]
+                    problems += _moved(where, motion, tries, moves)
         if operation.status == "complete":
             missing = [i for i in range(len(steps)) if (operation.attempt, i) not in by_index]
             if missing:

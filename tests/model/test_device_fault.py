@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_cell.model.device_fault import (
+    ARM_VERBS,
     DEVICE_FAULT_VERBS,
     BadFaultError,
     DeviceFault,
@@ -15,7 +16,11 @@ from robot_cell.model.device_fault import (
     read_device_faults,
 )
 
-DEVICES = {"cell_a": ("arm", "gripper", "table"), "cell_b": ("gripper", "press")}
+FIXTURES = dict.fromkeys(("gripper", "table"), DEVICE_FAULT_VERBS)
+DEVICES = {
+    "cell_a": {"arm": ARM_VERBS, **FIXTURES},
+    "cell_b": dict.fromkeys(("gripper", "press"), DEVICE_FAULT_VERBS),
+}
 S = 1_000_000_000
 
 

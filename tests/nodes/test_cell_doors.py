@@ -47,7 +47,7 @@ class Cell:
         hold = CellHold(self, self.control, self.hand)  # type: ignore[arg-type]
         CellCommands(
             self, self.journal, self.control, hold, Verdicts(), self.hand,  # type: ignore[arg-type]
-            stop_arm=self._stop, reset=self._reset,
+            stop_arms=self._stop, reset=self._reset,
         )  # fmt: skip
         InterlockWatch(self, self.interlocks, self.control, hold, self)  # type: ignore[arg-type]
 

@@ -11,7 +11,7 @@ from planners.motion.slack import holding_w
 from robot_cell.model import MoveStep, Plant
 from robot_cell.model.plant_file import load_plant
 from robot_cell.programs import CycleLibrary, ProgramCycle, ProgramKey
-from robot_cell.programs.cycle import robot_and_scene
+from robot_cell.programs.arms import robot_and_scene
 from robot_cell.programs.energy import energies_of, program_energy
 from robot_cell.programs.geometry import joints_rad
 

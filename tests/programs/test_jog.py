@@ -15,9 +15,10 @@ import pinocchio
 import pytest
 
 from planners.kinematics import expand_xacro
-from robot_cell.model import JointPose, Plant
+from robot_cell.model import Cell, JointPose, Plant
 from robot_cell.model.plant_file import load_plant
-from robot_cell.programs.geometry import joints_rad
+from robot_cell.programs.arms import CellArms
+from robot_cell.programs.geometry import joints_rad, transform, transform_cell_base
 from robot_cell.programs.jog import (
     JOINT_SPEED_RAD_S,
     REDUCED_SPEED_M_S,
@@ -25,6 +26,7 @@ from robot_cell.programs.jog import (
     JogPlanner,
     JogRefusedError,
     JogWish,
+    Part,
     largest_part,
 )
 
@@ -40,9 +42,20 @@ def plant() -> Plant:
     return load_plant(ROOT / "examples" / "housing_plant.yaml")
 
 
+class OneArm:
+    """The planner of a cell with one arm."""
+
+    def __init__(self, cell: Cell) -> None:
+        self._planner = JogPlanner(cell)
+        self.robot = CellArms(cell).robot("arm")
+
+    def plan(self, wish: JogWish, q: Q, part: Part | None) -> JogPlan:
+        return self._planner.plan(wish, {"arm": q}, {} if part is None else {"arm": part})
+
+
 @pytest.fixture(scope="module")
-def planner(plant: Plant) -> JogPlanner:
-    return JogPlanner(plant.cells["cell_a"])
+def planner(plant: Plant) -> OneArm:
+    return OneArm(plant.cells["cell_a"])
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +65,7 @@ def home(plant: Plant) -> Q:
     return tuple(joints_rad(pose))
 
 
-def over_outfeed(planner: JogPlanner, home: Q, height_m: float) -> Q:
+def over_outfeed(planner: OneArm, home: Q, height_m: float) -> Q:
     """The tool centre point that high over the outfeed's conveyor, the tool pointing down."""
     pose = planner.robot.forward(np.array(home))
     pose[:3, 3] = (0.42, 0.4, height_m)
@@ -92,7 +105,7 @@ def speeds(arm: Arm, plan: JogPlan) -> tuple[float, float]:
 @pytest.mark.parametrize("axis", ["joint_1", "joint_2", "joint_3", "joint_5", "joint_6", "y", "z"])
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_nothing_is_faster_than_reduced_speed(
-    plant: Plant, planner: JogPlanner, home: Q, axis: str, sign: float
+    plant: Plant, planner: OneArm, home: Q, axis: str, sign: float
 ) -> None:
     plan = planner.plan(JogWish(axis, sign, held=True), home, None)
     fastest, turning = speeds(Arm(plant), plan)
@@ -104,7 +117,7 @@ def test_nothing_is_faster_than_reduced_speed(
     assert np.abs(ends).max() < 1e-9
 
 
-def test_one_joint_moves_and_the_others_stand(planner: JogPlanner, home: Q) -> None:
+def test_one_joint_moves_and_the_others_stand(planner: OneArm, home: Q) -> None:
     plan = planner.plan(JogWish("joint_2", radians(-5.0), held=False), home, None)
     moved = plan.motion.positions - np.array(home)
     assert degrees(moved[-1][1]) == pytest.approx(-5.0)
@@ -113,7 +126,7 @@ def test_one_joint_moves_and_the_others_stand(planner: JogPlanner, home: Q) -> N
 
 
 def test_the_tool_keeps_its_line_and_its_orientation(
-    plant: Plant, planner: JogPlanner, home: Q
+    plant: Plant, planner: OneArm, home: Q
 ) -> None:
     plan = planner.plan(JogWish("y", 0.01, held=False), home, None)
     arm = Arm(plant)
@@ -122,7 +135,7 @@ def test_the_tool_keeps_its_line_and_its_orientation(
     assert np.abs(tcp[:, [0, 2]] - tcp[0, [0, 2]]).max() < 1e-4
 
 
-def test_a_joint_ends_before_its_limit_and_goes_no_further(planner: JogPlanner, home: Q) -> None:
+def test_a_joint_ends_before_its_limit_and_goes_no_further(planner: OneArm, home: Q) -> None:
     plan = planner.plan(JogWish("joint_5", 1.0, held=True), home, None)
     end = degrees(home[4] + plan.reach)
     assert 119.5 < end < 120.0  # of the arm's data sheet
@@ -135,7 +148,7 @@ def test_a_joint_ends_before_its_limit_and_goes_no_further(planner: JogPlanner, 
     assert back.reach < -1.0
 
 
-def test_the_tool_stops_over_the_conveyor(plant: Plant, planner: JogPlanner, home: Q) -> None:
+def test_the_tool_stops_over_the_conveyor(plant: Plant, planner: OneArm, home: Q) -> None:
     arm, down = Arm(plant), JogWish("z", -1.0, held=True)
     least = CONVEYOR_M + MARGIN_M
     plan = planner.plan(down, over_outfeed(planner, home, 0.35), None)
@@ -150,7 +163,7 @@ def test_the_tool_stops_over_the_conveyor(plant: Plant, planner: JogPlanner, hom
     assert planner.plan(JogWish("z", 0.01, held=False), there, None).reach == pytest.approx(0.01)
 
 
-def test_a_part_in_the_gripper_counts(plant: Plant, planner: JogPlanner, home: Q) -> None:
+def test_a_part_in_the_gripper_counts(plant: Plant, planner: OneArm, home: Q) -> None:
     part = largest_part(plant)
     # Products are up to 60 x 80 x 60 mm and 0.70 kg, planned 6 mm smaller on each side.
     assert part == ((0.048, 0.068, 0.048), 0.70)
@@ -162,7 +175,7 @@ def test_a_part_in_the_gripper_counts(plant: Plant, planner: JogPlanner, home: Q
 
 
 def test_an_arm_that_is_too_near_is_moved_away_and_not_nearer(
-    plant: Plant, planner: JogPlanner, home: Q
+    plant: Plant, planner: OneArm, home: Q
 ) -> None:
     inside = over_outfeed(planner, home, CONVEYOR_M + 0.01)  # the part would be 14 mm in it
     part = largest_part(plant)
@@ -185,7 +198,62 @@ def test_an_arm_that_is_too_near_is_moved_away_and_not_nearer(
     ],
 )
 def test_what_cannot_be_meant(
-    planner: JogPlanner, home: Q, axis: str, amount: float, held: bool, says: str
+    planner: OneArm, home: Q, axis: str, amount: float, held: bool, says: str
 ) -> None:
     with pytest.raises(JogRefusedError, match=says):
         planner.plan(JogWish(axis, amount, held), home, None)
+
+
+class TwoArms:
+    """The cell in which two arms face each other along x, with the tool of each where it is put."""
+
+    def __init__(self) -> None:
+        self.plant = load_plant(ROOT / "examples" / "handover_plant.yaml")
+        self.cell = self.plant.cells["transfer"]
+        self.arms = CellArms(self.cell)
+        self.planner = JogPlanner(self.cell)
+
+    def at(self, arm: str, x_m: float, pitch_deg: float) -> Q:
+        """Joints with the tool centre point there, in the cell's frame, on its x axis, 0.5 m high.
+
+        The tool points along +x of the arm's own base at a pitch of 90, and down at 180.
+        """
+        base = transform_cell_base(self.cell.arms[arm])
+        target = np.linalg.inv(base) @ transform((x_m, 0.0, 0.5), (0.0, 0.0, 0.0))
+        robot, home = self.arms.robot(arm), self.arms.home(arm)
+        pose = transform(tuple(target[:3, 3]), (0.0, pitch_deg, 0.0))
+        found = robot.inverse_all(pose[None], home[None])[0]
+        best = np.nanargmin(np.abs(found - home).max(axis=1))
+        return tuple(found[best])
+
+
+@pytest.fixture(scope="module")
+def two() -> TwoArms:
+    return TwoArms()
+
+
+def test_an_arm_ends_where_another_stands(two: TwoArms) -> None:
+    """Right is led towards left. Left's tool points down; right's reaches ahead and down, and the
+    boxes of both, 60 mm wide, end at the height of left's flange and below."""
+    wish = JogWish("x", 1.0, held=True, arm="right")
+    at = {"left": two.at("left", 0.62, 180.0), "right": two.at("right", 0.85, 135.0)}
+    plan = two.planner.plan(wish, at, {})
+    assert plan.until == "'tool' and 'tool of left' would come too near to each other"
+    assert 0.62 < 0.85 - plan.reach < 0.72, "the tip passes under left's box, the boxes meet"
+    alone = two.planner.plan(wish, at | {"left": tuple(two.arms.home("left"))}, {})
+    assert alone.until.endswith("as far as one press leads"), "left at home is in nobody's way"
+
+
+def test_what_two_grippers_hold_is_not_torn(two: TwoArms) -> None:
+    """As in mid-hand-over: both grippers say that they hold a part, in the same place."""
+    at = {"left": two.at("left", 0.62, 180.0), "right": two.at("right", 0.62, 90.0)}
+    both = dict.fromkeys(at, largest_part(two.plant))
+    for arm, other in (("left", "right"), ("right", "left")):
+        wish = JogWish("joint_6", radians(1.0), held=False, arm=arm)
+        with pytest.raises(JogRefusedError, match=f"{arm} and {other} may hold the same part"):
+            two.planner.plan(wish, at, both)
+
+
+def test_the_wish_says_which_arm() -> None:
+    assert str(JogWish("x", 0.01, held=False, arm="left")) == "left x +10.0 mm"
+    assert str(JogWish("x", 0.01, held=False)) == "x +10.0 mm"

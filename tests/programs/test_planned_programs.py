@@ -10,7 +10,7 @@ import pytest
 from robot_cell.model import Plant, load_plant
 from robot_cell.model.program import MoveStep
 from robot_cell.programs import ProgramKey, map_tasks, plan_program
-from robot_cell.programs.cycle import robot_and_scene
+from robot_cell.programs.arms import CellArms
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def over(**more: object) -> dict[str, object]:
 
 
 def test_a_blended_corner_saves_a_stop_and_belongs_to_the_first_step(plant: Plant) -> None:
-    planner = robot_and_scene(plant.cells["cell_b"])
+    planner = CellArms(plant.cells["cell_b"])
     cycles = []
     for corner in ({}, {"blend_m": "exact"}, {"blend_m": 0.05}):
         steps = [
@@ -64,11 +64,11 @@ def test_an_arc_passes_its_pose(plant: Plant) -> None:
         {"move": "ptp", "to": "home"},
     ]
     cell = with_steps(plant, steps).cells["cell_b"]
-    robot, scene = robot_and_scene(cell)
+    planner = CellArms(cell)
     cycle = plan_program(
-        "cell_b", cell, "pack_s", "housing_s", plant.products["housing_s"], planner=(robot, scene)
+        "cell_b", cell, "pack_s", "housing_s", plant.products["housing_s"], planner=planner
     )
-    points = robot.forward(cycle.motions[1].positions)[:, :3, 3]
+    points = planner.robot("arm").forward(cycle.motions[1].positions)[:, :3, 3]
     assert np.linalg.norm(points - [0.6, 0.25, 0.5], axis=1).min() < 0.01
     middle = points[len(points) // 2]
     assert np.linalg.norm(np.cross(middle - points[0], points[-1] - points[0])) > 0.05

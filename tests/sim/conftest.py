@@ -43,7 +43,7 @@ def world(plant, urdfs) -> Callable[[str], CellPhysics]:
     """Physics alone, of a named cell."""
 
     def make(cell: str) -> CellPhysics:
-        scene = build_scene(plant.cells[cell], plant.products, urdfs[cell])
+        scene = build_scene(plant.cells[cell], plant.products, {"arm": urdfs[cell]})
         return CellPhysics(scene, home_of(plant, cell))
 
     return make
@@ -63,7 +63,7 @@ def simulate(plant, urdfs, tmp_path) -> Iterator[Callable[..., SimulatedCell]]:
     def make(cell: str = "cell_a", *, speed: float = 0.0, expected: int = 0, **options):
         gate = TickGate.open(tmp_path / "time.page", f"{cell}/sim", patience_s=10.0)
         gate.set_start(START, speed=speed, expected=expected)
-        made.append(SimulatedCell(plant, cell, urdfs[cell], tmp_path, gate, **options))
+        made.append(SimulatedCell(plant, cell, {"arm": urdfs[cell]}, tmp_path, gate, **options))
         return made[-1]
 
     yield make
@@ -103,7 +103,7 @@ def pose_ik(plant, urdfs) -> Callable[[str, np.ndarray, np.ndarray], np.ndarray]
     """Joint positions that put a cell's TCP at a point, pointing down; found by MuJoCo itself."""
 
     def solve(cell: str, target: np.ndarray, guess: np.ndarray) -> np.ndarray:
-        scene = build_scene(plant.cells[cell], plant.products, urdfs[cell])
+        scene = build_scene(plant.cells[cell], plant.products, {"arm": urdfs[cell]})
         model, data = scene.model, mujoco.MjData(scene.model)
         site = model.site(TCP).id
         down = np.diag([-1.0, 1.0, -1.0])

@@ -136,7 +136,7 @@ def test_setpoints_that_no_controller_would_take_are_a_fault(running, offset, co
     with pytest.raises(ArmNotConnected):
         arm.read(5.0)
     assert arm.connect(5.0).positions == pytest.approx(home, abs=1e-3)
-    assert len(cell.arm.faults) == 1
+    assert len(cell.arms["arm"].faults) == 1
 
 
 def test_the_driver_refuses_malformed_setpoints_itself(running):
@@ -160,7 +160,7 @@ def test_garbage_is_hung_up_on_and_the_next_driver_is_served(running, tmp_path):
     while stranger.recv(4096):
         pass
     stranger.close()
-    assert cell.arm.faults[0].startswith("PROTOCOL")
+    assert cell.arms["arm"].faults[0].startswith("PROTOCOL")
     arm.connect(5.0)
     arm.read(5.0)
 
@@ -177,7 +177,7 @@ def test_a_driver_that_says_nothing_is_given_up_after_the_patience(simulate, str
     cell = simulate()
     cell.gate.patience_s = 0.1
     silent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    silent.connect(str(cell.arm.path))
+    silent.connect(str(cell.arms["arm"].path))
     until(lambda: cell.spent.ticks > 5, lambda: cell.run_once(0.01))
     silent.close()
 

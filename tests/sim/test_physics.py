@@ -250,7 +250,7 @@ def test_durations_of_the_plant_file_hold(plant, urdfs):
     cell = plant.cells["cell_b"]
     slow = cell.fixtures["gripper"].model_copy(update={"durations_s": {"close": 0.61}})
     cell = cell.model_copy(update={"fixtures": {**cell.fixtures, "gripper": slow}})
-    scene = build_scene(cell, plant.products, urdfs["cell_b"])
+    scene = build_scene(cell, plant.products, {"arm": urdfs["cell_b"]})
     b = Bench(plant, CellPhysics(scene, np.zeros(6)), "cell_b")
     b.devices = CellDevices(cell, b.world)
     assert b.do("gripper", "close") == pytest.approx(0.61, abs=0.021)
@@ -261,7 +261,7 @@ def test_a_station_without_an_obstacle_below_carries_a_part(plant, urdfs):
     cell = plant.cells["cell_b"]
     frames = {**cell.frames, "outfeed": Frame(xyz_m=(0.2, 0.9, 0.4))}
     cell = cell.model_copy(update={"frames": frames})
-    world = CellPhysics(build_scene(cell, plant.products, urdfs["cell_b"]), np.zeros(6))
+    world = CellPhysics(build_scene(cell, plant.products, {"arm": urdfs["cell_b"]}), np.zeros(6))
     world.put("housing_s_1", Region(np.array([0.2, 0.9, 0.41]), np.eye(3)))
     for _ in range(50):
         world.step_tick(None, {})
@@ -278,4 +278,4 @@ def test_a_station_without_an_obstacle_below_carries_a_part(plant, urdfs):
 )
 def test_a_bad_urdf_is_refused(plant, urdf, says):
     with pytest.raises(SceneError, match=says):
-        build_scene(plant.cells["cell_a"], plant.products, urdf)
+        build_scene(plant.cells["cell_a"], plant.products, {"arm": urdf})

@@ -142,7 +142,7 @@ def _simulate_and_hash(run_dir: str, speed: float, answer) -> None:
     gate = TickGate.open(Path(run_dir) / "time.page", "cell_a/sim")
     gate.set_start(START, speed=speed, expected=1)
     urdf = expand_xacro(plant.cells["cell_a"].arm.urdf)
-    cell = SimulatedCell(plant, "cell_a", urdf, Path(run_dir), gate, seed=3)
+    cell = SimulatedCell(plant, "cell_a", {"arm": urdf}, Path(run_dir), gate, seed=3)
     rows = np.vstack([ramp(home, home + 0.3, 0.8), ramp(home + 0.3, home, 0.7)])
     streamer = Streamer(Path(run_dir) / "sockets" / "cell_a.arm", rows)
     begun = False

@@ -145,7 +145,7 @@ class Bench:
 
     def __init__(self, plant: Plant, urdf: str, engine: EngineFactory) -> None:
         self.cell = plant.cells[CELL]
-        scene = build_scene(self.cell, plant.products, urdf)
+        scene = build_scene(self.cell, plant.products, {"arm": urdf})
         home = np.deg2rad(self.cell.poses[self.cell.arm.home].joints_deg)
         self.world = CellPhysics(scene, home, engine)
         self.devices = CellDevices(self.cell, self.world)
@@ -211,7 +211,7 @@ class Running:
 def running(plant, urdf, engine, tmp_path) -> Iterator[Running]:
     gate = TickGate.open(tmp_path / "time.page", f"{CELL}/sim", patience_s=10.0)
     gate.set_start(datetime(2026, 11, 23, tzinfo=timezone.utc), speed=0.0, expected=0)
-    cell = SimulatedCell(plant, CELL, urdf, tmp_path, gate, engine=engine)
+    cell = SimulatedCell(plant, CELL, {"arm": urdf}, tmp_path, gate, engine=engine)
     stop = threading.Event()
 
     def loop() -> None:

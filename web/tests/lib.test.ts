@@ -162,5 +162,6 @@ describe('bodies of a simulated cell', () => {
     expect(partOf('housing_s_12', parts, '')).toEqual([1, 2, 3]);
     expect(partOf('other_1', parts, 'housing_s')).toEqual([1, 2, 3]);
     expect(partOf('tcp', parts, 'housing_s')).toBeNull();
+    expect(partOf('left/tcp', parts, 'housing_s')).toBeNull();
   });
 });

@@ -16,6 +16,7 @@ from robot_cell.gateway.opcua.layout import CellNodes, Layout
 from robot_cell.gateway.opcua.packml import MACHINES, VERSION
 from robot_cell.gateway.opcua.robotics import OPERATIONAL_MODES, RoboticsNodes, system_state
 from robot_cell.gateway.service import Gateway
+from robot_cell.model.arm_names import positions_key
 from robot_cell.model.packml import Mode, State, parse_mode
 
 TICK_S: Final = 0.25
@@ -85,7 +86,8 @@ class Feed:
         yield robotics.program_loaded, bool(live["program"]), ua.VariantType.Boolean
         override = live["override_percent"]
         percent = 100.0 if override is None else float(override)
-        yield robotics.speed_override, percent, ua.VariantType.Double
+        for override_node in robotics.speed_overrides:
+            yield override_node, percent, ua.VariantType.Double
 
     def _packml(self, nodes: CellNodes, state: State | None) -> Iterator[Told]:
         """The states of all three machines; one that is not at work has a bad state."""
@@ -116,15 +118,16 @@ class Feed:
     def _robotics(
         self, name: str, nodes: RoboticsNodes, state: State | None, mode: Mode
     ) -> Iterator[Told]:
-        joints = self._gateway.link.joints().get(name)
-        positions = dict(zip(joints.names, joints.positions, strict=False)) if joints else {}
-        for joint, node in nodes.axes:
-            value = positions.get(joint.name)
-            if value is None:
-                yield node, _NO_COMMUNICATION, None
-            else:
-                shown = round(math.degrees(value) if joint.turns else value, 4)
-                yield node, shown, ua.VariantType.Double
+        for arm, axes in nodes.axes.items():
+            joints = self._gateway.link.joints().get(positions_key(name, arm))
+            positions = dict(zip(joints.names, joints.positions, strict=False)) if joints else {}
+            for joint, node in axes:
+                value = positions.get(joint.name)
+                if value is None:
+                    yield node, _NO_COMMUNICATION, None
+                else:
+                    shown = round(math.degrees(value) if joint.turns else value, 4)
+                    yield node, shown, ua.VariantType.Double
         yield nodes.operational_mode, OPERATIONAL_MODES[mode], ua.VariantType.Int32
         live = self._gateway.hub.cell(name)
         for node, active in (

@@ -119,14 +119,16 @@ async def lay_out(server: Server, plant: Plant) -> Layout:
         "UnitMode", "UnitMode", {int(mode): mode.label for mode in Mode}
     )
     cells: dict[str, CellNodes] = {}
-    joints: dict[Path, tuple[Joint, ...]] = {}
+    read: dict[Path, tuple[Joint, ...]] = {}
     for name, cell in plant.cells.items():
         nodes = await add_packml(builder, packml, name)
         await builder.write(f"{nodes.path}/Status/UnitSupportedModes", modes)
-        if cell.arm.urdf not in joints:  # an arm is read once, however many cells have it
-            joints[cell.arm.urdf] = joints_of(draw_arm(cell, ""))
+        for arm in cell.arms.values():
+            if arm.urdf not in read:  # an arm is read once, however many cells have it
+                read[arm.urdf] = joints_of(draw_arm(arm, ""))
+        joints = {which: read[arm.urdf] for which, arm in cell.arms.items()}
         robotics = await add_robotics(
-            builder, named[ROBOTICS], named[DI]["DeviceSet"], name, cell, joints[cell.arm.urdf]
+            builder, named[ROBOTICS], named[DI]["DeviceSet"], name, cell, joints
         )
         folder = await builder.folder(top, name, name)
         await builder.refer(folder, nodes.object, ORGANIZES)

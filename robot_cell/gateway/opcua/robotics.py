@@ -1,4 +1,4 @@
-"""A cell's arm as OPC 40010 lays it out: system, controller, motion device, axes, safety states.
+"""A cell's arms as OPC 40010 lays them out: system, controller, motion devices, axes, safety.
 
 What nobody tells this server is bad with `BadNotConnected`, and never a value that looks like one.
 The safety states inform; they are not functional safety (OPC 40010-1, 7.8).
@@ -7,6 +7,7 @@ The safety states inform; they are not functional safety (OPC 40010-1, 7.8).
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,13 +76,14 @@ class RoboticsNodes:
     """The nodes whose values change.
 
     Attributes:
-        axes: ActualPosition of each joint, base to flange.
+        axes: ActualPosition of each joint of each arm, base to flange.
+        speed_overrides: of each arm.
         system_states: state nodes of SystemOperation, by name.
     """
 
     system: ua.NodeId
-    axes: tuple[tuple[Joint, ua.NodeId], ...]
-    speed_override: ua.NodeId
+    axes: dict[str, tuple[tuple[Joint, ua.NodeId], ...]]
+    speed_overrides: tuple[ua.NodeId, ...]
     program: ua.NodeId
     program_loaded: ua.NodeId
     operational_mode: ua.NodeId
@@ -106,9 +108,9 @@ async def add_robotics(
     device_set: ua.NodeId,
     name: str,
     cell: Cell,
-    joints: tuple[Joint, ...],
+    joints: Mapping[str, tuple[Joint, ...]],
 ) -> RoboticsNodes:
-    """Add a cell's motion device system."""
+    """Add a cell's motion device system, with a motion device for each arm."""
     own = builder.namespace
     path = f"{name}/Robotics"
     system = await builder.instance(
@@ -119,14 +121,54 @@ async def add_robotics(
         optional=["ComponentName"],
     )
     await builder.write(f"{path}/ComponentName", ua.LocalizedText(cell.description or name))
-    model = cell.arm.urdf.name.partition(".")[0]
-    operation = await _controller(builder, types, path, name, model)
-    device = f"{path}/MotionDevices/arm"
+    models = {which: arm.urdf.name.partition(".")[0] for which, arm in cell.arms.items()}
+    operation = await _controller(builder, types, path, name, ", ".join(models.values()))
+    axes = {
+        which: await _motion_device(builder, types, path, which, models[which], of_arm)
+        for which, of_arm in joints.items()
+    }
+    safety = f"{path}/SafetyStates/cell"
+    await builder.instance(
+        types["SafetyStateType"],
+        builder.node_id(f"{path}/SafetyStates"),
+        safety,
+        ua.QualifiedName("cell", own),
+    )
+    task = f"{path}/Controllers/controller/TaskControls/program/ParameterSet"
+    safety_values = f"{safety}/ParameterSet"
+    return RoboticsNodes(
+        system=system,
+        axes=axes,
+        speed_overrides=tuple(
+            builder.node_id(f"{path}/MotionDevices/{which}/ParameterSet/SpeedOverride")
+            for which in joints
+        ),
+        program=builder.node_id(f"{task}/TaskProgramName"),
+        program_loaded=builder.node_id(f"{task}/TaskProgramLoaded"),
+        operational_mode=builder.node_id(f"{safety_values}/OperationalMode"),
+        system_operation=operation,
+        system_states=_system_states(builder, types),
+        emergency_stop=builder.node_id(f"{safety_values}/EmergencyStop"),
+        protective_stop=builder.node_id(f"{safety_values}/ProtectiveStop"),
+    )
+
+
+async def _motion_device(
+    builder: Builder,
+    types: dict[str, ua.NodeId],
+    path: str,
+    arm: str,
+    model: str,
+    joints: tuple[Joint, ...],
+) -> tuple[tuple[Joint, ua.NodeId], ...]:
+    """Add an arm; returns the nodes of its joints' positions."""
+    own = builder.namespace
+    device = f"{path}/MotionDevices/{arm}"
     await builder.instance(
         types["MotionDeviceType"],
         builder.node_id(f"{path}/MotionDevices"),
         device,
-        ua.QualifiedName("arm", own),
+        ua.QualifiedName(arm, own),
     )
     category = ua.Variant(ARTICULATED_ROBOT, ua.VariantType.Int32)
     await builder.write(f"{device}/MotionDeviceCategory", category)
@@ -145,27 +187,7 @@ async def add_robotics(
         position = f"{at}/ParameterSet/ActualPosition"
         await builder.write(f"{position}/EngineeringUnits", DEGREE if joint.turns else METRE)
         axes.append((joint, builder.node_id(position)))
-    safety = f"{path}/SafetyStates/cell"
-    await builder.instance(
-        types["SafetyStateType"],
-        builder.node_id(f"{path}/SafetyStates"),
-        safety,
-        ua.QualifiedName("cell", own),
-    )
-    task = f"{path}/Controllers/controller/TaskControls/program/ParameterSet"
-    safety_values = f"{safety}/ParameterSet"
-    return RoboticsNodes(
-        system=system,
-        axes=tuple(axes),
-        speed_override=builder.node_id(f"{device}/ParameterSet/SpeedOverride"),
-        program=builder.node_id(f"{task}/TaskProgramName"),
-        program_loaded=builder.node_id(f"{task}/TaskProgramLoaded"),
-        operational_mode=builder.node_id(f"{safety_values}/OperationalMode"),
-        system_operation=operation,
-        system_states=_system_states(builder, types),
-        emergency_stop=builder.node_id(f"{safety_values}/EmergencyStop"),
-        protective_stop=builder.node_id(f"{safety_values}/ProtectiveStop"),
-    )
+    return tuple(axes)
 
 
 async def _controller(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
 from robot_cell.gateway import shapes
@@ -17,6 +17,8 @@ router: Final = APIRouter(tags=["plant"])
 CellName = Annotated[str, Path(max_length=48)]
 _READ: Final = problem_responses(401, 403, 404, 422, 429, 503)
 _arms: dict[tuple[str, str], ArmDrawing] = {}
+MOST_MESHES: Final = 1000
+"""Of one arm: those of the next are counted from here on."""
 
 
 @router.get("/cells/{cell}/programs/{program}", response_model=shapes.ProgramView, responses=_READ)
@@ -37,22 +39,24 @@ async def program_(
     return json_response(view)
 
 
-def _arm(gateway: Gateway, name: str) -> ArmDrawing:
-    cell = gateway.cell(name)
-    at = f"{API}/cells/{name}/meshes"
-    key = (str(cell.arm.urdf), at)
-    if key not in _arms:
-        _arms[key] = draw_arm(cell, at)
-    return _arms[key]
+def _drawings(gateway: Gateway, name: str) -> dict[str, ArmDrawing]:
+    """The arms of a cell by name."""
+    at, found = f"{API}/cells/{name}/meshes", {}
+    for number, (arm, model) in enumerate(gateway.cell(name).arms.items()):
+        key = (str(model.urdf), f"{at}/{number}")
+        if key not in _arms:
+            _arms[key] = draw_arm(model, at, number * MOST_MESHES)
+        found[arm] = _arms[key]
+    return found
 
 
 @router.get("/cells/{cell}/scene", response_model=shapes.Scene, responses=_READ)
 def scene(gateway: Served, caller: Viewer, cell: CellName) -> Response:
     """What is drawn of a cell."""
     del caller
-    arm = _arm(gateway, cell)
+    arms = _drawings(gateway, cell)
     at = f"{API}/cells/{cell}"
-    return json_response(scene_of(gateway.plant, cell, gateway.cell(cell), arm, at))
+    return json_response(scene_of(gateway.plant, cell, gateway.cell(cell), arms, at))
 
 
 @router.get(
@@ -60,10 +64,19 @@ def scene(gateway: Served, caller: Viewer, cell: CellName) -> Response:
     response_class=Response,
     responses={**_READ, 200: {"content": {"application/xml": {}}, "description": "URDF"}},
 )
-def urdf(gateway: Served, caller: Viewer, cell: CellName) -> Response:
-    """The cell's arm as URDF; its meshes are files of this gateway."""
+def urdf(
+    gateway: Served,
+    caller: Viewer,
+    cell: CellName,
+    arm: Annotated[str | None, Query(max_length=48)] = None,
+) -> Response:
+    """An arm of the cell as URDF, the first unless one is named; its meshes are files here."""
     del caller
-    return Response(_arm(gateway, cell).urdf, media_type="application/xml")
+    arms = _drawings(gateway, cell)
+    name = next(iter(arms)) if arm is None else arm
+    if name not in arms:
+        raise Problem("not-found", f"{cell} has no arm {name!r}; it has: {', '.join(arms)}")
+    return Response(arms[name].urdf, media_type="application/xml")
 
 
 @router.get(
@@ -74,9 +87,10 @@ def urdf(gateway: Served, caller: Viewer, cell: CellName) -> Response:
 def mesh(
     gateway: Served, caller: Viewer, cell: CellName, name: Annotated[str, Path(max_length=16)]
 ) -> Response:
-    """A mesh of the cell's arm, by the name that its URDF gives it here."""
+    """A mesh of an arm of the cell, by the name that its URDF gives it here."""
     del caller
-    file = _arm(gateway, cell).meshes.get(name)
+    drawings = _drawings(gateway, cell).values()
+    file = next((one.meshes[name] for one in drawings if name in one.meshes), None)
     if file is None:
-        raise Problem("not-found", f"the arm of {cell} has no mesh {name!r}")
+        raise Problem("not-found", f"no arm of {cell} has a mesh {name!r}")
     return Response(file.read_bytes(), media_type="application/octet-stream")

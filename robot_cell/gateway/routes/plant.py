@@ -125,7 +125,7 @@ def _cell(gateway: Gateway, name: str) -> shapes.CellView:
         **gateway.hub.cell(name),
         "name": name,
         "description": cell.description,
-        "arm": cell.arm.urdf.name.partition(".")[0],
+        "arm": ", ".join(arm.urdf.name.partition(".")[0] for arm in cell.arms.values()),
         "fixtures": fixtures_of(cell),
         "programs": list(cell.programs),
         "next": of_cell.next,

@@ -73,6 +73,7 @@ from robot_cell.gateway.shapes.scene import (
     PartView,
     Placed,
     Scene,
+    SceneArm,
     ToolView,
 )
 from robot_cell.gateway.shapes.schedule import (
@@ -152,6 +153,7 @@ __all__ = [
     "RevisionDetail",
     "Revisions",
     "Scene",
+    "SceneArm",
     "Schedule",
     "Series",
     "Session",

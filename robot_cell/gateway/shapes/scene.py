@@ -36,10 +36,25 @@ class PartView(TypedDict):
     size_m: Vector
 
 
+class SceneArm(TypedDict):
+    """An arm that is drawn; `positions` is its key among the joints of a live tick."""
+
+    name: str
+    positions: str
+    urdf: str
+    joints: list[str]
+    base_link: str
+    flange: str
+    home: Vector
+    base: Placed
+    tool: ToolView
+
+
 class Scene(TypedDict):
-    """What is drawn of a cell."""
+    """What is drawn of a cell; what is said of one arm is said of the first."""
 
     cell: str
+    arms: list[SceneArm]
     urdf: str
     joints: list[str]
     base_link: str

@@ -21,7 +21,7 @@ from robot_cell.gateway.sparkplug.credentials import (
 from robot_cell.gateway.sparkplug.outbox import Outbox
 from robot_cell.gateway.sparkplug.publisher import Publisher
 from robot_cell.gateway.sparkplug.sampler import Now, Sampler
-from robot_cell.gateway.sparkplug.told import metrics_of
+from robot_cell.gateway.sparkplug.told import joint_metric, metrics_of
 from robot_cell.model import Cell
 from robot_cell.model.sparkplug import Sparkplug
 
@@ -81,9 +81,14 @@ async def told_to_broker(gateway: Gateway, section: Sparkplug, run_dir: Path) ->
 
 
 def _joints(cell: Cell) -> tuple[str, ...]:
-    """Names of an arm's joints, base to flange; none where its description cannot be read."""
-    try:
-        return draw_arm(cell, "").joints
-    except Problem as error:
-        _log.warning("the joints of an arm are not told", reason=str(error))
-        return ()
+    """Names of the joints of a cell's arms, base to flange; of several arms after the arm's name.
+
+    None of an arm whose description cannot be read.
+    """
+    names: list[str] = []
+    for name, arm in cell.arms.items():
+        try:
+            names += [joint_metric(name, joint) for joint in draw_arm(arm, "").joints]
+        except Problem as error:
+            _log.warning("the joints of an arm are not told", reason=str(error))
+    return tuple(names)

@@ -12,6 +12,7 @@ from robot_cell.gateway import shapes
 from robot_cell.gateway.service import Gateway
 from robot_cell.gateway.sparkplug.payload import Kind, Value
 from robot_cell.gateway.sparkplug.session import NODE, Metric
+from robot_cell.model.arm_names import THE_ARM, positions_key
 from robot_cell.model.packml import State
 
 JOINT_DEADBAND_RAD: Final = 1e-4
@@ -138,12 +139,18 @@ def kpi_values(kpi: shapes.Kpi) -> dict[str, Value]:
 
 
 def joint_values(gateway: Gateway, cell: str) -> dict[str, Value]:
-    """Where an arm stands; empty before it was heard."""
-    view = gateway.link.joints().get(cell)
-    if view is None:
-        return {}
-    named = zip(view.names, view.positions, strict=True)
-    return {f"Joints/{name}/Position": position for name, position in named}
+    """Where the arms of a cell stand; nothing of one before it was heard."""
+    values: dict[str, Value] = {}
+    for arm in gateway.plant.cells[cell].arms:
+        view = gateway.link.joints().get(positions_key(cell, arm))
+        for name, position in () if view is None else zip(view.names, view.positions, strict=True):
+            values[f"Joints/{joint_metric(arm, name)}/Position"] = position
+    return values
+
+
+def joint_metric(arm: str, joint: str) -> str:
+    """What a joint is called among the metrics of its cell."""
+    return joint if arm == THE_ARM else f"{arm}/{joint}"
 
 
 _NUMBERS: Final = {state.label: int(state) for state in State}

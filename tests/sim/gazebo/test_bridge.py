@@ -78,7 +78,7 @@ def test_the_nodes_topics_are_those_of_the_bridge(plant, urdfs, monkeypatch):
     monkeypatch.setitem(sys.modules, "ros_gz_interfaces.srv", stand_in)
     monkeypatch.setitem(os.environ, "ROS_DOMAIN_ID", str(free_domain()))
     cell = plant.cells["cell_a"]
-    scene = build_scene(cell, plant.products, urdfs["cell_a"])
+    scene = build_scene(cell, plant.products, {"arm": urdfs["cell_a"]})
     rclpy.init()
     try:
         link = RosLink("cell_a", "housing_cell", lay_out(cell, plant.products), scene)
@@ -127,6 +127,6 @@ def test_without_the_bridges_messages_it_says_what_to_install(plant, urdfs, monk
 
     monkeypatch.setitem(sys.modules, "ros_gz_interfaces", None)
     cell = plant.cells["cell_a"]
-    scene = build_scene(cell, plant.products, urdfs["cell_a"])
+    scene = build_scene(cell, plant.products, {"arm": urdfs["cell_a"]})
     with pytest.raises(SimulationError, match=r"install ros-.*-ros-gz"):
         RosLink("cell_a", "housing_cell", lay_out(cell, plant.products), scene)

@@ -316,14 +316,21 @@ export interface Pose {
   quaternion: [number, number, number, number];
 }
 
-export interface Scene {
-  cell: string;
+/** An arm of a cell; `positions` is its key among the joints of a live tick. */
+export interface SceneArm {
+  name: string;
+  positions: string;
   urdf: string;
   joints: string[];
-  base_link: string;
   flange: string;
   home: number[];
+  base: Pose;
   tool: { tcp: Pose; size_m: [number, number, number] | null } | null;
+}
+
+export interface Scene {
+  cell: string;
+  arms: SceneArm[];
   frames: Record<string, Pose>;
   obstacles: { name: string; size_m: [number, number, number]; pose: Pose }[];
   fixtures: { name: string; kind: string; frame: string | null; mounted_on: string | null }[];

@@ -1,4 +1,4 @@
-/** The cell in three dimensions: the arm from its URDF, what stands around it, and the parts. */
+/** The cell in three dimensions: its arms from their URDF, what stands around them, and the parts. */
 
 import {
   AmbientLight,
@@ -20,7 +20,7 @@ import { OrbitControls } from 'three/examples/jsm/controls/OrbitControls.js';
 import { STLLoader } from 'three/examples/jsm/loaders/STLLoader.js';
 import URDFLoader, { type URDFRobot } from 'urdf-loader';
 
-import type { Pose, Scene } from '../lib/contract';
+import type { Pose, Scene, SceneArm } from '../lib/contract';
 import { partOf } from './parts';
 
 export type MeshFetch = (url: string) => Promise<ArrayBuffer>;
@@ -45,12 +45,19 @@ export interface Shades {
   part: string;
 }
 
+/** An arm as it is drawn, and the joint positions that it shows. */
+interface DrawnArm {
+  arm: SceneArm;
+  robot: URDFRobot;
+  joints: number[];
+}
+
 export class CellScene {
   readonly #world = new World();
   readonly #camera = new PerspectiveCamera(40, 1, 0.05, 30);
   readonly #renderer: WebGLRenderer;
   readonly #controls: OrbitControls;
-  readonly #robot: URDFRobot;
+  readonly #arms: DrawnArm[];
   readonly #scene: Scene;
   readonly #parts = new Map<string, Mesh>();
   readonly #cell = new Box3();
@@ -60,13 +67,13 @@ export class CellScene {
     part: new MeshStandardMaterial({ roughness: 0.5 }),
   };
   #grid: GridHelper | null = null;
-  #joints: number[] = [];
   #bodies = '';
   #due = 0;
   /** How many frames have been drawn. */
   frames = 0;
 
-  constructor(canvas: HTMLCanvasElement, scene: Scene, urdf: string, fetchMesh: MeshFetch) {
+  /** `urdfs` are of the scene's arms, in their order. */
+  constructor(canvas: HTMLCanvasElement, scene: Scene, urdfs: string[], fetchMesh: MeshFetch) {
     Object3D.DEFAULT_UP.set(0, 0, 1);
     this.#scene = scene;
     this.#renderer = new WebGLRenderer({ canvas, antialias: true, powerPreference: 'low-power' });
@@ -92,31 +99,39 @@ export class CellScene {
         })
         .catch((error: unknown) => done(new Group(), error as Error));
     };
-    this.#robot = loader.parse(urdf);
+    this.#arms = scene.arms.map((arm, i) => {
+      const stand = place(new Group(), arm.base);
+      const robot = loader.parse(urdfs[i] ?? '');
+      stand.add(robot);
+      this.#world.add(stand);
+      return { arm, robot, joints: [] };
+    });
+    for (const one of this.#arms) this.#addTool(one);
     this.#paintArm();
-    this.#world.add(this.#robot);
-    this.#addTool();
     this.#addSurroundings();
     this.#measure();
-    this.setJoints(scene.home);
+    this.setJoints(Object.fromEntries(scene.arms.map((arm) => [arm.positions, arm.home])));
     this.look('reset');
   }
 
   #paintArm(): void {
-    this.#robot.traverse((object) => {
-      if (object instanceof Mesh) object.material = this.#materials.arm;
-    });
+    for (const { robot } of this.#arms) {
+      robot.traverse((object) => {
+        if (object instanceof Mesh && !object.userData.tool) object.material = this.#materials.arm;
+      });
+    }
     this.#ask();
   }
 
-  #addTool(): void {
-    const { tool, flange } = this.#scene;
-    const link = this.#robot.links[flange];
+  #addTool({ arm, robot }: DrawnArm): void {
+    const { tool, flange } = arm;
+    const link = robot.links[flange];
     if (tool === null || link === undefined) return;
     const tcp = new Vector3(...tool.tcp.xyz_m);
     // From the flange to the tool centre point, as wide as the plant file says.
     const [x, y] = tool.size_m ?? [0.05, 0.05];
     const body = new Mesh(new BoxGeometry(x, y, Math.max(0.02, tcp.length())), this.#materials.around);
+    body.userData.tool = true;
     body.position.copy(tcp).multiplyScalar(0.5);
     body.quaternion.set(...tool.tcp.quaternion);
     link.add(body);
@@ -139,7 +154,7 @@ export class CellScene {
   /** The room that a cell takes: beyond it lies what the simulation keeps in store. */
   #measure(): void {
     const { frames, obstacles } = this.#scene;
-    this.#cell.setFromPoints([new Vector3(0, 0, 0)]);
+    this.#cell.setFromPoints(this.#scene.arms.map(({ base }) => new Vector3(...base.xyz_m)));
     for (const { xyz_m } of Object.values(frames)) this.#cell.expandByPoint(new Vector3(...xyz_m));
     for (const { size_m, pose } of obstacles) {
       const half = new Vector3(...size_m).multiplyScalar(0.5);
@@ -164,17 +179,22 @@ export class CellScene {
     this.#ask();
   }
 
-  setJoints(angles: readonly number[]): void {
-    const same =
-      angles.length === this.#joints.length &&
-      angles.every((angle, i) => Math.abs(angle - (this.#joints[i] ?? 0)) < STILL);
-    if (same) return;
-    this.#joints = [...angles];
-    this.#scene.joints.forEach((name, i) => {
-      const angle = angles[i];
-      if (angle !== undefined) this.#robot.setJointValue(name, angle);
-    });
-    this.#ask();
+  /** Joint positions (rad) of the plant's arms; those of others do not count. */
+  setJoints(positions: Readonly<Record<string, readonly number[]>>): void {
+    for (const drawn of this.#arms) {
+      const angles = positions[drawn.arm.positions];
+      if (angles === undefined) continue;
+      const same =
+        angles.length === drawn.joints.length &&
+        angles.every((angle, i) => Math.abs(angle - (drawn.joints[i] ?? 0)) < STILL);
+      if (same) continue;
+      drawn.joints = [...angles];
+      drawn.arm.joints.forEach((name, i) => {
+        const angle = angles[i];
+        if (angle !== undefined) drawn.robot.setJointValue(name, angle);
+      });
+      this.#ask();
+    }
   }
 
   setBodies(bodies: Record<string, number[]>, product: string): void {
@@ -201,8 +221,15 @@ export class CellScene {
   }
 
   look(name: ViewName): void {
-    this.#controls.target.set(0.25, 0, 0.48);
-    this.#camera.position.set(...VIEWS[name]);
+    // Views are of one arm in the origin; of several, from further off and at what is between them.
+    const far = new Vector3();
+    for (const { base } of this.#scene.arms) far.add(new Vector3(...base.xyz_m));
+    far.divideScalar(Math.max(1, this.#scene.arms.length)).setZ(0);
+    const back = this.#scene.arms.length > 1 ? 1.35 : 1;
+    const target = new Vector3(this.#scene.arms.length > 1 ? 0 : 0.25, 0, 0.48).add(far);
+    this.#controls.target.copy(target);
+    const from = new Vector3(...VIEWS[name]).sub(new Vector3(0.25, 0, 0.48)).multiplyScalar(back);
+    this.#camera.position.copy(target).add(from);
     this.#controls.update();
     this.#ask();
   }

@@ -11,7 +11,7 @@ export function partOf(
   parts: Record<string, { size_m: Size }>,
   product: string,
 ): Size | null {
-  if (body === TCP) return null;
+  if (body === TCP || body.endsWith(`/${TCP}`)) return null;
   const own = parts[body] ?? parts[body.replace(/_\d+$/, '')] ?? parts[product];
   return own?.size_m ?? ASSUMED;
 }
