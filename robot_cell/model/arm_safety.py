@@ -8,10 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-CONNECTING: Final = "connecting"
-"""How the state of a servo without its arm begins; what is wrong follows."""
-
-AT_WORK: Final = ("running", "waiting for the arm")
+AT_WORK: Final = "running"
+"""What an arm is said to be of which nothing is wrong."""
 
 EMERGENCY_STOPS: Final = frozenset(
     {"EMERGENCY_STOP", "ROBOT_EMERGENCY_STOP", "SYSTEM_EMERGENCY_STOP"}
@@ -38,13 +36,6 @@ class ArmSafety:
     protective_stop: bool | None = None
 
 
-def told_state(beat: str) -> str:
-    """What a servo's state says of its arm: `running`, or what is wrong."""
-    if beat in AT_WORK:
-        return AT_WORK[0]
-    return beat.removeprefix(f"{CONNECTING}: ")
-
-
 def safety_of(state: str, driver: str) -> ArmSafety:
     """What a told state says of the arm's stops, by the kind of its driver."""
     code = state.removeprefix(_FAULT).partition(":")[0] if state.startswith(_FAULT) else ""
@@ -52,7 +43,7 @@ def safety_of(state: str, driver: str) -> ArmSafety:
         return ArmSafety(emergency_stop=True, protective_stop=None)
     if code in PROTECTIVE_STOPS:
         return ArmSafety(emergency_stop=False, protective_stop=True)
-    knows = driver in TELLS and (state == AT_WORK[0] or bool(code))
+    knows = driver in TELLS and (state == AT_WORK or bool(code))
     if not knows or code in UNSURE or code.startswith("SAFETY_MODE_"):
         return ArmSafety()
     return ArmSafety(emergency_stop=False, protective_stop=False)
