@@ -41,10 +41,6 @@ DEFAULT_DEADLINE_S: Final = 5.0
 """How long a process may be silent unless it says otherwise; planning and imports fit in."""
 
 
-CONNECTING: Final = "connecting"
-"""How the state of a servo without its arm begins; what is wrong follows."""
-
-
 class HeartbeatError(RobotCellError):
     """The page cannot be used."""
 

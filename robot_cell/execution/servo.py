@@ -19,7 +19,8 @@ from typing import Final, Protocol
 
 from drivers.arms import ArmError, ArmTimeout, TrajectoryDriver, load_arm_driver
 from drivers.time_page import TimePage
-from robot_cell.execution.heartbeat import CONNECTING, Heartbeat
+from robot_cell.execution.arm_state import CONNECTING, RUNNING, WAITING
+from robot_cell.execution.heartbeat import Heartbeat
 from robot_cell.execution.horizon import Horizon
 from robot_cell.execution.real_time import prefer_real_time
 from robot_cell.execution.relay import Relay
@@ -82,11 +83,11 @@ def run(
                 now_s = time.monotonic()
                 if now_s - beaten_s > every_s:
                     beaten_s = now_s
-                    beat("running", stall_s)
+                    beat(RUNNING, stall_s)
                 try:
                     follower.step(read_s)
                 except ArmTimeout:
-                    beat("waiting for the arm", None)
+                    beat(WAITING, None)
         except ArmError as error:
             beat(f"{CONNECTING}: {error.what}", None)
             _log.warning("%s", error)

@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Final
 
 from drivers.time_page import process_birth
-from robot_cell.execution.heartbeat import CONNECTING, Beat, Heartbeat, HeartbeatPage
+from robot_cell.execution.arm_state import CONNECTING
+from robot_cell.execution.heartbeat import Beat, Heartbeat, HeartbeatPage
 from robot_cell.execution.safe_state import stop_motion
 
 PERIOD_S: Final = 0.015

@@ -9,10 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-CONNECTING: Final = "connecting"
-"""How the state of a servo without its arm begins; what is wrong follows."""
-
-AT_WORK: Final = ("running", "waiting for the arm")
+AT_WORK: Final = "running"
+"""What an arm is said to be of which nothing is wrong."""
 
 EMERGENCY_STOPS: Final = frozenset(
     {"EMERGENCY_STOP", "ROBOT_EMERGENCY_STOP", "SYSTEM_EMERGENCY_STOP"}
@@ -39,16 +37,9 @@ class ArmSafety:
     protective_stop: bool | None = None
 
 
-def told_state(beat: str) -> str:
-    """What a servo's state says of its arm: `running`, or what is wrong."""
-    if beat in AT_WORK:
-        return AT_WORK[0]
-    return beat.removeprefix(f"{CONNECTING}: ")
-
-
 def state_of_all(states: Mapping[str, str]) -> str:
     """The state of a cell's arms, by name: `running`, or what is wrong with which of them."""
-    wrong = {name: state for name, state in states.items() if state != AT_WORK[0]}
+    wrong = {name: state for name, state in states.items() if state != AT_WORK}
     if len(states) <= 1 or not wrong:
         return next(iter({**states, **wrong}.values()), "")
     if not all(states.values()):
@@ -77,7 +68,7 @@ def safety_of(state: str, driver: str) -> ArmSafety:
         return ArmSafety(emergency_stop=True, protective_stop=None)
     if code in PROTECTIVE_STOPS:
         return ArmSafety(emergency_stop=False, protective_stop=True)
-    knows = driver in TELLS and (state == AT_WORK[0] or bool(code))
+    knows = driver in TELLS and (state == AT_WORK or bool(code))
     if not knows or code in UNSURE or code.startswith("SAFETY_MODE_"):
         return ArmSafety()
     return ArmSafety(emergency_stop=False, protective_stop=False)

@@ -18,6 +18,7 @@ from drivers.clock import FOREVER_NS
 from planners.kinematics.arm_description import read_arm
 from robot_cell import failpoints
 from robot_cell.errors import RobotCellError
+from robot_cell.execution.arm_state import told_state
 from robot_cell.execution.epoch import EpochPage, read
 from robot_cell.execution.heartbeat import Beat, HeartbeatPage
 from robot_cell.execution.horizon import Horizon, Outcome, Result
@@ -31,7 +32,6 @@ from robot_cell.execution.trajectory_goal import (
     segments_of,
 )
 from robot_cell.model.arm_names import base_frame, joint_states_topic, page_name, servo_name
-from robot_cell.model.arm_safety import told_state
 from robot_cell.nodes import path_speed
 from robot_cell.nodes.base import LATCHED, PlantNode, seconds, spin
 from robot_cell.nodes.deferred import DeferredActionServer

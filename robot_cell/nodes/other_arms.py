@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from robot_cell.execution.heartbeat import CONNECTING, HeartbeatPage
+from robot_cell.execution.arm_state import CONNECTING
+from robot_cell.execution.heartbeat import HeartbeatPage
 from robot_cell.execution.trajectory_goal import GoalCode
 from robot_cell.model.arm_names import servo_name
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from drivers.arms.ur_rtde.modes import PLAYING, RUNNING, SAFETY_MODES, hindrance
-from robot_cell.model.arm_safety import ArmSafety, safety_of, told_state
+from robot_cell.execution.arm_state import told_state
+from robot_cell.model.arm_safety import ArmSafety, safety_of
 
 # Safety modes of the RTDE guide: is an emergency stop, is a protective stop active?
 BY_HAND = {

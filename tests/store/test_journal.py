@@ -242,6 +242,11 @@ def test_an_order_is_taken_back_as_a_whole_and_allowed_again(
     [first, *_] = journal.operations("WO-1")
     with pytest.raises(JournalError, match="was not taken back"):
         ask(allow_order, "WO-2")
+    rows = [
+        PlannedOperation(o.operation_id, o.order_id, o.unit, o.name, "cell_a", "p", n, n + 1)
+        for n, o in enumerate(journal.operations("WO-2"))
+    ]
+    journal.publish_schedule(rows, at_ns=2)
     ask(revoke_order, "WO-2")
     assert {o.status for o in journal.operations("WO-2")} == {"cancelled"}
     with pytest.raises(JournalError, match="cannot be taken back: operations of it are cancelled"):
