@@ -14,9 +14,10 @@ import pytest
 
 from drivers.clock import WallClock
 from drivers.time_page import process_birth
+from robot_cell.execution.arm_state import CONNECTING
 from robot_cell.execution.control import CellControl
 from robot_cell.execution.executor import Executor, FixtureOutcome, MotionOutcome
-from robot_cell.execution.heartbeat import CONNECTING, Beat, Heartbeat, HeartbeatPage
+from robot_cell.execution.heartbeat import Beat, Heartbeat, HeartbeatPage
 from robot_cell.execution.horizon import Horizon
 from robot_cell.execution.interlocks import Interlocks, Reading
 from robot_cell.execution.operation import BrokenOffError
