@@ -1,0 +1,89 @@
+"""A hand-over that a person stops, or that is broken again and again: each in its own plant."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.hand_over import (
+    APPROACH,
+    ARMS,
+    BOTH_HOLD,
+    CELL,
+    EXAMPLE,
+    LOWEST_M,
+    hand_over_plant,
+)
+from tests.faults.plant import batch_text, fault_plant
+from tests.faults.test_kills import BETWEEN_S, KILLS, SEED
+
+pytestmark = [
+    pytest.mark.ros, pytest.mark.plant, pytest.mark.faults, pytest.mark.long,
+    pytest.mark.timeout(400),
+]  # fmt: skip
+
+
+def test_kills_at_random_while_parts_are_handed_over(
+    domain: int, tmp_path: Path, numbers: dict[str, Any]
+) -> None:
+    """As fast as possible; journal and devices are compared after each kill."""
+    del domain
+    chance = random.Random(SEED)
+    killed: dict[str, int] = {}
+    with fault_plant(tmp_path, plant_file=EXAMPLE) as plant:
+        batches = 0
+        while sum(killed.values()) < KILLS:
+            if sum(o.status == "planned" for o in plant.journal.operations()) < 3:
+                batches += 1
+                plant.submit(tmp_path, batch_text(batches, bush=6))
+            name = chance.choice(("cell", *ARMS, "fixtures", "supervisor"))
+            if plant.kill(f"{CELL}.{name}"):
+                killed[name] = killed.get(name, 0) + 1
+            next_s = time.monotonic() + chance.uniform(*BETWEEN_S)
+            assert plant.new_problems() == [], killed
+            time.sleep(max(0.0, next_s - time.monotonic()))
+        plant.until(plant.done, 180.0, "not every job was completed")
+        assert plant.problems() == []
+        steps = sum(len(plant.journal.steps(o.operation_id)) for o in plant.journal.operations())
+    numbers["hand_over_kills"] = killed
+    numbers["hand_over_steps_in_journal"] = steps
+
+
+def test_after_a_stop_while_both_hold_the_part_no_arm_pulls_at_it(
+    domain: int, tmp_path: Path
+) -> None:
+    """A stop fails the operation, as with one arm; a person has to open one of the grippers."""
+    del domain
+    with hand_over_plant(tmp_path) as running:
+        running.order()
+        running.reach(BOTH_HOLD)
+        running.give("stop", ("Stopped",))
+        running.stands_for()
+        assert {o.status for o in running.plant.journal.operations()} == {"failed"}
+        running.plant.until(lambda: running.obeys("reset"), 60.0, "no reset")
+        running.plant.until(lambda: "the same one" in running.label(), 60.0, "it says nothing")
+        assert running.state() == "Stopped"
+        running.stands_for()
+        assert running.lowest_m > LOWEST_M
+        assert running.plant.new_problems() == []
+
+
+def test_after_a_stop_as_the_taker_comes_the_arms_go_home_with_the_part(
+    domain: int, tmp_path: Path
+) -> None:
+    del domain
+    with hand_over_plant(tmp_path) as running:
+        running.order()
+        running.reach(APPROACH)
+        running.give("stop", ("Stopped",))
+        running.stands_for()
+        moved = running.moves()
+        running.give("reset", ("Idle",))
+        assert running.moves() == moved + 2, "each arm goes home once"
+        assert running.lowest_m > LOWEST_M
+        assert {o.status for o in running.plant.journal.operations()} == {"failed"}
+        assert running.plant.new_problems() == []
