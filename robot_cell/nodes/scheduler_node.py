@@ -1,4 +1,7 @@
-"""The plant's scheduler: takes batches in, plans, publishes, and leases operations to cells."""
+"""The plant's scheduler: plans, publishes, and leases operations to cells.
+
+What comes in, and what is asked, comes through its doors (`order_doors`).
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,10 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 from typing import Any, Final
 
-import rclpy
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
 from robot_cell_interfaces.msg import CellState, Schedule
-from robot_cell_interfaces.srv import CancelJob, CellCommand, GetJobs, GetSchedule, SubmitBatch
 
-from robot_cell import failpoints
 from robot_cell.errors import RobotCellError
 from robot_cell.execution.presence import CONTROLLER, Presence
 from robot_cell.model.packml import Mode, State
@@ -23,17 +20,14 @@ from robot_cell.nodes import messages
 from robot_cell.nodes.alarm_writer import AlarmWriter
 from robot_cell.nodes.base import LATCHED, PlantNode, spin
 from robot_cell.nodes.leases import NOT_AT_WORK, Leases, Task
+from robot_cell.nodes.order_doors import OrderDoors
 from robot_cell.nodes.plan_keeper import PlanKeeper
 from robot_cell.nodes.waiting import NoAnswerError
 from robot_cell.orders.board import Board
 from robot_cell.orders.cell_loss import Interrupted, settle
 from robot_cell.orders.dispatching import decide
-from robot_cell.orders.intake import orders_from_json
 from robot_cell.orders.planning_process import PlanningProcess
-from robot_cell.orders.problems import BatchError
-from robot_cell.orders.status import job_views
 from robot_cell.store import OperationRecord, journal_location, open_journal
-from robot_cell.store.accept import allow_order, prioritise_order, revoke_order
 
 _POLL_S: Final = 0.002
 _AGAIN_NS: Final = 1_000_000_000
@@ -58,11 +52,9 @@ class SchedulerNode(PlantNode):
         self.declare_parameter("planning_time_s", 10.0)
         self.declare_parameter("seed", 0)
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
-        self._batches = 0
         self._planning: PlanningProcess | None = None
         self._alarms: AlarmWriter | None = None
         self._stuck = False
-        self._closing = False
         self._ending = threading.Event()
 
     def configure(self) -> None:
@@ -98,27 +90,20 @@ class SchedulerNode(PlantNode):
                 lambda message, cell=name: self._heard(cell, _for_leases(message)),
                 LATCHED,
             )
-        self._intake = Node(
-            "scheduler_intake", use_global_arguments=False, start_parameter_services=False
+        self._doors = OrderDoors(
+            self,
+            self._journal,
+            self._board,
+            self._keeper,
+            self._tasks.put,
+            self._leases.await_cells,
         )
-        self._intake.create_service(SubmitBatch, "/submit_batch", self._decided(self._submit))
-        self._intake.create_service(CancelJob, "/cancel_job", self._decided(self._cancel))
-        self._intake.create_service(
-            CellCommand, "/prioritise_order", self._decided(self._prioritise)
-        )
-        self._intake.create_service(CellCommand, "/allow_order", self._decided(self._allow))
-        self._intake.create_service(
-            CellCommand, "/decide_draft", self._decided(self._keeper.decide_draft)
-        )
-        self.create_service(GetJobs, "/get_jobs", self._get_jobs)
-        self.create_service(GetSchedule, "/get_schedule", self._get_schedule)
         self.start_thread(self._serve, "decisions")
-        self.start_thread(self._take_in, "intake")
+        self.start_thread(lambda: self._doors.serve(self._ending), "intake")
         self.start_thread(self._look_after_cells, "presence")
 
     def release(self) -> None:
         """End the decisions and the planning process."""
-        self._closing = True
         self._ending.set()
         if self._alarms is not None:
             self._alarms.end()
@@ -127,33 +112,6 @@ class SchedulerNode(PlantNode):
             self._planning.close()
 
     # -- the one thread that decides ------------------------------------------------------------
-
-    def _decided(self, answer: Callable[[Any, Any], None]) -> Callable[[Any, Any], Any]:
-        """A service whose answer is made by the deciding thread; its caller waits for it."""
-
-        def handle(request: Any, response: Any) -> Any:
-            done = threading.Event()
-
-            def task() -> None:
-                try:
-                    answer(request, response)
-                except RobotCellError as error:
-                    response.message = str(error)
-                finally:
-                    done.set()
-
-            self._tasks.put(task)
-            done.wait()
-            return response
-
-        return handle
-
-    def _take_in(self) -> None:
-        """Serve what may take long (planning) in a node and a thread of its own."""
-        executor = SingleThreadedExecutor()
-        executor.add_node(self._intake)
-        while not self._closing and rclpy.ok():
-            executor.spin_once(timeout_sec=0.2)
 
     def _serve(self) -> None:
         self._recover()
@@ -187,7 +145,7 @@ class SchedulerNode(PlantNode):
             self._alarms.over(("dispatch_failed",))
 
     def _let_time_pass(self, wake_ns: int | None) -> None:
-        if bool(self.get_parameter("hold_until_batch").value) and not self._batches:
+        if bool(self.get_parameter("hold_until_batch").value) and not self._doors.batches:
             return
         peers = self._leases.peers()
         if wake_ns is None:
@@ -221,7 +179,7 @@ class SchedulerNode(PlantNode):
         now_ns = self.clock.now_ns()
         for record in self._journal.operations(status="leased"):
             self._journal.requeue(record.operation_id, "the scheduler was restarted", now_ns)
-        self._batches = int(self._keeper.recover())
+        self._doors.batches = int(self._keeper.recover())
         self._board.refresh()
         rows = {row.operation_id: row for row in self._keeper.plan.rows}
         for record in self._journal.operations(status="running"):
@@ -231,7 +189,7 @@ class SchedulerNode(PlantNode):
                 self._leases.look_up(row.cell)  # should it have ended just now
         if self._unplanned():
             self._keeper.replan()
-            self._batches = 1
+            self._doors.batches = 1
         self._publish()
 
     def _unplanned(self) -> list[OperationRecord]:
@@ -307,7 +265,7 @@ class SchedulerNode(PlantNode):
         if self._alarms is not None:
             self._alarms.raise_("cell_lost", "", f"{cell} is lost: {told}", cell)
         self._board.refresh()
-        if self._batches:
+        if self._doors.batches:
             self._keeper.repair(f"{cell} was lost")
         self.clock.signal()
 
@@ -339,7 +297,7 @@ class SchedulerNode(PlantNode):
         self.get_logger().info(f"{cell} is back")
         if self._alarms is not None:
             self._alarms.over(("cell_lost",), None, cell)
-        if self._batches:
+        if self._doors.batches:
             self._keeper.repair(f"{cell} is back")
         self.clock.signal()
 
@@ -349,98 +307,6 @@ class SchedulerNode(PlantNode):
                 self._keeper.plan, self._board, self._keeper.revision, self.clock, self.stamp()
             )
         )
-
-    # -- services -------------------------------------------------------------------------------
-
-    def _submit(self, request: Any, response: Any) -> None:
-        try:
-            orders = orders_from_json(request.content_json, self.plant, request.source)
-        except BatchError as error:
-            response.errors = [messages.input_error(problem) for problem in error.problems]
-            response.message = str(error)
-            return
-        self.get_logger().info(f"batch {request.source} of {len(orders)} orders")
-        accepted = self._journal.accept_batch(
-            orders, request.source, request.submitted_by, self.plant, at_ns=self.clock.now_ns()
-        )
-        failpoints.reach("scheduler.batch-accepted")
-        response.order_ids = list(accepted.new_ids)
-        response.already_known = list(accepted.known_ids)
-        response.accepted = True
-        response.message = f"{len(accepted.new_ids)} orders accepted"
-        self._board.refresh()
-        if accepted.new_ids:
-            self._keeper.replan()
-        if not self._batches:
-            self._leases.await_cells()
-        self._batches += 1
-
-    def _cancel(self, request: Any, response: Any) -> None:
-        cancelled = self._journal.cancel_order(
-            request.order_id, request.asked_by, request.reason, self.clock.now_ns()
-        )
-        response.success = True
-        response.message = f"{len(cancelled)} operations of {request.order_id} cancelled"
-        self._board.refresh()
-        if cancelled:
-            self._keeper.replan()
-
-    def _allow(self, request: Any, response: Any) -> None:
-        """The command is an order's id and whether it may begin, `WO-1007 revoke` or `allow`."""
-        order_id, _, word = request.command.strip().rpartition(" ")
-        change = {"revoke": revoke_order, "allow": allow_order}.get(word)
-        if change is None:
-            response.message = f"{request.command!r} is not an order's id and revoke or allow"
-            return
-        self._journal.change(
-            partial(change, order_id=order_id, who=request.asked_by, at_ns=self.clock.now_ns())
-        )
-        response.success = True
-        response.message = f"{order_id} {'may not begin' if word == 'revoke' else 'may begin'}"
-        self._board.refresh()
-        if self._batches:
-            self._keeper.replan()
-
-    def _prioritise(self, request: Any, response: Any) -> None:
-        """The command is an order's id and its new priority, `WO-1007 9`."""
-        order_id, _, text = request.command.strip().rpartition(" ")
-        if not text.isdecimal():
-            response.message = f"{request.command!r} is not an order's id and a priority"
-            return
-        changed = self._journal.change(
-            partial(
-                prioritise_order,
-                order_id=order_id,
-                priority=int(text),
-                who=request.asked_by,
-                at_ns=self.clock.now_ns(),
-            )
-        )
-        response.success = True
-        response.message = f"{order_id} has priority {int(text)}"
-        self._board.refresh()
-        if changed and self._batches:
-            self._keeper.replan()
-
-    # Questions are answered by the executor's thread from what the board holds, so that they are
-    # answered while a plan is being made.
-
-    def _get_jobs(self, request: Any, response: Any) -> Any:
-        start = self.clock.start()
-        orders, operations = self._board.asked_for(request.order_ids)
-        response.jobs = [
-            messages.job_status(view, start) for view in job_views(orders, operations, start)
-        ]
-        response.now_ns = messages.unix_ns(start, self.clock.now_ns())
-        return response
-
-    def _get_schedule(self, request: Any, response: Any) -> Any:
-        del request
-        response.schedule = messages.schedule(
-            self._keeper.plan, self._board, self._keeper.revision, self.clock, self.stamp()
-        )
-        response.cells = sorted(self.plant.cells)
-        return response
 
 
 def _for_leases(message: Any) -> State:
