@@ -214,14 +214,20 @@ def _plan(
 
 
 def _chart(plant: Plant, batch: Batch, start: datetime, found: Plan) -> GanttData:
+    from planners.scheduling.costs import setups_before
     from robot_cell.reporting.gantt_data import GanttBar, GanttData
     from robot_cell.reporting.run_result import closed_times
 
     orders = {order.order_id: order for order in batch.orders}
+    setup_s = {
+        found.keys.operations[job][operation].operation_id: ms * 1e-3
+        for (job, operation), ms in setups_before(found.problem, found.schedule.assignments).items()
+    }
     bars = tuple(
         GanttBar(
             row.cell, row.order_id, row.unit, row.operation, row.program,
             orders[row.order_id].product, row.start_ns * 1e-9, row.end_ns * 1e-9,
+            setup_s=setup_s.get(row.operation_id, 0.0),
         )
         for row in found.rows
     )  # fmt: skip

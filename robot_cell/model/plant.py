@@ -118,11 +118,19 @@ class Fixture(Word):
         return self.simulate_as or self.kind
 
 
+SetupTime = Annotated[float, Field(ge=0.0, le=86_400.0)]
+"""Seconds; a day at most."""
+
+
 class Cell(Word):
     """A robot cell, with one arm or several; geometry is in its frame, metres and degrees.
 
     `arm: {...}` is short for one arm that is called `arm`; its base is mostly the cell's origin.
     `arms: {left: {...}, right: {...}}` names several (docs/several_arms.md).
+
+    Attributes:
+        setups_s: seconds to set the cell up, from the product made last to the next one; none
+            between products that are not named (docs/scheduling.md).
     """
 
     model_config = ConfigDict(serialize_by_alias=True)
@@ -138,6 +146,7 @@ class Cell(Word):
     programs: dict[Name, Program]
     interlocks: dict[Name, Interlock] = Field(default_factory=dict)
     calendar: Calendar = Calendar()
+    setups_s: dict[Name, dict[Name, SetupTime]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _references(self) -> Cell:
@@ -308,6 +317,8 @@ class Plant(Word):
                 {cell: set(content.programs) for cell, content in self.cells.items()},
             )
         ]
+        for name, cell in self.cells.items():
+            problems += _broken_setups(("cells", name, "setups_s"), cell, self.products)
         if problems:
             raise BrokenReferences(problems)
         return self
@@ -333,4 +344,22 @@ def broken_programs(
         elif program not in known:
             expected = f"a program of {cell}: {', '.join(sorted(known))}"
             problems.append(BrokenReference((*path, cell), program, expected))
+    return problems
+
+
+def _broken_setups(
+    path: tuple[str | int, ...], cell: Cell, products: Collection[str]
+) -> list[BrokenReference]:
+    """Which of a cell's setups name products that the plant does not have, or one product twice."""
+    problems: list[BrokenReference] = []
+    known = f"a product of the plant: {', '.join(sorted(products))}"
+    for before, times in cell.setups_s.items():
+        if before not in products:
+            problems.append(BrokenReference((*path, before), before, known))
+        for product in times:
+            if product not in products:
+                problems.append(BrokenReference((*path, before, product), product, known))
+            elif product == before:
+                expected = "another product; what every part needs belongs into the program"
+                problems.append(BrokenReference((*path, before, product), product, expected))
     return problems

@@ -383,7 +383,7 @@ class Leases:
             self._table.hear(row.cell, held[0].token, Word.ENDED)
         link.running = None
         if result.success:
-            self._board.set_ended(row.operation_id, result.started_ns, result.ended_ns)
+            self._board.set_ended(row, result.started_ns, result.ended_ns)
         else:
             self._node.get_logger().error(
                 f"{row.operation_id} on {row.cell} {result.status}: {result.message}"

@@ -6,7 +6,7 @@ Everything here happens in the scheduler's deciding thread.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +20,7 @@ from robot_cell.orders.board import Board
 from robot_cell.orders.plan_change import compare, placements
 from robot_cell.orders.planning_job import Moment, Plan
 from robot_cell.orders.planning_process import PlanningProcess
+from robot_cell.orders.setups import SettingUp
 from robot_cell.store import Journal
 
 _IMPROVE_AFTER_NS: Final = 1_000_000_000
@@ -58,6 +59,7 @@ class PlanKeeper:
         self.improve_at_ns: int | None = None
         self.plan = Plan.empty()
         self.revision = 0
+        self.setting_up: Mapping[str, SettingUp] = {}
 
     def recover(self) -> bool:
         """Go on with the plan that the journal has; whether there is one."""
@@ -80,6 +82,7 @@ class PlanKeeper:
             self._lost(),
             self.plan.rows,
             now_ns + ahead_ns if ahead_ns else 0,
+            self.setting_up,
         )
 
     def replan(self) -> None:

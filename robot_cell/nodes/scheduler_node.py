@@ -217,7 +217,14 @@ class SchedulerNode(PlantNode):
         idle = self._leases.idle()
         if not idle or not self._keeper.plan.rows:
             return None
-        decision = decide(self._keeper.plan.rows, self._board.work(), idle, self.clock.now_ns())
+        decision = decide(
+            self._keeper.plan.rows,
+            self._board.work(),
+            idle,
+            self.clock.now_ns(),
+            self._keeper.setting_up,
+        )
+        self._keeper.setting_up = decision.setting_up
         for row in decision.start:
             self._leases.give(row)
         if decision.start:

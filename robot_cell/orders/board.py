@@ -15,8 +15,9 @@ from typing import Final
 from drivers.clock import PlantClock
 from robot_cell.model import JobOrder, PlannedOperation, Plant, unavailable
 from robot_cell.orders.dispatching import WorkState
+from robot_cell.orders.setups import SetupTimes, with_setups
 from robot_cell.store import Journal, OperationRecord, OrderRecord, UnknownOrder
-from robot_cell.store.working_set import working_set
+from robot_cell.store.working_set import last_products, working_set
 
 HORIZON: Final = timedelta(days=60)
 """How far ahead calendars are laid out for dispatching."""
@@ -37,6 +38,8 @@ class Board:
         self._before: dict[str, tuple[str, ...]] = {}
         self._closed: dict[str, list[tuple[int, int]]] = {}
         self._closed_from: datetime | None = None
+        self._with_setups, self._setups = with_setups(plant), SetupTimes.of(plant)
+        self._last_product: dict[str, str] = {}
 
     def refresh(self) -> None:
         """Read everything again."""
@@ -44,6 +47,10 @@ class Board:
         found = self._journal.look(lambda connection: working_set(connection, since_ns))
         self.orders = {record.order.order_id: record for record in found.orders}
         self.operations = {record.operation_id: record for record in found.operations}
+        if self._with_setups:
+            self._last_product = self._journal.look(
+                lambda connection: last_products(connection, self._with_setups)
+            )
         units: dict[tuple[str, int], list[OperationRecord]] = defaultdict(list)
         for record in self.operations.values():
             units[record.order_id, record.unit].append(record)
@@ -83,15 +90,22 @@ class Board:
     def set_running(self, row: PlannedOperation, at_ns: int) -> None:
         """An operation has been taken by its cell."""
         self._change(row.operation_id, status="running", actual_start_ns=at_ns)
+        self._begun(row)
 
-    def set_ended(self, operation_id: str, started_ns: int, ended_ns: int) -> None:
+    def set_ended(self, row: PlannedOperation, started_ns: int, ended_ns: int) -> None:
         """An operation is complete."""
         self._change(
-            operation_id,
+            row.operation_id,
             status="complete",
             actual_start_ns=started_ns,
             actual_end_ns=ended_ns,
         )
+        self._begun(row)
+
+    def _begun(self, row: PlannedOperation) -> None:
+        """A cell has begun a product: from now on it is set up for it."""
+        if row.cell in self._with_setups:
+            self._last_product[row.cell] = self.product(row.order_id)
 
     def work(self) -> WorkState:
         """What the dispatcher needs."""
@@ -103,6 +117,13 @@ class Board:
                 key: plant_ns(record.order.release, start) for key, record in self.orders.items()
             },
             closed=self._calendars(start),
+            product={
+                key: record.order.product
+                for key, record in self.orders.items()
+                if self._with_setups
+            },
+            last_product=self._last_product,
+            setups=self._setups,
         )
 
     def _calendars(self, start: datetime) -> Mapping[str, Sequence[tuple[int, int]]]:

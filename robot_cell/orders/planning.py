@@ -18,6 +18,7 @@ from planners.scheduling import (
     verify,
 )
 from robot_cell.model import JobOrder, PlannedOperation, Plant
+from robot_cell.orders.setups import SetUp
 from robot_cell.orders.stating import (
     NS_PER_MS,
     Duration,
@@ -99,6 +100,7 @@ def plan_orders(
     lost: Collection[str] = (),
     published: Collection[PlannedOperation] = (),
     confirmed_ns: int = 0,
+    set_up: SetUp | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Plan:
     """Plan everything that is open, and let nothing out that the verifier does not pass.
@@ -123,6 +125,7 @@ def plan_orders(
             lost=lost,
             published=published if confirmed_ns else (),
             confirmed_ns=confirmed_ns,
+            set_up=set_up,
         )
         try:
             schedule = solve(

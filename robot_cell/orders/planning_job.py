@@ -6,7 +6,8 @@ goes in and comes out is plain data.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -16,11 +17,12 @@ from planners.scheduling import SchedulingProblem, get_ready
 from robot_cell.model import JobOrder, PlannedOperation, Plant
 from robot_cell.orders.durations import corrected, estimates
 from robot_cell.orders.planning import plan_orders, to_rows
+from robot_cell.orders.setups import SettingUp, SetUp, with_setups
 from robot_cell.orders.stating import Duration, Keys, PlanningError, planning_problem
 from robot_cell.programs import CycleLibrary, ProgramKey
 from robot_cell.programs.library import keys_of
 from robot_cell.store import OperationRecord, open_journal
-from robot_cell.store.working_set import last_runs, working_set
+from robot_cell.store.working_set import last_products, last_runs, working_set
 
 EFFORT = 0.5
 """Deterministic seconds of search for a batch: the same batch gets the same plan at any load."""
@@ -59,6 +61,7 @@ class Moment:
         lost: cells that have no controller now.
         published: the plan that is being carried out.
         confirmed_ns: what starts in it before this instant is confirmed, and not moved.
+        setting_up: the cells that are being set up.
     """
 
     plant: Plant
@@ -68,6 +71,7 @@ class Moment:
     lost: tuple[str, ...] = ()
     published: tuple[PlannedOperation, ...] = ()
     confirmed_ns: int = 0
+    setting_up: Mapping[str, SettingUp] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ def make_plan(at: Moment, *, time_limit_s: float, seed: int) -> Plan:
     Raises:
         RobotCellError: there is no plan; the message says what is in the way.
     """
-    orders, records, duration_s = known(at)
+    orders, records, duration_s, set_up = known(at)
     plan = plan_orders(
         at.plant,
         orders,
@@ -120,6 +124,7 @@ def make_plan(at: Moment, *, time_limit_s: float, seed: int) -> Plan:
         lost=at.lost,
         published=at.published,
         confirmed_ns=at.confirmed_ns,
+        set_up=set_up,
     )
     return Plan(plan.rows, plan.schedule.engine)
 
@@ -175,7 +180,7 @@ def better_plan(at: Moment, *, time_limit_s: float, seed: int) -> Plan | None:
 
 def _rest(at: Moment) -> tuple[SchedulingProblem, Keys]:
     """What is left to do, with the published plan in it."""
-    orders, records, duration_s = known(at)
+    orders, records, duration_s, set_up = known(at)
     return planning_problem(
         at.plant,
         orders,
@@ -186,11 +191,12 @@ def _rest(at: Moment) -> tuple[SchedulingProblem, Keys]:
         lost=at.lost,
         published=at.published,
         confirmed_ns=at.confirmed_ns,
+        set_up=set_up,
     )
 
 
-def known(at: Moment) -> tuple[list[JobOrder], list[OperationRecord], Duration]:
-    """Orders, operations and durations: planned motion, corrected by what was recorded."""
+def known(at: Moment) -> tuple[list[JobOrder], list[OperationRecord], Duration, SetUp]:
+    """Orders, operations, durations (planned motion, corrected by what was recorded), setups."""
     library = CycleLibrary(at.plant)
 
     def planned_s(cell: str, program: str, product: str) -> float:
@@ -201,5 +207,7 @@ def known(at: Moment) -> tuple[list[JobOrder], list[OperationRecord], Duration]:
     with open_journal(at.journal) as journal:
         open_work = journal.look(lambda connection: working_set(connection, at.now_ns))
         runs = journal.look(last_runs)
+        made = journal.look(lambda connection: last_products(connection, with_setups(at.plant)))
     orders = [record.order for record in open_work.orders]
-    return orders, open_work.operations, corrected(planned_s, estimates(runs))
+    set_up = SetUp(made, at.setting_up)
+    return orders, open_work.operations, corrected(planned_s, estimates(runs)), set_up

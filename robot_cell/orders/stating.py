@@ -22,6 +22,8 @@ from planners.scheduling import (
 from robot_cell.errors import RobotCellError
 from robot_cell.model import JobOrder, PlannedOperation, Plant, Product
 from robot_cell.orders.horizon import closed_cells, sufficient_end_ms, windows
+from robot_cell.orders.setups import SetUp
+from robot_cell.orders.stating_setups import CellSetups
 from robot_cell.store import OperationRecord
 
 NS_PER_MS: Final = 1_000_000
@@ -63,6 +65,7 @@ def planning_problem(
     lost: Collection[str] = (),
     published: Collection[PlannedOperation] = (),
     confirmed_ns: int = 0,
+    set_up: SetUp | None = None,
 ) -> tuple[SchedulingProblem, Keys]:
     """State what is open as a scheduling problem whose time 0 is the plant's.
 
@@ -74,6 +77,8 @@ def planning_problem(
     `lost` cells can do, and what follows it, is left out: it waits until they are back.
     The `published` plan is part of the problem, and what starts in it before `confirmed_ns` is
     confirmed: it keeps its cell and its turn, as leased work does.
+    Cells are set up between products as the plant file says, from what `set_up` says they are set
+    up for; a cell of which it says nothing begins with any product at once.
 
     Raises:
         PlanningError: an operation fits into no open time of its cells, or a cell's calendar leaves
@@ -82,7 +87,9 @@ def planning_problem(
     now_ms = -(-now_ns // NS_PER_MS)
     by_id = {order.order_id: order for order in orders}
     rows = {row.operation_id: row for row in published}
-    builder = ProblemBuilder(plant, durations, start, now_ms, lost, rows, confirmed_ns)
+    builder = ProblemBuilder(
+        plant, durations, start, now_ms, lost, rows, confirmed_ns, set_up or SetUp()
+    )
     rank = {order_id: index for index, order_id in enumerate(by_id)}
     ordered = sorted(
         (record for record in operations if record.order_id in rank),
@@ -105,15 +112,19 @@ class ProblemBuilder:
         lost: Collection[str],
         published: Mapping[str, PlannedOperation],
         confirmed_ns: int,
+        set_up: SetUp,
     ) -> None:
         self._plant, self._durations, self._start, self._now_ms = plant, durations, start, now_ms
         self._lost = frozenset(lost)
         self._published, self._confirmed_ns = published, confirmed_ns
-        self._cells = {name: index for index, name in enumerate(plant.cells)}
+        self._names = tuple(plant.cells)
+        self._cells = {name: index for index, name in enumerate(self._names)}
         self._jobs: list[Job] = []
+        self._products: list[str] = []
         self._operations: list[tuple[OperationRecord, ...]] = []
         self._programs: list[tuple[dict[str, str], ...]] = []
         self._known: dict[tuple[str, str, str], int] = {}
+        self._setups = CellSetups(plant, start, now_ms, set_up)
         self._latest_ms = now_ms
 
     def add_unit(self, order: JobOrder, records: list[OperationRecord]) -> None:
@@ -130,6 +141,8 @@ class ProblemBuilder:
         if release_ms > FOREVER_MS:
             raise PlanningError(f"{order.order_id}: its release is more than ten years away")
         self._latest_ms = max(self._latest_ms, release_ms)
+        family = self._setups.family(order.product)
+        self._products.append(order.product)
         self._jobs.append(
             Job(
                 name=f"{order.order_id}/{kept[0].unit}",
@@ -138,7 +151,9 @@ class ProblemBuilder:
                         name=record.name,
                         alternatives=tuple(
                             Alternative(
-                                self._cells[cell], self._ms_of(cell, program, order.product)
+                                self._cells[cell],
+                                self._ms_of(cell, program, order.product),
+                                family=family,
                             )
                             for cell, program in runs.items()
                             if cell not in self._lost or record.status != "planned"
@@ -195,7 +210,10 @@ class ProblemBuilder:
         for j, job in enumerate(self._jobs):
             for o, operation in enumerate(job.operations):
                 for alternative in operation.alternatives if (j, o) not in begun else ():
-                    by_cell[alternative.cell].append(alternative.duration_ms)
+                    setup_ms = self._setups.longest_ms(
+                        self._names[alternative.cell], self._products[j]
+                    )
+                    by_cell[alternative.cell].append(setup_ms + alternative.duration_ms)
         end_ms = sufficient_end_ms(
             self._plant,
             self._start,
@@ -207,6 +225,7 @@ class ProblemBuilder:
         cells = closed_cells(self._plant, self._start, self._now_ms, horizon_ms)
         if end_ms is None:
             self._explain(cells, begun)
+        cells = tuple(self._setups.with_setups(cell) for cell in cells)
         problem = SchedulingProblem(
             cells, tuple(self._jobs), frozen, self._now_ms, published=self._as_published()
         )
@@ -251,8 +270,12 @@ class ProblemBuilder:
         )
 
     def _frozen(self) -> tuple[Assignment, ...]:
-        """Running, leased and confirmed operations, one after the other on each cell."""
+        """Running, leased and confirmed operations, one after the other on each cell.
+
+        Setups before them are in no engine's hands: these rows themselves leave the time for them.
+        """
         frozen: dict[tuple[int, int], Assignment] = {}
+        made: dict[int, str] = {}
         free_ms: dict[int, int] = defaultdict(int)
         held = []
         for j, records in enumerate(self._operations):
@@ -273,20 +296,24 @@ class ProblemBuilder:
                 (a.duration_ms for a in self._jobs[j].operations[o].alternatives if a.cell == cell),
                 1,
             )
+            setup_ms = 0
+            if cell in made:
+                setup_ms = self._setups.ms(self._names[cell], made[cell], self._products[j])
+            elif rank == 2:  # what is leased begins now: its cell is set up
+                setup_ms = self._setups.first_ms(self._names[cell], self._products[j])
             if rank:
                 begin = max(
                     planned_ns // NS_PER_MS,
-                    self._now_ms,
-                    free_ms[cell],
+                    max(self._now_ms, free_ms[cell]) + setup_ms,
                     *(frozen[j, p].end_ms for p in predecessors),
                 )
                 end = begin + duration
             else:
                 begin = (record.actual_start_ns or 0) // NS_PER_MS
                 end = max(begin + duration, self._now_ms + 1)
-            if rank == 2 and self._closed(cell, begin, end):
+            if rank == 2 and self._closed(cell, begin - setup_ms, end):
                 continue  # what was late no longer fits where it was: it is planned like any other
-            free_ms[cell] = max(free_ms[cell], end)
+            free_ms[cell], made[cell] = max(free_ms[cell], end), self._products[j]
             frozen[j, o] = Assignment(j, o, cell, begin, end)
         return tuple(frozen.values())
 

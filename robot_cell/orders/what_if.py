@@ -75,7 +75,7 @@ def suppose(
         RobotCellError: there is no plan.
     """
     began_s = time.monotonic()
-    orders, records, duration_s = known(at)
+    orders, records, duration_s, set_up = known(at)
     on_progress(None)
     ids = {order.order_id for order in orders}
     new = tuple(order for order in otherwise.more if order.order_id not in ids)
@@ -112,6 +112,7 @@ def suppose(
         lost=tuple({*at.lost, *otherwise.without_cells}),
         published=at.published,
         confirmed_ns=at.confirmed_ns,
+        set_up=set_up,
         on_progress=on_progress,
     )
     return Supposed(

@@ -83,6 +83,27 @@ def last_runs(connection: Connection, count: int = RUNS) -> list[Run]:
     return [Run(*row) for row in connection.execute(query)]
 
 
+def last_products(connection: Connection, cells: Iterable[str]) -> dict[str, str]:
+    """The product that each cell has begun last, of those cells that have begun anything."""
+    found: dict[str, str] = {}
+    for cell in cells:
+        begun = (
+            select(operations.c.actual_start_ns, job_orders.c.product)
+            .join(job_orders, job_orders.c.order_id == operations.c.order_id)
+            .where(operations.c.cell == cell, operations.c.actual_start_ns.is_not(None))
+        )
+        at_work = begun.where(operations.c.status.in_(("running", "uncertain")))
+        ended = (
+            begun.where(operations.c.actual_end_ns.is_not(None))
+            .order_by(operations.c.actual_end_ns.desc())
+            .limit(1)
+        )
+        rows = [*connection.execute(at_work), *connection.execute(ended)]
+        if rows:
+            found[cell] = max((row.actual_start_ns, row.product) for row in rows)[1]
+    return found
+
+
 def _chunks(ids: Iterable[str]) -> Iterable[list[str]]:
     left = iter(ids)
     while chunk := list(islice(left, _CHUNK)):

@@ -1,0 +1,78 @@
+"""How long cells are set up between products, in the units of planning and dispatching."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from robot_cell.model import Plant
+
+
+@dataclass(frozen=True, slots=True)
+class SettingUp:
+    """A cell that is being set up, or is set up and has not begun.
+
+    Attributes:
+        before: the product that it has begun last.
+        product: for which it is set up.
+        since_ns: plant time at which that began.
+    """
+
+    before: str
+    product: str
+    since_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """For what cells are set up now.
+
+    Attributes:
+        last_product: what each cell has begun last.
+        setting_up: cells that are being set up for something else. What is not in it begins to be
+            set up now at the earliest.
+    """
+
+    last_product: Mapping[str, str] = field(default_factory=dict)
+    setting_up: Mapping[str, SettingUp] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SetupTimes:
+    """Setup times of a plant, rounded up to whole ms: plans and dispatching agree.
+
+    Attributes:
+        by_cell: cell, product before, product -> ms. Cells without setups are not in it.
+    """
+
+    by_cell: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, plant: Plant) -> SetupTimes:
+        """What a plant file says."""
+        return cls(
+            {
+                name: {
+                    before: {product: math.ceil(s * 1000.0 - 1e-6) for product, s in times.items()}
+                    for before, times in cell.setups_s.items()
+                }
+                for name, cell in plant.cells.items()
+                if cell.setups_s
+            }
+        )
+
+    def ms(self, cell: str, before: str | None, product: str | None) -> int:
+        """Time to set a cell up for a product after another, ms; 0 where either is not known."""
+        if before is None or product is None:
+            return 0
+        return self.by_cell.get(cell, {}).get(before, {}).get(product, 0)
+
+    def ns(self, cell: str, before: str | None, product: str | None) -> int:
+        """The same in ns."""
+        return self.ms(cell, before, product) * 1_000_000
+
+
+def with_setups(plant: Plant) -> list[str]:
+    """The cells that are set up between products."""
+    return [name for name, cell in plant.cells.items() if cell.setups_s]
