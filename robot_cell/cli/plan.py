@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -214,20 +214,14 @@ def _plan(
 
 
 def _chart(plant: Plant, batch: Batch, start: datetime, found: Plan) -> GanttData:
-    from planners.scheduling.costs import setups_before
     from robot_cell.reporting.gantt_data import GanttBar, GanttData
-    from robot_cell.reporting.run_result import closed_times
+    from robot_cell.reporting.run_result import with_plant
 
     orders = {order.order_id: order for order in batch.orders}
-    setup_s = {
-        found.keys.operations[job][operation].operation_id: ms * 1e-3
-        for (job, operation), ms in setups_before(found.problem, found.schedule.assignments).items()
-    }
     bars = tuple(
         GanttBar(
             row.cell, row.order_id, row.unit, row.operation, row.program,
             orders[row.order_id].product, row.start_ns * 1e-9, row.end_ns * 1e-9,
-            setup_s=setup_s.get(row.operation_id, 0.0),
         )
         for row in found.rows
     )  # fmt: skip
@@ -239,4 +233,4 @@ def _chart(plant: Plant, batch: Batch, start: datetime, found: Plan) -> GanttDat
         due_s={name: (order.due - start).total_seconds() for name, order in orders.items()},
         customers={name: order.customer for name, order in orders.items() if order.customer},
     )
-    return replace(data, unavailable_s=closed_times(plant, data))
+    return with_plant(plant, data)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from robot_cell.gateway.mirror import Mirror
 from robot_cell.gateway.plan_shapes import Comparison, DraftDetail, Move, Place
+from robot_cell.gateway.setups import planned_setups_s
 from robot_cell.gateway.shapes import Promise, PromiseChange
 from robot_cell.gateway.views import draft_view, instant_ms, plant_ms
 from robot_cell.model import PlannedOperation
@@ -31,7 +32,8 @@ def compare(
     start: datetime,
     after: Mapping[str, Placed],
     *,
-    new: Iterable[PlannedOperation] = (),
+    new: Sequence[PlannedOperation] = (),
+    products: Mapping[str, str] | None = None,
     dues_ms: Mapping[str, int] | None = None,
     without: frozenset[str] = frozenset(),
 ) -> Comparison:
@@ -42,10 +44,12 @@ def compare(
         start: instant of plant time 0.
         after: where the other plan has each operation that has not begun.
         new: its operations of orders that the plant does not have.
+        products: of those orders, by order id.
         dues_ms: due dates that hold in the other plan only, and those of new orders.
         without: orders that the other plan does not make.
     """
     changed_dues = dues_ms or {}
+    setups = _setups_after(mirror, after, new, {**mirror.products, **(products or {})})
     moves: list[Move] = []
     ends: dict[str, tuple[int | None, int | None]] = {}
     for order_id in mirror.orders:
@@ -55,13 +59,13 @@ def compare(
             before = _published(record)
             to = after.get(record.operation_id) if record.status in _OPEN else before
             if record.status in _OPEN and before != to:
-                moves.append(_move(record, before, to, start))
+                moves.append(_move(record, before, to, start, mirror, setups))
             if order_id not in without:
                 known = ends.get(order_id, (0, 0))
                 ends[order_id] = (_later(known[0], before), _later(known[1], to))
     for row in new:
         place = Placed(row.cell, row.start_ns, row.end_ns)
-        moves.append(_move(row, None, place, start))
+        moves.append(_move(row, None, place, start, mirror, setups))
         _, known_end = ends.get(row.order_id, (None, 0))
         ends[row.order_id] = (None, _later(known_end, place))
     orders = [
@@ -108,7 +112,7 @@ def draft_detail(mirror: Mirror, start: datetime) -> DraftDetail | None:
     return {**found, "comparison": compare(mirror, start, after)}
 
 
-_NOWHERE: Final[Place] = {"cell": "", "start_ms": 0, "end_ms": 0}
+_NOWHERE: Final[Place] = {"cell": "", "start_ms": 0, "end_ms": 0, "setup_s": 0.0}
 
 
 def promise(order_id: str, due_ms: int, end_ns: int | None, start: datetime) -> Promise:
@@ -128,6 +132,30 @@ def _published(record: OperationRecord) -> Placed | None:
     return Placed(record.cell, record.planned_start_ns, record.planned_end_ns)
 
 
+def _setups_after(
+    mirror: Mirror,
+    after: Mapping[str, Placed],
+    new: Sequence[PlannedOperation],
+    products: Mapping[str, str],
+) -> dict[str, float]:
+    """Seconds of setup before operations, were the other plan published."""
+    if not mirror.setups.by_cell:
+        return {}
+    records = [one for order_id in mirror.orders for one in mirror.of_order(order_id)]
+    begun = [one for one in records if one.actual_start_ns is not None]
+    turns = list(new)
+    for one in records:
+        to = after.get(one.operation_id)
+        if to is not None and one.status in _OPEN and one.actual_start_ns is None:
+            turns.append(
+                PlannedOperation(
+                    one.operation_id, one.order_id, one.unit, one.name, to.cell,
+                    one.program or "", to.start_ns, to.end_ns,
+                )
+            )  # fmt: skip
+    return planned_setups_s(turns, products, mirror.setups, begun)
+
+
 def _later(end_ns: int | None, place: Placed | None) -> int | None:
     return None if end_ns is None or place is None else max(end_ns, place.end_ns)
 
@@ -137,24 +165,28 @@ def _move(
     before: Placed | None,
     after: Placed | None,
     start: datetime,
+    mirror: Mirror,
+    setups: Mapping[str, float],
 ) -> Move:
+    shown = mirror.operations.get(one.operation_id)
     return {
         "id": one.operation_id,
         "order_id": one.order_id,
         "unit": one.unit,
         "name": one.name if isinstance(one, OperationRecord) else one.operation,
-        "before": _place(before, start),
-        "after": _place(after, start),
+        "before": _place(before, start, 0.0 if shown is None else shown["setup_s"]),
+        "after": _place(after, start, setups.get(one.operation_id, 0.0)),
     }
 
 
-def _place(placed: Placed | None, start: datetime) -> Place | None:
+def _place(placed: Placed | None, start: datetime, setup_s: float) -> Place | None:
     if placed is None:
         return None
     return {
         "cell": placed.cell,
         "start_ms": plant_ms(placed.start_ns, start),
         "end_ms": plant_ms(placed.end_ns, start),
+        "setup_s": setup_s,
     }
 
 

@@ -19,9 +19,11 @@ from typing import Any, Final
 import orjson
 
 from robot_cell.gateway import shapes
+from robot_cell.gateway.setups import setups_s
 from robot_cell.gateway.views import operation_view, order_view
 from robot_cell.model import PlannedOperation
 from robot_cell.model.packml import Mode
+from robot_cell.orders.setups import SetupTimes
 from robot_cell.orders.status import job_view
 from robot_cell.reporting.plan_changes import BACK, DRAFTED, LOST
 from robot_cell.store import Journal, OperationRecord, OrderRecord
@@ -88,12 +90,18 @@ class Mirror:
 
     Args:
         told_start: the instant of plant time 0 where the journal does not say it.
+        setups: how long the plant's cells are set up.
     """
 
     def __init__(
-        self, journal: Journal, told_start: Callable[[], datetime | None] = lambda: None
+        self,
+        journal: Journal,
+        told_start: Callable[[], datetime | None] = lambda: None,
+        setups: SetupTimes | None = None,
     ) -> None:
         self._journal, self._told_start = journal, told_start
+        self.setups = setups or SetupTimes()
+        self._setups_s: dict[str, float] = {}
         self._lock = threading.Lock()
         self._last_event, self._read_s = -1, 0.0
         self._changes: deque[Change] = deque(maxlen=KEPT_CHANGES)
@@ -325,18 +333,30 @@ class Mirror:
         if not changed:
             return
         start = self.start
-        views = {one: operation_view(record, start) for one, record in changed.items()}
         for one, record in changed.items():
             if one not in self._records:
                 self._by_order.setdefault(record.order_id, []).append(one)
             self._order_views.pop(record.order_id, None)
         self._records = {**self._records, **changed}
+        others = self._set_up_otherwise()
+        views = {
+            one: operation_view(self._records[one], start, self._setups_s.get(one, 0.0))
+            for one in (*changed, *others)
+        }
         self.operations = {**self.operations, **views}
         before, self.version = self.version, self.version + 1
         self.orders_version += 1
-        self._changes.append(Change(before, self.version, frozenset(changed)))
+        self._changes.append(Change(before, self.version, frozenset(views)))
         if whole and before == 0:
             self._changes.clear()
+
+    def _set_up_otherwise(self) -> set[str]:
+        """Work out the setups anew, and say before which operations they are others now."""
+        if not self.setups.by_cell:
+            return set()
+        before = self._setups_s
+        self._setups_s = setups_s(self._records.values(), self.products, self.setups)
+        return {key for key, _ in before.items() ^ self._setups_s.items()}
 
 
 def planned_ends(rows: Iterable[PlannedOperation]) -> dict[str, int]:

@@ -8,11 +8,12 @@ from robot_cell.gateway.shapes import Draft, PromiseChange
 
 
 class Place(TypedDict):
-    """Where and when an operation is planned."""
+    """Where and when an operation is planned, and how long its cell is set up before it."""
 
     cell: str
     start_ms: int
     end_ms: int
+    setup_s: float
 
 
 class Move(TypedDict):

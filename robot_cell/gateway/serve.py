@@ -38,6 +38,7 @@ from robot_cell.gateway.what_ifs import WhatIfs
 from robot_cell.gateway.worker import Worker
 from robot_cell.model import Plant
 from robot_cell.model.plant_file import load_plant
+from robot_cell.orders.setups import SetupTimes
 from robot_cell.store import Journal, JournalError, journal_location, open_journal
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def build(
     origins: tuple[str, ...] = (),
 ) -> Gateway:
     """A gateway of its parts; nothing is served yet."""
-    mirror = Mirror(journal, link.start)
+    mirror = Mirror(journal, link.start, SetupTimes.of(plant))
     mirror.refresh()
     access = Access(journal, mirror, Trail(journal, link.now_ns))
     overrides: dict[str, float] = {}

@@ -55,8 +55,10 @@ def _ms(at_ns: int | None, start: datetime) -> int | None:
     return None if at_ns is None else plant_ms(at_ns, start)
 
 
-def operation_view(record: OperationRecord, start: datetime) -> shapes.Operation:
-    """An operation."""
+def operation_view(
+    record: OperationRecord, start: datetime, setup_s: float = 0.0
+) -> shapes.Operation:
+    """An operation, and how long its cell is set up before it."""
     return {
         "id": record.operation_id,
         "order_id": record.order_id,
@@ -70,13 +72,14 @@ def operation_view(record: OperationRecord, start: datetime) -> shapes.Operation
         "planned_end_ms": _ms(record.planned_end_ns, start),
         "actual_start_ms": _ms(record.actual_start_ns, start),
         "actual_end_ms": _ms(record.actual_end_ns, start),
+        "setup_s": setup_s,
         "attempt": record.attempt,
         "message": record.message,
     }
 
 
-def planned_view(row: PlannedOperation, start: datetime) -> shapes.PlannedRow:
-    """A row of a plan."""
+def planned_view(row: PlannedOperation, start: datetime, setup_s: float = 0.0) -> shapes.PlannedRow:
+    """A row of a plan, and how long its cell is set up before it."""
     return {
         "id": row.operation_id,
         "order_id": row.order_id,
@@ -86,6 +89,7 @@ def planned_view(row: PlannedOperation, start: datetime) -> shapes.PlannedRow:
         "program": row.program,
         "planned_start_ms": plant_ms(row.start_ns, start),
         "planned_end_ms": plant_ms(row.end_ns, start),
+        "setup_s": setup_s,
     }
 
 

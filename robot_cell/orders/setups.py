@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from robot_cell.model import Plant
 
@@ -71,6 +72,36 @@ class SetupTimes:
     def ns(self, cell: str, before: str | None, product: str | None) -> int:
         """The same in ns."""
         return self.ms(cell, before, product) * 1_000_000
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Turn:
+    """An operation's turn on its cell; in the order of cells and turns.
+
+    Attributes:
+        waits: whether it has not begun: what has begun comes before.
+        start: when it began or is planned, in any unit.
+        key: what it is called.
+    """
+
+    cell: str
+    waits: bool
+    start: float
+    key: str
+    product: str
+
+
+def setups_before(turns: Iterable[Turn], times: SetupTimes) -> dict[str, int]:
+    """The setups, in ms, right before operations, by their keys; those without are left out."""
+    if not times.by_cell:
+        return {}
+    ordered = sorted(turn for turn in turns if turn.cell in times.by_cell)
+    return {
+        turn.key: takes_ms
+        for before, turn in pairwise(ordered)
+        if before.cell == turn.cell
+        and (takes_ms := times.ms(turn.cell, before.product, turn.product))
+    }
 
 
 def with_setups(plant: Plant) -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robot_cell.model import Plant, unavailable
+from robot_cell.orders.setups import SetupTimes, Turn, setups_before
 from robot_cell.reporting.gantt_data import GanttBar, GanttData
 from robot_cell.reporting.plan_changes import Happening
 
@@ -217,7 +218,21 @@ def chart_of(
     due = {job.order_id: job.due_ns * 1e-9 for job in jobs}
     customers = {job.order_id: job.customer for job in jobs if job.customer}
     data = GanttData(title, local, tuple(plant.cells), bars, due_s=due, customers=customers)
-    return replace(data, unavailable_s=closed_times(plant, data))
+    return with_plant(plant, data)
+
+
+def with_plant(plant: Plant, chart: GanttData) -> GanttData:
+    """A chart with what the plant file says: closed times, and setups before operations."""
+    turns = {
+        f"{number}": Turn(bar.cell, False, bar.planned_start_s, f"{number}", bar.product)
+        for number, bar in enumerate(chart.bars)
+    }
+    found = setups_before(turns.values(), SetupTimes.of(plant))
+    bars = tuple(
+        replace(bar, setup_s=found[key] * 1e-3) if key in found else bar
+        for key, bar in zip(turns, chart.bars, strict=True)
+    )
+    return replace(chart, bars=bars, unavailable_s=closed_times(plant, chart))
 
 
 def closed_times(plant: Plant, chart: GanttData) -> dict[str, tuple[tuple[float, float], ...]]:

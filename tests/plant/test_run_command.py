@@ -18,10 +18,12 @@ pytestmark = [pytest.mark.ros, pytest.mark.plant]
 ORDERS = ROOT / "examples" / "orders_week48.csv"
 
 
-def run(orders: Path, report: Path, *options: str, timeout_s: float) -> dict[str, Any]:
+def run(
+    orders: Path, report: Path, *options: str, timeout_s: float, plant: Path = PLANT_FILE
+) -> dict[str, Any]:
     environment = {k: v for k, v in os.environ.items() if k != "ROS_DOMAIN_ID"}
     done = subprocess.run(
-        [sys.executable, "-m", "robot_cell.cli.app", "run", str(PLANT_FILE), str(orders),
+        [sys.executable, "-m", "robot_cell.cli.app", "run", str(plant), str(orders),
          "--headless", "--json", "--report", str(report), *options],
         env=environment, capture_output=True, text=True, timeout=timeout_s, check=False,
     )  # fmt: skip

@@ -16,6 +16,7 @@ from robot_cell.gateway import shapes
 from robot_cell.gateway.planning_moment import moment_of
 from robot_cell.gateway.problems import Problem, problem_responses
 from robot_cell.gateway.service import Gateway, Operator, Served, json_response
+from robot_cell.gateway.setups import planned_setups_s
 from robot_cell.gateway.views import instant_ms, planned_view, plant_ms
 from robot_cell.gateway.worker import Ticket
 from robot_cell.model import JobOrder
@@ -237,6 +238,8 @@ def _preview(gateway: Gateway, found: Supposed) -> shapes.Preview:
     newly_late = sum(
         (one["late_after_s"] or 0.0) > 0.0 >= (one["late_before_s"] or 0.0) for one in others
     )
+    products = {one.order_id: one.product for one in (*found.known, *found.new)}
+    setups = planned_setups_s(found.rows, products, gateway.mirror.setups)
     ends_before = [at for at in found.ends_before_ns.values() if at is not None]
     return {
         "orders": orders,
@@ -249,5 +252,7 @@ def _preview(gateway: Gateway, found: Supposed) -> shapes.Preview:
         "ends_after_ms": ms(max((row.end_ns for row in found.rows), default=None)),
         "engine": found.engine,
         "planned_in_s": round(found.planned_in_s, 3),
-        "operations": [planned_view(row, start) for row in found.rows],
+        "operations": [
+            planned_view(row, start, setups.get(row.operation_id, 0.0)) for row in found.rows
+        ],
     }

@@ -108,9 +108,10 @@ def trace(
     for record in records:
         steps = gateway.journal.steps(record.operation_id)
         error = record.joint_error_rad
+        shown = gateway.mirror.operations.get(record.operation_id)
         operations.append(
             {
-                **operation_view(record, start),
+                **operation_view(record, start, 0.0 if shown is None else shown["setup_s"]),
                 "steps": [step_view(one, start) for one in steps],
                 "joint_error_rad": list(error) if isinstance(error, list) else None,
                 "duration_s": _seconds(record.actual_start_ns, record.actual_end_ns),

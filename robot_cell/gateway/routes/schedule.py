@@ -26,6 +26,7 @@ from robot_cell.gateway.service import (
     next_page,
     up_to_date,
 )
+from robot_cell.gateway.setups import planned_setups_s
 from robot_cell.gateway.views import (
     draft_view,
     planned_view,
@@ -146,7 +147,9 @@ def revision(
     found = gateway.journal.look(lambda tx: looks.revision(tx, revision))
     if found is None or start is None:
         raise Problem("not-found", f"no plan {revision} was published")
-    rows = [planned_view(one, start) for one in found.rows]
+    mirror = gateway.mirror
+    setups = planned_setups_s(found.rows, mirror.products, mirror.setups)
+    rows = [planned_view(one, start, setups.get(one.operation_id, 0.0)) for one in found.rows]
     return _packed(
         orjson.dumps({**revision_view(found, start), "operations": rows}), accept_encoding
     )

@@ -146,6 +146,7 @@ def _result(gateway: Gateway, wanted: Supposition, found: Supposed) -> plan_shap
             if row.order_id not in new
         },
         new=[row for row in found.rows if row.order_id in new],
+        products={one.order_id: one.product for one in found.new},
         dues_ms={**wanted.dues_ms, **{one.order_id: instant_ms(one.due) for one in found.new}},
         without=frozenset(wanted.without_orders),
     )

@@ -6,7 +6,11 @@ from typing_extensions import TypedDict
 
 
 class Operation(TypedDict):
-    """One operation of one work unit, planned and actual."""
+    """One operation of one work unit, planned and actual.
+
+    `setup_s` is how long its cell is set up right before it, after what it makes before; 0 where
+    that is the same product, or takes no time.
+    """
 
     id: str
     order_id: str
@@ -20,12 +24,16 @@ class Operation(TypedDict):
     planned_end_ms: int | None
     actual_start_ms: int | None
     actual_end_ms: int | None
+    setup_s: float
     attempt: int
     message: str
 
 
 class PlannedRow(TypedDict):
-    """One operation of a plan, whatever became of it."""
+    """One operation of a plan, whatever became of it.
+
+    `setup_s` is how long its cell is set up right before it; 0 for the first row of a cell.
+    """
 
     id: str
     order_id: str
@@ -35,6 +43,7 @@ class PlannedRow(TypedDict):
     program: str
     planned_start_ms: int
     planned_end_ms: int
+    setup_s: float
 
 
 class Operations(TypedDict):
