@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { beside, lastOfOrders } from '../src/gantt/fromPlant';
 import { buildModel, firstVisible, hit, neighbour, type GanttOperation } from '../src/gantt/model';
+import { paint, type Palette } from '../src/gantt/paint';
 import { endThatFits, fit, pan, reveal, tickStep, ticks, zoom } from '../src/gantt/view';
 
 function operation(id: string, lane: string, start: number, end: number): GanttOperation {
@@ -16,6 +17,7 @@ function operation(id: string, lane: string, start: number, end: number): GanttO
     plannedEnd: end,
     actualStart: null,
     actualEnd: null,
+    setup: 0,
     due: null,
   };
 }
@@ -101,11 +103,67 @@ describe('the model', () => {
   });
 });
 
+describe('setups', () => {
+  const set = (id: string, start: number, setup: number): GanttOperation => ({
+    ...operation(id, 'a', start, start + 10),
+    setup,
+  });
+
+  /** What is filled where, on a canvas that only remembers. */
+  function filled(from: number, to: number, all: GanttOperation[]): [string, number, number][] {
+    const found: [string, number, number][] = [];
+    const context = new Proxy({} as Record<string, unknown>, {
+      get: (target, name: string) => {
+        if (name === 'measureText') return () => ({ width: 0 });
+        if (name === 'fillRect') {
+          return (x: number, _: number, wide: number) =>
+            found.push([String(target['fillStyle']), x, wide]);
+        }
+        return target[name] ?? (() => undefined);
+      },
+      set: (target, name: string, value) => {
+        target[name] = value;
+        return true;
+      },
+    });
+    const names = [
+      'ground', 'lane', 'line', 'text', 'quiet', 'planned', 'plannedText', 'done', 'doneText',
+      'running', 'runningText', 'alarm', 'warning', 'now', 'selected', 'ghost', 'font', 'closed',
+      'setup', 'setupGround',
+    ];
+    paint(context as unknown as CanvasRenderingContext2D, {
+      model: buildModel(['a'], all, 0),
+      view: { from, msPerPixel: (to - from) / 100 },
+      width: 100, height: 150, laneHeight: 100, scroll: 0, now: -1000, frozenUntil: 0,
+      frozenLabel: '', offset: 0, selected: -1, hovered: -1,
+      palette: Object.fromEntries(names.map((it) => [it, it])) as unknown as Palette,
+      tickLabel: () => '',
+    });
+    return found.filter(([name]) => name === 'setupGround');
+  }
+
+  it('are part of what is shown, however early', () => {
+    expect(buildModel(['a'], [set('first', 50, 20)], 0).from).toBe(30);
+  });
+
+  it('are drawn from their begin to the begin of the operation', () => {
+    expect(filled(0, 100, [set('one', 50, 20), set('two', 70, 0)])).toEqual([
+      ['setupGround', 30, 20],
+    ]);
+  });
+
+  it('are drawn where the operation itself begins right of the picture', () => {
+    expect(filled(0, 100, [set('one', 120, 40), set('two', 300, 40)])).toEqual([
+      ['setupGround', 80, 22],
+    ]);
+  });
+});
+
 it('an order is late where it ends, and only there', () => {
   const one = (id: string, order_id: string, planned: number, actual: number | null) => ({
     id, order_id, unit: 1, position: 0, name: '', cell: 'a', program: '', status: 'planned',
     planned_start_ms: 0, planned_end_ms: planned, actual_start_ms: null, actual_end_ms: actual,
-    attempt: 1, message: '',
+    setup_s: 0, attempt: 1, message: '',
   });
   const all = [one('1', 'A', 10, 40), one('2', 'A', 30, null), one('3', 'B', 5, null)];
   expect([...lastOfOrders(all)].sort()).toEqual(['1', '3']);
@@ -160,7 +218,9 @@ describe('endThatFits', () => {
 });
 
 describe('a plan beside the published one', () => {
-  const place = (cell: string, start: number) => ({ cell, start_ms: start, end_ms: start + 10 });
+  const place = (cell: string, start: number) => ({
+    cell, start_ms: start, end_ms: start + 10, setup_s: 0.004,
+  });
   const move = { order_id: 'o', unit: 1, name: 'deburr' };
   const comparison = {
     moves: [
@@ -182,7 +242,9 @@ describe('a plan beside the published one', () => {
     const found = beside(published, comparison);
     const shown = new Map(found.operations.map((it) => [it.id, it]));
     expect([...shown.keys()].sort()).toEqual(['begun', 'moved', 'new', 'still']);
-    expect(shown.get('moved')).toMatchObject({ lane: 'b', plannedStart: 20, moved: true });
+    expect(shown.get('moved')).toMatchObject({
+      lane: 'b', plannedStart: 20, moved: true, setup: 4,
+    });
     expect(shown.get('begun')).toBe(begun);
     expect(found.formers).toEqual([
       { lane: 'a', start: 0, end: 10, dropped: false },

@@ -89,7 +89,7 @@ describe('the copy of all operations', () => {
   const operation = (id: string, status: string): Operation => ({
     id, order_id: 'W', unit: 1, position: 0, name: 'n', cell: 'c', program: 'p', status,
     planned_start_ms: 0, planned_end_ms: 1, actual_start_ms: null, actual_end_ms: null,
-    attempt: 1, message: '',
+    setup_s: 0, attempt: 1, message: '',
   });
   const tick = (from: number, to: number, delta: Operation[] | null, boot = 'b') => ({
     boot, ops_from: from, ops_version: to, ops_delta: delta,

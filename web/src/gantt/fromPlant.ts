@@ -31,6 +31,7 @@ export function ganttOperation(operation: Operation, due: number | null): GanttO
     plannedEnd: operation.planned_end_ms,
     actualStart: operation.actual_start_ms,
     actualEnd: operation.actual_end_ms,
+    setup: operation.setup_s * 1000,
     due,
   };
 }
@@ -73,14 +74,15 @@ export function beside(
 }
 
 function placed(
-  operation: Omit<GanttOperation, 'lane' | 'plannedStart' | 'plannedEnd'>,
-  at: { cell: string; start_ms: number; end_ms: number },
+  operation: Omit<GanttOperation, 'lane' | 'plannedStart' | 'plannedEnd' | 'setup'>,
+  at: { cell: string; start_ms: number; end_ms: number; setup_s: number },
 ): GanttOperation {
   return {
     ...operation,
     lane: at.cell,
     plannedStart: at.start_ms,
     plannedEnd: at.end_ms,
+    setup: at.setup_s * 1000,
     moved: true,
   };
 }

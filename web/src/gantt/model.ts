@@ -12,6 +12,8 @@ export interface GanttOperation {
   plannedEnd: number | null;
   actualStart: number | null;
   actualEnd: number | null;
+  /** How long its cell is set up right before it, ms. */
+  setup: number;
   /** The instant by which its order is due, ms. */
   due: number | null;
   /** Whether the plan that is shown puts it elsewhere than the published one. */
@@ -45,6 +47,8 @@ export interface GanttModel {
   end: Float64Array;
   /** For each operation the latest end of all before it in its lane: where a search may begin. */
   endUpTo: Float64Array;
+  /** The longest setup of each lane, ms: so much earlier something may be seen. */
+  longestSetup: Float64Array;
   /** For each lane, by start. */
   formers: Former[][];
   closings: Closing[][];
@@ -92,6 +96,7 @@ export function buildModel(
     start: new Float64Array(count),
     end: new Float64Array(count),
     endUpTo: new Float64Array(count),
+    longestSetup: new Float64Array(lanes.length),
     formers: lanes.map(() => []),
     closings: lanes.map((lane) => [...(closed[lane] ?? [])]),
     from: Infinity,
@@ -108,7 +113,15 @@ export function buildModel(
     model.start[index] = item.start;
     model.end[index] = item.end;
     model.endUpTo[index] = latest;
-    model.from = Math.min(model.from, item.start, item.operation.plannedStart ?? Infinity);
+    model.from = Math.min(
+      model.from,
+      item.start - item.operation.setup,
+      item.operation.plannedStart ?? Infinity,
+    );
+    model.longestSetup[item.lane] = Math.max(
+      model.longestSetup[item.lane] ?? 0,
+      item.operation.setup,
+    );
     model.to = Math.max(model.to, item.end, item.operation.plannedEnd ?? -Infinity);
   });
   while (lane < lanes.length) model.firstOf[++lane] = count;

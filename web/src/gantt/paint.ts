@@ -22,6 +22,8 @@ export interface Palette {
   ghost: string;
   font: string;
   closed: string;
+  setup: string;
+  setupGround: string;
 }
 
 export interface Frame {
@@ -54,6 +56,9 @@ const PLAN_TOP = 0.72;
 const PLAN_SHARE = 0.12;
 const LABEL_ROOM = 96;
 const HATCH = 9;
+/** Of a setup's lead-in: how far its lines are apart, and the share of the bar's height, px. */
+const SETUP_HATCH = 6;
+const SETUP_SHARE = 0.5;
 const LEAST_REASON = 90;
 /** Heights in px: the strip from due to end of what is late, the edge of what was moved. */
 const LATE_STRIP = 6;
@@ -246,6 +251,8 @@ function paintLane(
   const { model, view, width, palette } = frame;
   const scale = 1 / view.msPerPixel;
   const until = view.from + width * view.msPerPixel;
+  // What begins right of the picture may be set up for in it.
+  const latest = until + (model.longestSetup[lane] ?? 0);
   const stop = model.firstOf[lane + 1] ?? 0;
   const barTop = top + BAR_TOP * frame.laneHeight;
   const barHeight = BAR_SHARE * frame.laneHeight;
@@ -260,9 +267,11 @@ function paintLane(
   };
   for (let i = firstVisible(model, lane, view.from); i < stop; i++) {
     const startTime = model.start[i] ?? 0;
-    if (startTime > until) break;
+    if (startTime > latest) break;
     const operation = model.operations[i];
     if (operation === undefined) continue;
+    if (operation.setup > 0) paintSetup(context, frame, operation, startTime, barTop, barHeight);
+    if (startTime > until) continue;
     const endTime = model.end[i] ?? 0;
     const left = Math.max(-2, (startTime - view.from) * scale);
     const right = Math.min(width + 2, (endTime - view.from) * scale);
@@ -282,6 +291,41 @@ function paintLane(
     paintBar(context, frame, i, operation, left, right, top);
   }
   flush();
+}
+
+/** The time in which the cell is set up, right before a bar: a hatched lead-in in its middle. */
+function paintSetup(
+  context: CanvasRenderingContext2D,
+  frame: Frame,
+  operation: GanttOperation,
+  startTime: number,
+  barTop: number,
+  barHeight: number,
+): void {
+  const { view, width, palette } = frame;
+  const left = Math.max(-2, (startTime - operation.setup - view.from) / view.msPerPixel);
+  const right = Math.min(width + 2, (startTime - view.from) / view.msPerPixel);
+  if (right - left < 1) return;
+  const high = SETUP_SHARE * barHeight;
+  const top = barTop + (barHeight - high) / 2;
+  context.save();
+  context.beginPath();
+  context.rect(left, top, right - left, high);
+  context.clip();
+  context.fillStyle = palette.setupGround;
+  context.fillRect(left, top, right - left, high);
+  context.strokeStyle = palette.setup;
+  context.lineWidth = 1.5;
+  context.beginPath();
+  // Leaning the other way than what is closed.
+  for (let x = left - high - ((left - high) % SETUP_HATCH); x < right; x += SETUP_HATCH) {
+    context.moveTo(x, top);
+    context.lineTo(x + high, top + high);
+  }
+  context.stroke();
+  context.lineWidth = 3;
+  context.strokeRect(left, top, right - left, high);
+  context.restore();
 }
 
 function paintBar(

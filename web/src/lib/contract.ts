@@ -64,6 +64,8 @@ export interface Operation {
   planned_end_ms: number | null;
   actual_start_ms: number | null;
   actual_end_ms: number | null;
+  /** How long its cell is set up right before it; 0 where that takes no time. */
+  setup_s: number;
   attempt: number;
   message: string;
 }
@@ -223,6 +225,7 @@ export interface Place {
   cell: string;
   start_ms: number;
   end_ms: number;
+  setup_s: number;
 }
 
 export interface Move {
