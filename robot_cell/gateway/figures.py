@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,12 +19,15 @@ from robot_cell.gateway.kpis import (
     losses_of,
     lost_spans,
     plant_elements,
+    setup_spans,
 )
 from robot_cell.gateway.problems import Problem
 from robot_cell.gateway.service import Gateway
+from robot_cell.gateway.setups import setups_s
 from robot_cell.gateway.spans import Span
 from robot_cell.gateway.views import plant_ms, plant_ns
 from robot_cell.model import Cell, Plant, unavailable
+from robot_cell.orders.setups import SetupTimes
 from robot_cell.store import CommandRecord, Journal, OperationRecord, looks
 
 MAX_BUCKETS: Final = 500
@@ -40,6 +43,7 @@ class Figures:
 
     Args:
         operations: all that the journal has.
+        products: of orders, by order id.
         start: the instant of plant time 0.
         now_ns: plant time until which anything is known.
         cell: only this one.
@@ -50,6 +54,7 @@ class Figures:
         plant: Plant,
         journal: Journal,
         operations: Sequence[OperationRecord],
+        products: Mapping[str, str],
         start: datetime,
         now_ns: int,
         span: Span,
@@ -70,6 +75,8 @@ class Figures:
         for record in self.operations:
             if record.actual_start_ns is not None:
                 ran[record.cell].append(record)
+        ran_operations = [record for records in ran.values() for record in records]
+        setups = setups_s(ran_operations, products, SetupTimes.of(plant))
         self.facts = {
             one: Facts(
                 one,
@@ -78,6 +85,7 @@ class Figures:
                 steps[one],
                 held_spans(commands, one, now_ns),
                 lost.get(one, ()),
+                setup_spans(ran[one], setups),
             )
             for one in cells
         }
@@ -113,7 +121,16 @@ def figures_of(gateway: Gateway, span: Span, cell: str | None = None) -> Figures
     if mirror.start is None or now_ns is None:
         raise Problem("plant-unreachable", "the plant's time is not known yet; try again soon")
     operations = [record for one in mirror.orders for record in mirror.of_order(one)]
-    return Figures(gateway.plant, gateway.journal, operations, mirror.start, now_ns, span, cell)
+    return Figures(
+        gateway.plant,
+        gateway.journal,
+        operations,
+        mirror.products,
+        mirror.start,
+        now_ns,
+        span,
+        cell,
+    )
 
 
 def kpis_now(gateway: Gateway, *, energy: bool = False) -> list[shapes.Kpi]:

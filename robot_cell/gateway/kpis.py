@@ -123,6 +123,7 @@ class Facts:
         operations: that ran on it, ended or not.
         steps: of these operations.
         held: when a person held it. lost: when its controller was gone.
+        setups: when it was set up, at the latest: right before what it was set up for began.
     """
 
     cell: str
@@ -131,6 +132,7 @@ class Facts:
     steps: Sequence[StepRecord]
     held: Sequence[Span] = ()
     lost: Sequence[Span] = ()
+    setups: Sequence[Span] = ()
 
 
 @dataclass
@@ -190,6 +192,8 @@ def elements_of(facts: Facts, span: Span, now_ns: int) -> Elements:
     ]
     held, lost = common(merged(facts.held), window), common(merged(facts.lost), window)
     producing = without(without(common(merged(good_steps), window), held), lost)
+    idle = without(without(opened, busy), lost)
+    setting_up = common(merged(facts.setups), idle)
     ended = [
         o
         for o in facts.operations
@@ -198,11 +202,12 @@ def elements_of(facts: Facts, span: Span, now_ns: int) -> Elements:
     good = [o for o in ended if o.status == "complete"]
     found = Elements(
         pbt=length(opened),
-        aubt=length(busy),
+        aubt=length(busy) + length(setting_up),
         apt=length(producing),
+        aust=length(setting_up),
         adet=length(without(without(busy, producing), lost)),
         adot=length(common(lost, opened)),
-        aoet=length(busy),
+        aoet=length(busy) + length(setting_up),
         pri_pq=sum(_planned_ns(o) for o in ended),
         pq=len(ended),
         gq=len(good),
@@ -210,7 +215,7 @@ def elements_of(facts: Facts, span: Span, now_ns: int) -> Elements:
         rq=sum(o.attempt > 1 for o in good),
         gp=sum(o.attempt == 1 for o in good),
     )
-    idle = without(without(opened, busy), lost)
+    idle = without(idle, setting_up)
     held_busy = common(held, busy)
     failed = [
         (s.intent_ns, s.outcome_ns)
@@ -224,6 +229,7 @@ def elements_of(facts: Facts, span: Span, now_ns: int) -> Elements:
         cause: (ns, count)
         for cause, ns, count in (
             ("no work", length(idle), len(idle)),
+            ("setting up", length(setting_up), len(setting_up)),
             ("held", length(held_busy), len(held_busy)),
             ("cell lost", found.adot, len(lost)),
             ("steps that failed", length(failing), len(failing)),
@@ -319,6 +325,15 @@ def held_spans(commands: Iterable[CommandRecord], cell: str, now_ns: int) -> lis
     if since is not None:
         spans.append((since, now_ns))
     return spans
+
+
+def setup_spans(operations: Iterable[OperationRecord], setups: Mapping[str, float]) -> list[Span]:
+    """When a cell was set up for what it has begun; `setups` in s by operation id."""
+    return [
+        (o.actual_start_ns - round(setups[o.operation_id] / _NS), o.actual_start_ns)
+        for o in operations
+        if o.actual_start_ns is not None and o.operation_id in setups
+    ]
 
 
 def lost_spans(events: Iterable[EventRecord], now_ns: int) -> dict[str, list[Span]]:

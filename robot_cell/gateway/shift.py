@@ -79,10 +79,10 @@ def shift_report(
         )
     now_ns = max(known_ns, span[1])
     orders, operations = journal.orders(), journal.operations()
-    figures = Figures(plant, journal, operations, start, now_ns, span)
+    product = {one.order.order_id: one.order.product for one in orders}
+    figures = Figures(plant, journal, operations, product, start, now_ns, span)
     of_cells = figures.of_cells(span)
     energies = _energies(plant, orders, operations)
-    product = {one.order.order_id: one.order.product for one in orders}
     ended = [o for o in operations if o.status in ("complete", "failed") and _in(o, span)]
     lines = tuple(
         _figures(cell, found, [o for o in ended if o.cell == cell], product, energies)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -284,11 +284,18 @@ def served(
 
 
 def serving(
-    folder: Path, plant: Plant, secrets: Mapping[str, tuple[Secret, str]]
+    folder: Path,
+    plant: Plant,
+    secrets: Mapping[str, tuple[Secret, str]],
+    filled: Callable[[Journal, Plant], None] | None = None,
 ) -> Iterator[Served]:
     place = folder / "journal.db"
     journal = open_journal(place)
-    fill(journal, plant)
+    if filled is None:
+        fill(journal, plant)
+    else:
+        journal.plant_start(START)
+        filled(journal, plant)
     add_tokens(journal, secrets)
     made_up = MadeUpPlant(plant, journal)
     gateway = build(plant, place, journal, made_up, simulated=True)

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robot_cell.gateway.kpis import Elements, Facts, elements_of, held_spans, kpi_of, plant_elements
+from robot_cell.gateway.kpis import (
+    Elements,
+    Facts,
+    elements_of,
+    held_spans,
+    kpi_of,
+    plant_elements,
+    setup_spans,
+)
 from robot_cell.gateway.spans import common, length, merged, without
 from robot_cell.store import CommandRecord, OperationRecord, StepRecord
 from tests.gateway.conftest import NS
@@ -165,3 +173,24 @@ def test_parts_add_up_to_the_whole(
     for name in ("pbt", "aubt", "apt", "adet", "adot"):
         assert getattr(parts, name) == getattr(whole, name)
     assert whole.apt + whole.adet == whole.aubt <= 60
+
+
+def test_setting_up_is_neither_work_nor_the_lack_of_it() -> None:
+    """Set up before b, c and d, as far as nothing else was: 20 to 30, 50 to 60, 75 to 80."""
+    spans = [(12 * NS, 30 * NS), (50 * NS, 60 * NS), (72 * NS, 80 * NS), (85 * NS, 95 * NS)]
+    found = elements_of(replace(HAND, setups=spans), (0, 100 * NS), 100 * NS)
+    without_setups = elements_of(HAND, (0, 100 * NS), 100 * NS)
+    assert found.aust == (10 + 10 + 5) * NS
+    assert found.aubt == found.aoet == without_setups.aubt + 25 * NS
+    assert (found.apt, found.adet) == (without_setups.apt, without_setups.adet)
+    assert found.losses["setting up"] == (25 * NS, 3)
+    assert found.losses["no work"][0] == (39 - 25) * NS
+    kpi = kpi_of("cell", found)
+    assert kpi["elements"]["AUPT_s"] == 26 + 25
+    assert kpi["nee"] == pytest.approx((26 + 25) / 90 * 24 / 26 * 2 / 3)
+
+
+def test_cells_are_set_up_right_before_what_they_begin() -> None:
+    ran = [operation("a", 10, 20, "complete"), operation("b", 30, None, "running")]
+    later = operation("c", 60, 66, "planned", actual_start_ns=None)
+    assert setup_spans([*ran, later], {"b": 2.5, "c": 4.0}) == [(27_500_000_000, 30 * NS)]
