@@ -25,7 +25,6 @@ def setups_s(
         if o.cell is not None
         and o.actual_start_ns is None
         and o.planned_start_ns is not None
-        and o.status in ("planned", "leased")
         and (o.order_id, o.unit) not in stopped
         and o.order_id in products
     ]

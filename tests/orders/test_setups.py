@@ -20,7 +20,7 @@ from planners.scheduling.repair import mend_at_once
 from robot_cell.model import Calendar, JobOrder, PlannedOperation, Plant, Shift
 from robot_cell.orders import plan_orders, planning_problem
 from robot_cell.orders.planning import Plan, to_rows
-from robot_cell.orders.setups import SettingUp, SetUp
+from robot_cell.orders.setups import SettingUp, SetUp, SetupTimes, Turn, setups_before
 from robot_cell.orders.what_if import fresh_operations
 from robot_cell.store import OperationRecord, open_journal
 from robot_cell.store.working_set import last_products
@@ -99,6 +99,19 @@ def test_a_plan_leaves_time_for_setups(plant: Plant) -> None:
     assert short_gaps(made.rows, orders, BOTH) == []
     without = plan(with_setups(plant, {}), orders)
     assert short_gaps(without.rows, orders, BOTH) != []  # the oracle sees what is too short
+
+
+def test_setups_are_between_turns_of_one_cell_and_what_has_begun_comes_first() -> None:
+    times = SetupTimes({one: {"red": {"blue": 3}, "blue": {"red": 5}} for one in ("x", "y")})
+    turns = [
+        Turn("x", True, 10.0, "planned early", "blue"),
+        Turn("x", False, 20.0, "begun late", "red"),
+        Turn("y", True, 0.0, "of y", "red"),
+        Turn("x", True, 30.0, "last of x", "blue"),
+        Turn("z", True, 0.0, "of z", "blue"),
+        Turn("z", True, 1.0, "of z too", "red"),
+    ]
+    assert setups_before(turns, times) == {"planned early": 3}
 
 
 product_pairs = st.sampled_from(["housing_s", "housing_m", "valve_block"])

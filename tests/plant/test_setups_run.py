@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -48,6 +49,21 @@ def plant_with_setups(folder: Path) -> Path:
     return path
 
 
+def count_setups(result: dict[str, Any], kind: str) -> int:
+    """See that no setup of a cell was cut short; how many there were."""
+    setups = 0
+    for cell, times in SETUPS.items():
+        mine = [o for o in result["operations"] if o["cell"] == cell]
+        mine.sort(key=lambda o: o[f"{kind}_start_s"])
+        for before, after in pairwise(mine):
+            a, b = PRODUCT[before["job"]], PRODUCT[after["job"]]
+            need_s = 0.0 if a == b else times[a][b]
+            setups += need_s > 0.0
+            gap_s = after[f"{kind}_start_s"] - before[f"{kind}_end_s"]
+            assert gap_s >= need_s - 1e-6, (kind, before, after)
+    return setups
+
+
 @pytest.mark.timeout(300)
 def test_cells_stand_for_their_setups_and_the_plan_holds(tmp_path: Path) -> None:
     orders = tmp_path / "orders.csv"
@@ -55,17 +71,8 @@ def test_cells_stand_for_their_setups_and_the_plan_holds(tmp_path: Path) -> None
     plant = plant_with_setups(tmp_path)
     result = run(orders, tmp_path / "report", "--speed", "max", timeout_s=280, plant=plant)
     assert {job["status"] for job in result["jobs"]} == {"complete"}
-    setups = 0
-    for cell, times in SETUPS.items():
-        mine = [o for o in result["operations"] if o["cell"] == cell]
-        mine.sort(key=lambda o: o["actual_start_s"])
-        for before, after in pairwise(mine):
-            a, b = PRODUCT[before["job"]], PRODUCT[after["job"]]
-            need_s = 0.0 if a == b else times[a][b]
-            setups += need_s > 0.0
-            for kind in ("planned", "actual"):
-                gap_s = after[f"{kind}_start_s"] - before[f"{kind}_end_s"]
-                assert gap_s >= need_s - 1e-6, (kind, before, after)
+    setups = count_setups(result, "planned")
+    assert count_setups(result, "actual") == setups
     assert setups >= 3  # three products on two cells
     for o in result["operations"]:
         planned_s = o["planned_end_s"] - o["planned_start_s"]
@@ -73,3 +80,17 @@ def test_cells_stand_for_their_setups_and_the_plan_holds(tmp_path: Path) -> None
     last = max(result["operations"], key=lambda o: o["planned_end_s"])
     assert last["actual_end_s"] == pytest.approx(last["planned_end_s"], rel=0.05)
     assert "setup before" in (tmp_path / "report" / "schedule.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.timeout(300)
+def test_setups_are_kept_when_the_plan_is_repaired(tmp_path: Path) -> None:
+    """cell_b is lost in mid-run: what it was to do is done by cell_a, set up each time."""
+    orders = tmp_path / "orders.csv"
+    orders.write_text(BATCH)
+    plant = plant_with_setups(tmp_path)
+    fault = ("--speed", "max", "--fault", "cell_b:off@25s")
+    result = run(orders, tmp_path / "report", *fault, timeout_s=280, plant=plant)
+    assert {job["status"] for job in result["jobs"]} == {"complete"}
+    by_a = [o for o in result["operations"] if o["cell"] == "cell_a"]
+    assert {o["operation"] for o in by_a} >= {"deburr", "assemble", "pack"}
+    assert count_setups(result, "actual") >= 2  # what is repaired has fewer changes of product
