@@ -23,7 +23,7 @@ from robot_cell.gateway.kpis import (
 )
 from robot_cell.gateway.problems import Problem
 from robot_cell.gateway.service import Gateway
-from robot_cell.gateway.setups import setups_s
+from robot_cell.gateway.setups import planned_setups_s
 from robot_cell.gateway.spans import Span
 from robot_cell.gateway.views import plant_ms, plant_ns
 from robot_cell.model import Cell, Plant, unavailable
@@ -76,7 +76,7 @@ class Figures:
             if record.actual_start_ns is not None:
                 ran[record.cell].append(record)
         ran_operations = [record for records in ran.values() for record in records]
-        setups = setups_s(ran_operations, products, SetupTimes.of(plant))
+        setups = planned_setups_s((), products, SetupTimes.of(plant), ran_operations)
         self.facts = {
             one: Facts(
                 one,

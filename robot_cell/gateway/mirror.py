@@ -19,7 +19,7 @@ from typing import Any, Final
 import orjson
 
 from robot_cell.gateway import shapes
-from robot_cell.gateway.setups import setups_s
+from robot_cell.gateway.setups import Lanes
 from robot_cell.gateway.views import operation_view, order_view
 from robot_cell.model import PlannedOperation
 from robot_cell.model.packml import Mode
@@ -101,7 +101,7 @@ class Mirror:
     ) -> None:
         self._journal, self._told_start = journal, told_start
         self.setups = setups or SetupTimes()
-        self._setups_s: dict[str, float] = {}
+        self._lanes = Lanes(self.setups)
         self._lock = threading.Lock()
         self._last_event, self._read_s = -1, 0.0
         self._changes: deque[Change] = deque(maxlen=KEPT_CHANGES)
@@ -338,9 +338,10 @@ class Mirror:
                 self._by_order.setdefault(record.order_id, []).append(one)
             self._order_views.pop(record.order_id, None)
         self._records = {**self._records, **changed}
-        others = self._set_up_otherwise()
+        others = self._set_up_otherwise(changed.values())
+        setups_s = self._lanes.setups_s
         views = {
-            one: operation_view(self._records[one], start, self._setups_s.get(one, 0.0))
+            one: operation_view(self._records[one], start, setups_s.get(one, 0.0))
             for one in (*changed, *others)
         }
         self.operations = {**self.operations, **views}
@@ -350,13 +351,19 @@ class Mirror:
         if whole and before == 0:
             self._changes.clear()
 
-    def _set_up_otherwise(self) -> set[str]:
+    def _set_up_otherwise(self, changed: Iterable[OperationRecord]) -> set[str]:
         """Work out the setups anew, and say before which operations they are others now."""
         if not self.setups.by_cell:
             return set()
-        before = self._setups_s
-        self._setups_s = setups_s(self._records.values(), self.products, self.setups)
-        return {key for key, _ in before.items() ^ self._setups_s.items()}
+        units = {(record.order_id, record.unit) for record in changed}
+        orders = {order_id for order_id, _ in units}
+        records = [
+            record
+            for order_id in orders
+            for one in self._by_order.get(order_id, ())
+            if ((record := self._records[one]).order_id, record.unit) in units
+        ]
+        return self._lanes.take(records, self.products)
 
 
 def planned_ends(rows: Iterable[PlannedOperation]) -> dict[str, int]:

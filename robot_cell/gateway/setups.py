@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from robot_cell.model import PlannedOperation
@@ -11,24 +12,72 @@ from robot_cell.store import OperationRecord
 _ENDED_BADLY = ("failed", "cancelled", "uncertain")
 
 
-def setups_s(
-    records: Collection[OperationRecord], products: Mapping[str, str], times: SetupTimes
-) -> dict[str, float]:
-    """Seconds of setup before operations, by operation id; those without are left out.
+class Lanes:
+    """The turns of the cells that are set up, kept in order: a change costs what it changes.
 
-    What was cancelled, and what follows work that failed, has no turn.
+    Attributes:
+        setups_s: seconds of setup before operations, by operation id; those without are left out.
     """
-    stopped = {(o.order_id, o.unit) for o in records if o.status in _ENDED_BADLY}
-    turns = [
-        Turn(o.cell, True, o.planned_start_ns, o.operation_id, products[o.order_id])
-        for o in records
-        if o.cell is not None
-        and o.actual_start_ns is None
-        and o.planned_start_ns is not None
-        and (o.order_id, o.unit) not in stopped
-        and o.order_id in products
-    ]
-    return _seconds([*_begun(records, products), *turns], times)
+
+    def __init__(self, times: SetupTimes) -> None:
+        self._times = times
+        self._turns: dict[str, Turn] = {}
+        self._lanes: dict[str, list[Turn]] = {cell: [] for cell in times.by_cell}
+        self.setups_s: dict[str, float] = {}
+
+    def take(self, records: Collection[OperationRecord], products: Mapping[str, str]) -> set[str]:
+        """Take whole work units in the place of older ones; before which operations setups differ.
+
+        What was cancelled, and what follows work that failed, has no turn.
+        """
+        stopped = {(o.order_id, o.unit) for o in records if o.status in _ENDED_BADLY}
+        behind: set[Turn] = set()
+        changed: set[str] = set()
+        for record in records:
+            key = record.operation_id
+            old = self._turns.get(key)
+            new = self._turn(record, products, (record.order_id, record.unit) in stopped)
+            if old == new:
+                continue
+            if old is not None:
+                lane = self._lanes[old.cell]
+                at = bisect_left(lane, old)
+                del lane[at]
+                behind.update(lane[at : at + 1])
+                del self._turns[key]
+                if self.setups_s.pop(key, None) is not None:
+                    changed.add(key)
+            if new is not None:
+                lane = self._lanes[new.cell]
+                at = bisect_left(lane, new)
+                lane.insert(at, new)
+                behind.update(lane[at : at + 2])
+                self._turns[key] = new
+        for turn in behind:
+            if self._turns.get(turn.key) == turn and self._differs(turn):
+                changed.add(turn.key)
+        return changed
+
+    def _differs(self, turn: Turn) -> bool:
+        """Work out the setup before a turn; whether it is another now."""
+        lane = self._lanes[turn.cell]
+        at = bisect_left(lane, turn)
+        before = lane[at - 1].product if at else None
+        takes_s = self._times.ms(turn.cell, before, turn.product) * 1e-3
+        known_s = self.setups_s.pop(turn.key, 0.0)
+        if takes_s:
+            self.setups_s[turn.key] = takes_s
+        return takes_s != known_s
+
+    def _turn(self, o: OperationRecord, products: Mapping[str, str], stopped: bool) -> Turn | None:
+        product, begun_ns = products.get(o.order_id), o.actual_start_ns
+        if o.cell is None or o.cell not in self._lanes or product is None:
+            return None
+        if begun_ns is not None:
+            return Turn(o.cell, False, begun_ns, o.operation_id, product)
+        if stopped or o.planned_start_ns is None:
+            return None
+        return Turn(o.cell, True, o.planned_start_ns, o.operation_id, product)
 
 
 def planned_setups_s(
@@ -37,7 +86,10 @@ def planned_setups_s(
     times: SetupTimes,
     begun: Iterable[OperationRecord] = (),
 ) -> dict[str, float]:
-    """The same for the rows of a plan, after what has begun already."""
+    """Seconds of setup before the rows of a plan, after what has begun already, by operation id.
+
+    Those without are left out.
+    """
     turns = [
         Turn(row.cell, True, row.start_ns, row.operation_id, products[row.order_id])
         for row in rows

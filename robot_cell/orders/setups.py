@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 
 from robot_cell.model import Plant
 
@@ -74,9 +75,8 @@ class SetupTimes:
         return self.ms(cell, before, product) * 1_000_000
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Turn:
-    """An operation's turn on its cell; in the order of cells and turns.
+class Turn(NamedTuple):
+    """An operation's turn on its cell; sorted, in the order of cells and turns.
 
     Attributes:
         waits: whether it has not begun: what has begun comes before.

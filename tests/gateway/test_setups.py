@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from robot_cell.gateway.comparing import Placed, compare
+from robot_cell.gateway.setups import Lanes
 from robot_cell.model import PlannedOperation, Plant
-from robot_cell.store import Journal
+from robot_cell.orders.setups import SetupTimes
+from robot_cell.store import Journal, OperationRecord
 from tests.gateway.conftest import NS, START, Secret, Served, order, serving
 
 SETUPS = {
@@ -109,3 +114,71 @@ def test_the_time_of_setting_up_is_aust_of_its_cell(made: Served) -> None:
     found = made.get("/api/v1/kpis").json()
     aust = {one["cell"]: one["elements"]["AUST_s"] for one in [*found["cells"], found["plant"]]}
     assert aust == {"cell_a": 20.0, "cell_b": 0.0, None: 20.0}
+
+
+class Journalled(NamedTuple):
+    """What is drawn of an operation."""
+
+    cell: str | None
+    status: str
+    begun: int | None
+    planned: int | None
+
+
+drawn_operations = st.builds(
+    Journalled,
+    st.sampled_from(["x", "y", "z", None]),
+    st.sampled_from(["planned", "leased", "running", "complete", "failed", "cancelled"]),
+    st.none() | st.integers(0, 9),
+    st.none() | st.integers(0, 9),
+)
+drawn_units = st.dictionaries(
+    st.tuples(st.sampled_from(["red", "blue", "green"]), st.integers(1, 3)),
+    st.lists(drawn_operations, min_size=2, max_size=2),
+    min_size=1,
+)
+
+
+@settings(max_examples=200)
+@given(st.lists(drawn_units, min_size=1, max_size=5))
+def test_what_is_kept_in_order_is_what_is_worked_out_anew(
+    steps: list[dict[tuple[str, int], list[Journalled]]],
+) -> None:
+    """After each change the setups are those of all turns, sorted and looked at two by two."""
+    times = SetupTimes(
+        {
+            "x": {"red": {"blue": 3000}, "blue": {"red": 5000, "green": 7000}},
+            "y": {"green": {"red": 2000, "blue": 1000}},
+        }
+    )
+    products = {name: name for name in ("red", "blue", "green")}
+    lanes = Lanes(times)
+    known: dict[tuple[str, int], list[Journalled]] = {}
+    told: dict[str, float] = {}
+    for change in steps:
+        known |= change
+        records = [
+            OperationRecord(
+                f"{order_id}/{unit}/{n}", order_id, unit, n, "", one.status, one.cell,  # type: ignore[arg-type]
+                "", 0, 1, one.planned, None, one.begun, None, "", None, None,
+            )
+            for (order_id, unit), operations in change.items()
+            for n, one in enumerate(operations)
+        ]  # fmt: skip
+        changed = lanes.take(records, products)
+        wanted: dict[str, float] = {}
+        for cell in ("x", "y"):
+            turns = []
+            for (order_id, unit), operations in known.items():
+                bad = any(one.status in ("failed", "cancelled") for one in operations)
+                for n, one in enumerate(operations):
+                    if one.cell != cell or (one.begun is None and (bad or one.planned is None)):
+                        continue
+                    at = (0, one.begun) if one.begun is not None else (1, one.planned)
+                    turns.append((*at, f"{order_id}/{unit}/{n}", order_id))
+            for (*_, before), (*_, key, product) in pairwise(sorted(turns)):
+                if ms := times.by_cell[cell].get(before, {}).get(product):
+                    wanted[key] = ms / 1000
+        assert lanes.setups_s == wanted
+        assert changed >= {key for key, _ in told.items() ^ wanted.items()}
+        told = dict(wanted)
