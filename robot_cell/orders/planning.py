@@ -138,7 +138,7 @@ def plan_orders(
                 on_progress=on_progress,
             )
         except PlannerError as error:
-            raise PlanningError(f"no plan: {error}") from error
+            raise PlanningError(f"no plan: {error}{keys.note}") from error
         if keys.horizon_ms >= FOREVER_MS or schedule.objective.makespan_ms <= keys.horizon_ms:
             break
         # Cells that wait for each other's open times can need longer than each on its own.

@@ -143,7 +143,7 @@ def repair_plan(at: Moment) -> Plan:
     try:
         made = mend_at_once(problem)
     except PlannerError as error:
-        raise PlanningError(f"no repair: {error}") from error
+        raise PlanningError(f"no repair: {error}{keys.note}") from error
     return Plan(tuple(to_rows(made, keys)), made.engine)
 
 
@@ -171,7 +171,7 @@ def better_plan(at: Moment, *, time_limit_s: float, seed: int) -> Plan | None:
             should_stop=_told_to_stop,
         )
     except PlannerError as error:
-        raise PlanningError(f"no better plan: {error}") from error
+        raise PlanningError(f"no better plan: {error}{keys.note}") from error
     moved = moved_between(now.assignments, found.assignments)
     if not threshold.is_worth(now.objective, found.objective, moved):
         return None

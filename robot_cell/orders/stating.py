@@ -45,12 +45,14 @@ class Keys:
         programs: per job and operation, the program by cell.
         cells: names of the cells.
         horizon_ms: from here on the problem knows no calendars.
+        note: what may be in the way should there be no plan; empty, or to be added to a message.
     """
 
     operations: tuple[tuple[OperationRecord, ...], ...]
     programs: tuple[tuple[dict[str, str], ...], ...]
     cells: tuple[str, ...]
     horizon_ms: int
+    note: str = ""
 
 
 def planning_problem(
@@ -223,19 +225,32 @@ class ProblemBuilder:
         )
         horizon_ms = FOREVER_MS if end_ms is None else max(end_ms, at_least_ms)
         cells = closed_cells(self._plant, self._start, self._now_ms, horizon_ms)
-        if end_ms is None:
-            self._explain(cells, begun)
+        note = self._explain(cells, begun) if end_ms is None else ""
         cells = tuple(self._setups.with_setups(cell) for cell in cells)
         problem = SchedulingProblem(
             cells, tuple(self._jobs), frozen, self._now_ms, published=self._as_published()
         )
-        keys = Keys(tuple(self._operations), tuple(self._programs), tuple(self._cells), horizon_ms)
+        keys = Keys(
+            tuple(self._operations), tuple(self._programs), tuple(self._cells), horizon_ms, note
+        )
         return problem, keys
 
-    def _explain(self, cells: Sequence[Cell], begun: set[tuple[int, int]]) -> None:
+    def _explain(self, cells: Sequence[Cell], begun: set[tuple[int, int]]) -> str:
+        """Say what fits into no open time, or does not with its longest setup."""
+        tight = ""
         longest = [max(windows(cell, self._now_ms, FOREVER_MS), default=0) for cell in cells]
         for j, job in enumerate(self._jobs):
             for o, operation in enumerate(job.operations):
+                for a in operation.alternatives if (j, o) not in begun else ():
+                    setup_ms = self._setups.longest_ms(self._names[a.cell], self._products[j])
+                    if not tight and setup_ms and setup_ms + a.duration_ms > longest[a.cell]:
+                        tight = (
+                            f"; {job.name}/{operation.name} takes {a.duration_ms / 1000:.1f} s on "
+                            f"{self._names[a.cell]} and its setup up to {setup_ms / 1000:.1f} s, "
+                            f"in one piece, but the cell is open at most "
+                            f"{longest[a.cell] / 1000:.1f} s at a time: change its calendar or "
+                            "setups_s"
+                        )
                 fits = any(a.duration_ms <= longest[a.cell] for a in operation.alternatives)
                 if not fits and (j, o) not in begun:
                     ways = ", ".join(
@@ -247,6 +262,7 @@ class ProblemBuilder:
                         f"{job.name}/{operation.name} fits into no open time ({ways}): change the "
                         "cell's calendar or the program"
                     )
+        return tight
 
     def _as_published(self) -> tuple[Assignment, ...]:
         """The published plan in the numbers of the problem; later where its time has passed."""

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from planners.scheduling import verify
 from planners.scheduling.repair import mend_at_once
 from robot_cell.model import Calendar, JobOrder, PlannedOperation, Plant, Shift
-from robot_cell.orders import plan_orders, planning_problem
+from robot_cell.orders import PlanningError, plan_orders, planning_problem
 from robot_cell.orders.planning import Plan, to_rows
 from robot_cell.orders.setups import SettingUp, SetUp, SetupTimes, Turn, setups_before
 from robot_cell.orders.what_if import fresh_operations
@@ -279,6 +279,21 @@ def test_the_horizon_holds_every_order_of_the_work(plant: Plant) -> None:
         changed, orders, records_of(changed, orders), seconds, now_ns=0, start=START
     )
     assert keys.horizon_ms >= 17 * 7 * 24 * 3_600_000
+
+
+def test_a_setup_for_which_no_shift_is_long_enough_is_named(plant: Plant) -> None:
+    setups: Setups = {
+        "cell_a": {"housing_s": {"housing_m": 90.0}, "housing_m": {"housing_s": 90.0}}
+    }
+    changed = with_setups(plant, setups)
+    monday = Shift.model_validate({"days": ["mon"], "start": "05:00", "end": "05:01"})
+    cell = changed.cells["cell_a"].model_copy(update={"calendar": Calendar(shifts=(monday,))})
+    changed = changed.model_copy(
+        update={"cells": {**changed.cells, "cell_a": cell}, "time_zone": "UTC"}
+    )
+    wanted = r"B/1/deburr takes 22\.0 s on cell_a and its setup up to 90\.0 s, in one piece, but"
+    with pytest.raises(PlanningError, match=wanted):
+        plan(changed, [order("B", "housing_m")], set_up=SetUp({"cell_a": "housing_s"}))
 
 
 @pytest.mark.parametrize(
