@@ -27,6 +27,7 @@ PROMISES: Final[Mapping[str, str]] = {
     "sensor": "sensor stuck or wrong: plausibility alarm within one step, cell Held",
     "stall": "servo loop stalled: its motion void <= 40 ms later",
     "emergency stop": "e-stop, arm moved, reset: no motion before; first command <= 0.01 rad off",
+    "hand-over": "broken in mid-hand-over: the part is held, nothing moves before a reset",
     "device": "device dies during a goal: the goal aborts with its error, nothing else does",
     "disk": "disk full, database locked, file corrupt: refused with a clear error, alarm",
     "wall clock": "wall clock jumps by an hour: no loop stalls, events keep their order",

@@ -20,7 +20,9 @@ from tests.faults.hand_over import (
     hand_over_plant,
 )
 
-pytestmark = [pytest.mark.ros, pytest.mark.plant, pytest.mark.faults, pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.ros, pytest.mark.plant, pytest.mark.promise("hand-over"), pytest.mark.timeout(400),
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

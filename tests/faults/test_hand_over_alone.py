@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,16 +18,19 @@ from tests.faults.hand_over import (
     hand_over_plant,
 )
 from tests.faults.plant import batch_text, fault_plant
-from tests.faults.test_kills import BETWEEN_S, KILLS, SEED
+from tests.faults.test_kills import BETWEEN_S, SEED
+from tests.promises import Figure
 
 pytestmark = [
-    pytest.mark.ros, pytest.mark.plant, pytest.mark.faults, pytest.mark.long,
+    pytest.mark.ros, pytest.mark.plant, pytest.mark.promise("hand-over"), pytest.mark.long,
     pytest.mark.timeout(400),
 ]  # fmt: skip
 
+KILLS = 20
+
 
 def test_kills_at_random_while_parts_are_handed_over(
-    domain: int, tmp_path: Path, numbers: dict[str, Any]
+    domain: int, tmp_path: Path, figure: Figure
 ) -> None:
     """As fast as possible; journal and devices are compared after each kill."""
     del domain
@@ -49,8 +51,8 @@ def test_kills_at_random_while_parts_are_handed_over(
         plant.until(plant.done, 180.0, "not every job was completed")
         assert plant.problems() == []
         steps = sum(len(plant.journal.steps(o.operation_id)) for o in plant.journal.operations())
-    numbers["hand_over_kills"] = killed
-    numbers["hand_over_steps_in_journal"] = steps
+    figure("kills at random", KILLS)
+    figure("steps, none twice", steps)
 
 
 def test_after_a_stop_while_both_hold_the_part_no_arm_pulls_at_it(

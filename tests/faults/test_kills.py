@@ -23,7 +23,7 @@ KILLS, KILLS_IF_ASKED = 50, 500
 SEED = int(os.environ.get("ROBOT_CELL_KILL_SEED", "48"))
 FIRED_S = 60.0
 DONE_S = 180.0
-BETWEEN_S = (0.2, 1.8)
+BETWEEN_S = (0.2, 1.4)
 """From kill to kill: less than a process takes to come up, and more."""
 
 ELSEWHERE = {"cell.step-resolved"}
