@@ -38,6 +38,7 @@ _SLOWLY_M_S: Final = 0.02
 LOWEST_M: Final = 0.215
 """Middle of a part that lies on a conveyor, with a little room: below that it has been dropped."""
 
+QUIET_S = 0.3
 STANDS_NS: Final = 2_000_000_000
 """For so long a cell that may not move is watched, plant time."""
 
@@ -115,6 +116,7 @@ class HandOver:
     def stands_for(self, plant_ns: int = STANDS_NS) -> None:
         """See that nothing moves for a while of plant time."""
         self.plant.until(self.at_rest, 30.0, "the arms do not come to rest")
+        self.plant.until(self._log_is_quiet, 30.0, "the devices go on")
         wall_s = plant_ns * 1e-9 / SPEED
         until_s = time.monotonic() + wall_s
         where = {arm: self._setpoint(arm) for arm in ARMS}
@@ -124,6 +126,12 @@ class HandOver:
             assert {arm: self._setpoint(arm) for arm in ARMS} == where, "an arm was told to move"
             assert (self.gripper_steps(), self.moves()) == known, "something has moved"
             time.sleep(0.02)
+
+    def _log_is_quiet(self) -> bool:
+        """Whether the devices have written nothing for a while: what is over comes a tick later."""
+        before = self.gripper_steps(), self.moves()
+        time.sleep(QUIET_S)
+        return (self.gripper_steps(), self.moves()) == before
 
     def _setpoint(self, arm: str) -> tuple[float, ...]:
         seen = self.horizons[arm].measured()
