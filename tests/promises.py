@@ -160,7 +160,9 @@ class Promises:
                 for name, kept in self._kept.items()
             }
             path.write_text(json.dumps(known | {"promises": rows}, indent=2) + "\n")
-        whole = asked(self._config) and not self._config.option.keyword and _everything(session)
+        options = self._config.option
+        chosen = options.keyword or options.collectonly or not _everything(session)
+        whole = asked(self._config) and not chosen
         if whole and any("passed" not in kept.outcomes for kept in self._kept.values()):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
