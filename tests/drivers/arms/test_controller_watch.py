@@ -151,7 +151,7 @@ def test_it_is_asked_only_where_nobody_tells(robot: Remote, request: pytest.Fixt
         until(lambda: found_of(arm) is None, "it does not connect")
         before = robot.ask("report")["listed"]
         for _ in range(int(1.6 * RATE_HZ)):
-            arm.read(1.0)
+            arm.read(CONNECT_S)
         asked = robot.ask("report")["listed"] - before
         assert asked <= 1 if told else 2 <= asked <= 8, asked
     finally:

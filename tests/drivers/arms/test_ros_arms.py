@@ -27,6 +27,9 @@ ACTION = "/controller/follow_joint_trajectory"
 COMMANDS = "/forward_position_controller/commands"
 WAY = np.array([0.5, -0.2, 0.2, 0.1, 0.1, 0.3])
 CONNECT_S = 10.0
+STATE_S = 10.0
+"""For one joint state: a busy machine has been silent for a second."""
+
 RATE_HZ = 50.0
 COMMON: dict[str, Any] = {"joints": JOINTS, "rate_hz": RATE_HZ}
 
@@ -93,13 +96,13 @@ def along(robot: Remote, start: np.ndarray) -> float:
 
 def test_positions_are_streamed_and_followed(robot: Remote, stream: PositionStreamArm) -> None:
     until(lambda: ended_by(stream) == "", "it does not connect")
-    state = stream.read(1.0)
+    state = stream.read(STATE_S)
     assert state.positions == pytest.approx(robot.ask("report")["q"], abs=1e-6)
     assert robot.ask("report")["moved"] == 0.0
-    start = stream.read(1.0).positions
+    start = stream.read(STATE_S).positions
     for cycle in range(1, 51):
         stream.write((start + WAY * cycle / 50)[None])
-        stream.read(1.0)
+        stream.read(STATE_S)
     until(lambda: np.allclose(robot.ask("report")["q"], start + WAY, atol=1e-3), "not followed")
     with pytest.raises(SetpointsRefused):
         stream.write(np.zeros((1, 5)))
@@ -151,7 +154,7 @@ def test_states_that_come_late_and_together_are_answered_once(
     robot.ask("late", late_s=0.2, for_s=3.0)
     began_s, answered = time.monotonic(), 0
     while time.monotonic() - began_s < 2.0:
-        stream.read(1.0)
+        stream.read(STATE_S)
         answered += 1
     assert 3 <= answered <= 2.0 / 0.2 + 6, "in time there would be 100"
 
@@ -174,7 +177,7 @@ def ended_by(arm: PositionStreamArm) -> str:
     try:
         arm.connect(CONNECT_S)
         for _ in range(10):
-            arm.read(1.0)
+            arm.read(STATE_S)
     except ArmFault as fault:
         return fault.code
     except ArmNotConnected:  # a busy machine
@@ -195,7 +198,7 @@ def test_the_servo_streams_a_motion(robot: Remote, bench: Callable[..., ServoBen
 
 
 def line(arm: TrajectoryActionArm, way: np.ndarray, duration_s: float = 1.0) -> Trajectory:
-    start = arm.read(1.0).positions
+    start = arm.read(STATE_S).positions
     x = np.linspace(0.0, 1.0, 20)
     shape = x**2 * (3 - 2 * x), 6 * x * (1 - x) / duration_s, 6 * (1 - 2 * x) / duration_s**2
     q, qd, qdd = (f[:, None] * way for f in shape)
@@ -204,7 +207,7 @@ def line(arm: TrajectoryActionArm, way: np.ndarray, duration_s: float = 1.0) -> 
 
 def finish(arm: TrajectoryActionArm) -> Any:
     def ended() -> Any:
-        arm.read(1.0)
+        arm.read(STATE_S)
         return arm.ended()
 
     return until(ended, "the goal does not end")
@@ -224,7 +227,7 @@ def test_a_controller_that_is_switched_off_refuses_and_gives_up(
 ) -> None:
     follower.connect(CONNECT_S)
     follower.send(line(follower, WAY, 5.0))
-    until(lambda: follower.read(1.0) and robot.ask("report")["follows"], "it does not begin")
+    until(lambda: follower.read(STATE_S) and robot.ask("report")["follows"], "it does not begin")
     robot.ask("controller", state="inactive")
     ended = finish(follower)
     assert (ended.done, ended.code, ended.what) == (False, "-1", "deactivated")
@@ -239,7 +242,7 @@ def test_who_connects_cancels_what_an_earlier_client_left_behind(
 ) -> None:
     follower.connect(CONNECT_S)
     follower.send(line(follower, WAY, 30.0))
-    until(lambda: follower.read(1.0) and robot.ask("report")["follows"], "it does not begin")
+    until(lambda: follower.read(STATE_S) and robot.ask("report")["follows"], "it does not begin")
     other = TrajectoryActionArm(ACTION, **COMMON)
     try:
         state = other.connect(CONNECT_S)
