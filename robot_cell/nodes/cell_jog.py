@@ -27,8 +27,9 @@ from robot_cell.nodes.base import PlantNode
 from robot_cell.nodes.cell_hold import CellHold
 from robot_cell.nodes.in_work import Hand
 from robot_cell.nodes.joint_listener import JointListener
-from robot_cell.programs.jog import JogRefusedError, JogWish, Part, check_wish, largest_part
+from robot_cell.programs.jog import Part, largest_part
 from robot_cell.programs.jog_process import JogProcess
+from robot_cell.programs.jog_wish import JogRefusedError, JogWish, check_wish
 from robot_cell.store import Journal, JournalError
 
 _MEASURED_WITHIN_S: Final = 5.0

@@ -15,7 +15,9 @@ from typing import Any, Final
 
 from robot_cell.errors import RobotCellError
 from robot_cell.model import Cell
-from robot_cell.programs.jog import JogPlan, JogPlanner, JogRefusedError, JogWish, Part
+from robot_cell.programs.arm_jog import JogPlan
+from robot_cell.programs.jog import JogPlanner, Part
+from robot_cell.programs.jog_wish import JogRefusedError, JogWish
 
 ANSWER_S: Final = 60.0
 """How long a plan may take; the first one waits for the planners to be loaded."""

@@ -21,7 +21,7 @@ from robot_cell.client.jogging import new_press
 from robot_cell.model import JointPose, Plant
 from robot_cell.model.arm_safety import ArmSafety, safety_of
 from robot_cell.model.plant_file import load_plant
-from robot_cell.programs.jog import JOINT_SPEED_RAD_S
+from robot_cell.programs.arm_jog import JOINT_SPEED_RAD_S
 from robot_cell.store import CommandRecord, open_journal
 from tests.plant.conftest import PLANT_FILE, Listener, Watch, domain
 

@@ -17,18 +17,11 @@ import pytest
 from planners.kinematics import expand_xacro
 from robot_cell.model import Cell, JointPose, Plant
 from robot_cell.model.plant_file import load_plant
+from robot_cell.programs.arm_jog import JOINT_SPEED_RAD_S, REDUCED_SPEED_M_S, JogPlan
 from robot_cell.programs.arms import CellArms
 from robot_cell.programs.geometry import joints_rad, transform, transform_cell_base
-from robot_cell.programs.jog import (
-    JOINT_SPEED_RAD_S,
-    REDUCED_SPEED_M_S,
-    JogPlan,
-    JogPlanner,
-    JogRefusedError,
-    JogWish,
-    Part,
-    largest_part,
-)
+from robot_cell.programs.jog import JogPlanner, Part, largest_part
+from robot_cell.programs.jog_wish import JogRefusedError, JogWish
 
 ROOT = Path(__file__).parents[2]
 CONVEYOR_M = 0.20
