@@ -1,8 +1,10 @@
 """The typed clients of a running plant: over ROS services, and over REST."""
 
+from robot_cell.client.connection import PlantNotReachable
 from robot_cell.client.motion_feed import BodiesView, DevicesView, JointsView, MotionFeed
-from robot_cell.client.plant_client import PlantClient, PlantNotReachable, orders_json
-from robot_cell.client.rest_plant import PlantRefusesError, RestPlant
+from robot_cell.client.plant_client import PlantClient, orders_json
+from robot_cell.client.rest_connection import PlantRefusesError
+from robot_cell.client.rest_plant import RestPlant
 from robot_cell.client.views import (
     CellStateView,
     CommandResult,

@@ -8,20 +8,14 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from types import TracebackType
 from typing import Any, Final
 
-import rclpy
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
-from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from robot_cell_interfaces.msg import CellState
 from robot_cell_interfaces.srv import (
@@ -34,6 +28,7 @@ from robot_cell_interfaces.srv import (
     SubmitBatch,
 )
 
+from robot_cell.client.connection import ANSWER_S, PlantConnection, PlantNotReachable
 from robot_cell.client.jogging import ended, new_press
 from robot_cell.client.motion_feed import MotionFeed
 from robot_cell.client.views import (
@@ -49,21 +44,15 @@ from robot_cell.client.views import (
     schedule_view,
     submit_result,
 )
-from robot_cell.errors import RobotCellError
 from robot_cell.model import JobOrder
 from robot_cell.model.arm_names import THE_ARM
 
-ANSWER_S: Final = 10.0
 PLANNING_S: Final = 120.0
 """A batch is answered when it is stored and planned; large plants take a while."""
 
 SUBMIT_AGAIN_S: Final = 15.0
 """After this long without an answer the batch is sent again."""
 
-LEAVE_S: Final = 5.0
-"""How long the listening thread may take to end; on a starved machine it is left as it is."""
-
-_POLL_S: Final = 0.05
 _READY: Final = ("Idle", "Starting", "Execute", "Completing", "Complete")
 _LATCHED: Final = QoSProfile(
     depth=1,
@@ -77,75 +66,14 @@ def orders_json(orders: Iterable[JobOrder]) -> str:
     return json.dumps([order.model_dump(mode="json") for order in orders])
 
 
-class PlantNotReachable(RobotCellError):
-    """No plant answers."""
-
-
-class PlantClient:
-    """A connection to the running plant of this ROS domain."""
+class PlantClient(PlantConnection):
+    """What is asked of the running plant of this ROS domain, and what its cells say."""
 
     def __init__(self) -> None:
-        self._context = Context()
-        rclpy.init(context=self._context, signal_handler_options=rclpy.SignalHandlerOptions.NO)
-        self._node = Node(
-            f"client_{os.getpid()}_{threading.get_native_id()}",
-            context=self._context,
-            use_global_arguments=False,
-            enable_rosout=False,
-            start_parameter_services=False,
-        )
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self._node)
+        super().__init__()
         self._states: dict[str, CellStateView] = {}
         self._subscribed: dict[str, Any] = {}
         self._changed = threading.Condition()
-        self._services = {
-            "/submit_batch": self._node.create_client(SubmitBatch, "/submit_batch"),
-            "/cancel_job": self._node.create_client(CancelJob, "/cancel_job"),
-            "/get_jobs": self._node.create_client(GetJobs, "/get_jobs"),
-            "/get_schedule": self._node.create_client(GetSchedule, "/get_schedule"),
-        }
-        self._closing = False
-        self._thread = threading.Thread(target=self._spin, name="plant client", daemon=True)
-        self._thread.start()
-
-    @classmethod
-    def connect(cls, timeout_s: float = ANSWER_S) -> PlantClient:
-        """Find the scheduler of the plant.
-
-        Raises:
-            PlantNotReachable: nobody answers within the time.
-        """
-        client = cls()
-        try:
-            client._found("/get_jobs", timeout_s)
-        except BaseException:
-            client.close()
-            raise
-        return client
-
-    def __enter__(self) -> PlantClient:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Leave the plant; it goes on."""
-        if self._closing:
-            return
-        self._closing = True
-        self._thread.join(LEAVE_S)
-        if self._thread.is_alive():
-            return  # it is in the middle of ROS: what it uses must not be taken from under it
-        self._executor.shutdown(timeout_sec=0.5)
-        self._node.destroy_node()
-        rclpy.try_shutdown(context=self._context)
 
     # -- orders ---------------------------------------------------------------------------------
 
@@ -169,7 +97,7 @@ class PlantClient:
         tries = int(PLANNING_S / SUBMIT_AGAIN_S)
         for left in reversed(range(tries)):
             try:
-                answer = self._call("/submit_batch", request, SUBMIT_AGAIN_S)
+                answer = self.ask(SubmitBatch, "/submit_batch", request, SUBMIT_AGAIN_S)
                 break
             except PlantNotReachable:
                 if not left:
@@ -178,14 +106,14 @@ class PlantClient:
 
     def jobs(self, order_ids: Sequence[str] = ()) -> list[JobView]:
         """Job orders and what has become of them; all of them without ids."""
-        answer = self._call("/get_jobs", GetJobs.Request(order_ids=list(order_ids)))
+        answer = self.ask(GetJobs, "/get_jobs", GetJobs.Request(order_ids=list(order_ids)))
         start_ns = self._start_ns()
         return [job_view(job, start_ns) for job in answer.jobs]
 
     def cancel(self, order_id: str, reason: str, asked_by: str) -> CommandResult:
         """Cancel what has not begun of an order."""
         request = CancelJob.Request(order_id=order_id, reason=reason, asked_by=asked_by)
-        answer = self._call("/cancel_job", request, PLANNING_S)
+        answer = self.ask(CancelJob, "/cancel_job", request, PLANNING_S)
         return CommandResult(answer.success, answer.message)
 
     def prioritise(self, order_id: str, priority: int, asked_by: str) -> CommandResult:
@@ -199,13 +127,13 @@ class PlantClient:
 
     def schedule(self) -> ScheduleView:
         """The published schedule with what has become of it."""
-        return schedule_view(self._call("/get_schedule", GetSchedule.Request()).schedule)
+        return schedule_view(self.ask(GetSchedule, "/get_schedule", GetSchedule.Request()).schedule)
 
     # -- cells ----------------------------------------------------------------------------------
 
     def cells(self) -> list[str]:
         """Every cell of the plant, whether it has been heard of or not."""
-        return list(self._call("/get_schedule", GetSchedule.Request()).cells)
+        return list(self.ask(GetSchedule, "/get_schedule", GetSchedule.Request()).cells)
 
     def cell_states(self) -> dict[str, CellStateView]:
         """What each cell that has been heard of says of itself."""
@@ -222,7 +150,7 @@ class PlantClient:
         self, cells: Collection[str] | Mapping[str, Collection[str]], *, bodies: bool
     ) -> MotionFeed:
         """Where the arms of these cells are, and the bodies of simulated ones; close it first."""
-        return MotionFeed(self._context, cells, bodies=bodies)
+        return MotionFeed(self.context, cells, bodies=bodies)
 
     def command(self, cell: str, command: str, asked_by: str) -> CommandResult:
         """Give a cell a PackML command."""
@@ -244,7 +172,7 @@ class PlantClient:
         self, name: str, command: str, asked_by: str, timeout_s: float = ANSWER_S
     ) -> CommandResult:
         request = CellCommand.Request(command=command, asked_by=asked_by)
-        answer = self._asked(CellCommand, name, request, timeout_s)
+        answer = self.ask(CellCommand, name, request, timeout_s)
         return CommandResult(answer.success, answer.message or answer.state_name)
 
     def jog(
@@ -280,7 +208,7 @@ class PlantClient:
             hold_to_run=held,
             asked_by=asked_by,
         )
-        answer = self._asked(Jog, f"/{cell}/jog", request)
+        answer = self.ask(Jog, f"/{cell}/jog", request)
         return JogResult(answer.success, answer.phase, answer.message)
 
     def jog_step(
@@ -303,7 +231,7 @@ class PlantClient:
         )
         told = f"path speed at most {percent:g} % from now on"
         for arm in self._arms_of(cell):
-            result = self._asked(SetParameters, f"/{cell}/{arm}/set_parameters", request).results[0]
+            result = self.ask(SetParameters, f"/{cell}/{arm}/set_parameters", request).results[0]
             if not result.successful:
                 return CommandResult(False, result.reason)
         return CommandResult(True, told)
@@ -311,7 +239,7 @@ class PlantClient:
     def _arms_of(self, cell: str) -> list[str]:
         """The arms of a cell, as the ROS graph shows them; the one called `arm` if it does not."""
         named = re.compile(rf"/{cell}/(\w+)/hold")
-        services = (name for name, _ in self._node.get_service_names_and_types())
+        services = (name for name, _ in self.node.get_service_names_and_types())
         return sorted(found[1] for one in services if (found := named.fullmatch(one))) or [THE_ARM]
 
     def fault(
@@ -338,7 +266,7 @@ class PlantClient:
         )
         service = f"/{cell}/sim/fault"
         try:
-            answer = self._asked(InjectFault, service, request)
+            answer = self.ask(InjectFault, service, request)
         except PlantNotReachable as error:
             raise PlantNotReachable(
                 f"{cell} has no simulator that answers, and only simulated devices have faults "
@@ -392,47 +320,16 @@ class PlantClient:
 
     # -- inside ---------------------------------------------------------------------------------
 
-    def _spin(self) -> None:
-        while not self._closing and self._context.ok():
-            try:
-                self._executor.spin_once(timeout_sec=_POLL_S)
-            except ExternalShutdownException:
-                return
-
     def _start_ns(self) -> int:
-        answer = self._call("/get_schedule", GetSchedule.Request())
+        answer = self.ask(GetSchedule, "/get_schedule", GetSchedule.Request())
         return int(answer.schedule.start_unix_ns)
-
-    def _asked(self, kind: Any, service: str, request: Any, timeout_s: float = ANSWER_S) -> Any:
-        """Ask a service of a cell."""
-        if service not in self._services:
-            self._services[service] = self._node.create_client(kind, service)
-        return self._call(service, request, timeout_s)
-
-    def _found(self, service: str, timeout_s: float) -> Any:
-        client = self._services[service]
-        if not client.wait_for_service(timeout_sec=timeout_s):
-            domain = os.environ.get("ROS_DOMAIN_ID", "0")
-            raise PlantNotReachable(
-                f"nobody offers {service} in ROS domain {domain}; start a plant with "
-                "robot-cell up, or set ROS_DOMAIN_ID to that of the running one"
-            )
-        return client
-
-    def _call(self, service: str, request: Any, timeout_s: float = ANSWER_S) -> Any:
-        future = self._found(service, ANSWER_S).call_async(request)
-        done = threading.Event()
-        future.add_done_callback(lambda _: done.set())
-        if not done.wait(timeout_s):
-            raise PlantNotReachable(f"{service} did not answer within {timeout_s:g} s")
-        return future.result()
 
     def _subscribe(self) -> None:
         """Listen to every cell that the ROS graph shows."""
         wanted = "robot_cell_interfaces/msg/CellState"
-        for topic, types in self._node.get_topic_names_and_types():
+        for topic, types in self.node.get_topic_names_and_types():
             if wanted in types and topic not in self._subscribed:
-                self._subscribed[topic] = self._node.create_subscription(
+                self._subscribed[topic] = self.node.create_subscription(
                     CellState, topic, self._on_state, _LATCHED
                 )
 

@@ -22,8 +22,8 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from robot_cell_interfaces.msg import CellState, Schedule
 from sensor_msgs.msg import JointState
 
+from robot_cell.client.connection import PlantNotReachable
 from robot_cell.client.message_text import message_text
-from robot_cell.client.plant_client import PlantNotReachable
 from robot_cell.errors import RobotCellError
 
 KINDS: Final[dict[str, tuple[Any, int]]] = {

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 import urllib.error
 import urllib.parse
@@ -15,11 +14,12 @@ import urllib.request
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final
 
+from robot_cell.client.connection import ANSWER_S, PlantNotReachable
 from robot_cell.client.jogging import ended, new_press
-from robot_cell.client.plant_client import ANSWER_S, PLANNING_S, PlantNotReachable, orders_json
+from robot_cell.client.plant_client import PLANNING_S, orders_json
+from robot_cell.client.rest_connection import PlantRefusesError, RestConnection
 from robot_cell.client.views import (
     CellStateView,
     CommandResult,
@@ -31,12 +31,9 @@ from robot_cell.client.views import (
     ScheduleView,
     SubmitResult,
 )
-from robot_cell.errors import RobotCellError
 from robot_cell.model import JobOrder
 from robot_cell.model.jog import TOOL_AXES
 
-URL_VARIABLE: Final = "ROBOT_CELL_URL"
-TOKEN_VARIABLE: Final = "ROBOT_CELL_TOKEN"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MS_NS: Final = 1_000_000
 _MEDIA: Final = {
@@ -47,58 +44,12 @@ _MEDIA: Final = {
 }
 
 
-class PlantRefusesError(RobotCellError):
-    """The gateway does not do what was asked.
-
-    Attributes:
-        status: of HTTP.
-        document: the problem details (RFC 9457).
-    """
-
-    def __init__(self, status: int, document: dict[str, Any], address: str) -> None:
-        self.status, self.document = status, document
-        said = str(document.get("detail") or document.get("title") or f"HTTP {status}")
-        if status == 401:
-            said += f"; put a token into {TOKEN_VARIABLE} (robot-cell token add)"
-        super().__init__(f"{address}: {said}")
-
-    @property
-    def said(self) -> str:
-        """The gateway's own sentence."""
-        return str(self.document.get("detail") or self.document.get("title") or self)
-
-
-class RestPlant:
-    """A plant behind an address such as `https://plant:8080`.
-
-    Args:
-        token: None sends none.
-    """
+class RestPlant(RestConnection):
+    """What is asked of a plant over REST."""
 
     def __init__(self, address: str, token: str | None, timeout_s: float = ANSWER_S) -> None:
-        parts = urllib.parse.urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise RobotCellError(f"{address!r} is no address of a plant, such as http://host:8080")
-        self.address = f"{parts.scheme}://{parts.netloc}"
-        self._token, self._timeout_s = token, timeout_s
+        super().__init__(address, token, timeout_s)
         self._start: datetime | None = None
-
-    @classmethod
-    def of_environment(cls, timeout_s: float = ANSWER_S) -> RestPlant | None:
-        """The plant that `ROBOT_CELL_URL` and `ROBOT_CELL_TOKEN` name, if they do."""
-        address = os.environ.get(URL_VARIABLE)
-        return cls(address, os.environ.get(TOKEN_VARIABLE), timeout_s) if address else None
-
-    def __enter__(self) -> RestPlant:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Nothing is kept open."""
 
     # -- orders ---------------------------------------------------------------------------------
 
@@ -118,7 +69,7 @@ class RestPlant:
     def _submit(self, body: bytes, name: str, kind: str) -> SubmitResult:
         query = urllib.parse.urlencode({"name": name})
         try:
-            found = self._ask("POST", f"/batches?{query}", body, kind, PLANNING_S)
+            found = self.ask("POST", f"/batches?{query}", body, kind, PLANNING_S)
         except PlantRefusesError as error:
             if error.status not in (409, 422):
                 raise
@@ -140,7 +91,7 @@ class RestPlant:
         wanted, found = frozenset(order_ids), []
         after = ""
         while True:
-            page = self._ask("GET", f"/orders?limit=1000{after}")
+            page = self.ask("GET", f"/orders?limit=1000{after}")
             found += [one for one in page["items"] if not wanted or one["order_id"] in wanted]
             if page["next"] is None:
                 return [self._job(one) for one in found]
@@ -150,16 +101,16 @@ class RestPlant:
         """Cancel what has not begun of an order."""
         del asked_by
         path = f"/orders/{_quoted(order_id)}/cancel"
-        return self._change("POST", path, {"reason": reason}, PLANNING_S)
+        return self.change("POST", path, {"reason": reason}, PLANNING_S)
 
     def decide_draft(self, verdict: str, asked_by: str) -> CommandResult:
         """Approve or refuse the plan that waits for it: `approve` or `refuse`."""
         del asked_by
-        return self._change("POST", "/schedule/draft", {"verdict": verdict})
+        return self.change("POST", "/schedule/draft", {"verdict": verdict})
 
     def schedule(self) -> ScheduleView:
         """The published schedule with what has become of it; operations that have a place in it."""
-        found = self._ask("GET", "/schedule")
+        found = self.ask("GET", "/schedule")
         ends_ms = found["ends_ms"]
         return ScheduleView(
             revision=found["revision"],
@@ -192,7 +143,7 @@ class RestPlant:
 
     def cells(self) -> list[str]:
         """Every cell of the plant, whether it has been heard of or not."""
-        return list(self._ask("GET", "/plant")["cells"])
+        return list(self.ask("GET", "/plant")["cells"])
 
     def cell_states(self) -> dict[str, CellStateView]:
         """What each cell that has been heard of says of itself."""
@@ -211,14 +162,14 @@ class RestPlant:
                 at_ns=self._ns(one["since_ms"]) if one["since_ms"] is not None else 0,
                 mode=one["mode"] or "production",
             )
-            for one in self._ask("GET", "/cells")["items"]
+            for one in self.ask("GET", "/cells")["items"]
             if one["state"]
         }
 
     def command(self, cell: str, command: str, asked_by: str) -> CommandResult:
         """Give a cell a PackML command."""
         del asked_by
-        return self._change("POST", f"/cells/{_quoted(cell)}/commands", {"command": command})
+        return self.change("POST", f"/cells/{_quoted(cell)}/commands", {"command": command})
 
     def hold(self, cell: str, asked_by: str, *, on: bool) -> CommandResult:
         """Hold a cell, its arm on the path in mid-move, or let it go on from there."""
@@ -227,7 +178,7 @@ class RestPlant:
     def change_mode(self, cell: str, mode: str, asked_by: str) -> CommandResult:
         """Have a cell go over to another mode: production, maintenance or manual."""
         del asked_by
-        return self._change("PUT", f"/cells/{_quoted(cell)}/mode", {"mode": mode})
+        return self.change("PUT", f"/cells/{_quoted(cell)}/mode", {"mode": mode})
 
     def jog_step(
         self, cell: str, axis: str, amount: float, asked_by: str, arm: str = ""
@@ -241,27 +192,27 @@ class RestPlant:
         else:
             wanted["step_deg"] = math.degrees(amount)
         try:
-            begun = self._ask("POST", path, json.dumps(wanted).encode())
+            begun = self.ask("POST", path, json.dumps(wanted).encode())
         except PlantRefusesError as error:
             if error.status not in (404, 409, 422):
                 raise
             return CommandResult(False, error.said)
 
         def look() -> JogResult:
-            now = self._ask("GET", f"{path}/{press}")
+            now = self.ask("GET", f"{path}/{press}")
             return JogResult(True, now["phase"], now["message"])
 
         return ended(JogResult(True, begun["phase"], begun["message"]), look)
 
     def override(self, cell: str, percent: float) -> CommandResult:
         """Path speed of a cell's arm, percent of the planned one, 0 to 100."""
-        return self._change("PUT", f"/cells/{_quoted(cell)}/override", {"percent": percent})
+        return self.change("PUT", f"/cells/{_quoted(cell)}/override", {"percent": percent})
 
     def resolve(self, cell: str, step_id: int, word: str, asked_by: str) -> CommandResult:
         """Say what became of an uncertain step that a cell waits with: done, redo or abort."""
         del asked_by
         path = f"/cells/{_quoted(cell)}/steps/{step_id}/resolution"
-        return self._change("POST", path, {"verdict": word})
+        return self.change("POST", path, {"verdict": word})
 
     def fault(
         self,
@@ -279,9 +230,9 @@ class RestPlant:
         try:
             if device:
                 wanted = {"device": device, "verb": verb, "amount": amount, "for_s": for_s}
-                found = self._ask("POST", path, json.dumps(wanted).encode())
+                found = self.ask("POST", path, json.dumps(wanted).encode())
             else:
-                found = self._ask("GET", path)
+                found = self.ask("GET", path)
         except PlantRefusesError as error:
             if error.status != 409:
                 raise
@@ -300,7 +251,7 @@ class RestPlant:
         after = ""
         while True:
             state = "all" if every else "active"
-            page = self._ask("GET", f"/alarms?state={state}&limit=1000{after}")
+            page = self.ask("GET", f"/alarms?state={state}&limit=1000{after}")
             found += page["items"]
             if page["next"] is None:
                 return found
@@ -308,14 +259,14 @@ class RestPlant:
 
     def see_to_alarm(self, alarm_id: int, verb: str, **wanted: Any) -> CommandResult:
         """Acknowledge, shelve or unshelve an alarm."""
-        return self._change("POST", f"/alarms/{alarm_id}/{verb}", wanted)
+        return self.change("POST", f"/alarms/{alarm_id}/{verb}", wanted)
 
     # -- inside ---------------------------------------------------------------------------------
 
     def start(self) -> datetime:
         """The instant of plant time 0."""
         if self._start is None:
-            start_ms = self._ask("GET", "/plant")["start_ms"]
+            start_ms = self.ask("GET", "/plant")["start_ms"]
             if start_ms is None:
                 raise PlantNotReachable(f"{self.address} has not heard of its plant yet; try again")
             self._start = _EPOCH + timedelta(milliseconds=start_ms)
@@ -345,55 +296,6 @@ class RestPlant:
             message=one["cancel_reason"] or "",
         )
 
-    def _change(
-        self, method: str, path: str, wanted: dict[str, Any], timeout_s: float | None = None
-    ) -> CommandResult:
-        try:
-            found = self._ask(method, path, json.dumps(wanted).encode(), timeout_s=timeout_s)
-        except PlantRefusesError as error:
-            if error.status not in (404, 409, 422):
-                raise
-            return CommandResult(False, error.said)
-        return CommandResult(True, str(found["message"]))
-
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None = None,
-        kind: str = "application/json",
-        timeout_s: float | None = None,
-    ) -> Any:
-        headers = {"Accept": "application/json"}
-        if body is not None:
-            headers["Content-Type"] = kind
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
-        url = f"{self.address}/api/v1{path}"
-        request = urllib.request.Request(url, body, headers, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=timeout_s or self._timeout_s) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            document = _document(error)
-            if error.code == 503:
-                raise PlantNotReachable(f"{self.address}: {document.get('detail')}") from error
-            raise PlantRefusesError(error.code, document, self.address) from error
-        except (urllib.error.URLError, OSError, ValueError) as error:
-            reason = getattr(error, "reason", error)
-            raise PlantNotReachable(
-                f"{self.address} does not answer ({reason}); see that the plant runs with a "
-                "gateway there (http_port), and that --url is right"
-            ) from error
-
 
 def _quoted(text: str) -> str:
     return urllib.parse.quote(text, safe="")
-
-
-def _document(error: urllib.error.HTTPError) -> dict[str, Any]:
-    try:
-        found = json.load(error)
-    except ValueError:
-        return {"title": str(error.reason)}
-    return found if isinstance(found, dict) else {"title": str(error.reason)}

@@ -70,7 +70,7 @@ class HandOver:
         self._batches = 0
         self.lowest_m = 1.0
         self._lock = threading.Lock()
-        plant.client._node.create_subscription(BodyPoses, f"/{CELL}/sim/bodies", self._see, 10)
+        plant.client.node.create_subscription(BodyPoses, f"/{CELL}/sim/bodies", self._see, 10)
         horizons = plant.session.run_dir / "horizons"
         self.horizons = {arm: Horizon(horizons / f"{CELL}.{arm}.page", AXES) for arm in ARMS}
 

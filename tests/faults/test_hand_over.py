@@ -104,7 +104,7 @@ def test_who_holds_one_arm_holds_the_other_and_the_cell(running: HandOver) -> No
 
     running.order()
     running.reach(APPROACH)
-    client = running.plant.client._node.create_client(SetBool, f"/{CELL}/left/hold")
+    client = running.plant.client.node.create_client(SetBool, f"/{CELL}/left/hold")
 
     def ask(on: bool) -> bool:
         answer = client.call_async(SetBool.Request(data=on))

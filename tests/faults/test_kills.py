@@ -79,7 +79,7 @@ def test_kills_at_random(
 def test_the_security_policy_lets_the_plant_work_and_nothing_more(broken: FaultPlant) -> None:
     """deploy/sros2/policy.xml against the nodes that are there; here, because a plant runs here."""
     policy = read_policy()
-    node = broken.client._node
+    node = broken.client.node
 
     def known() -> dict[str, tuple[str, str]]:
         found_now = node.get_node_names_and_namespaces()
