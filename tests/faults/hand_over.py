@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -165,6 +165,12 @@ class HandOver:
             assert self.lowest_m > LOWEST_M, f"a part was dropped: {self.lowest_m:.3f} m"
         assert self.plant.new_problems() == []
 
+    def idle(self) -> bool:
+        """Whether it is ready for the next test: all work done, and nothing wrong."""
+        with contextlib.suppress(PlantNotReachable):
+            return self.state() == "Idle" and self.plant.done()
+        return False
+
     def pid(self, process: str) -> int | None:
         return self.plant.pid(f"{CELL}.{process}")
 
@@ -174,3 +180,28 @@ def hand_over_plant(folder: Path) -> Iterator[HandOver]:
     """A plant of two arms that is ready for work."""
     with fault_plant(folder, speed=SPEED, plant_file=plant_file(folder)) as plant:
         yield HandOver(plant, folder)
+
+
+class KeptPlant:
+    """One plant for as long as each test leaves it idle; after one that does not, another.
+
+    Args:
+        new_folder: makes a folder for each.
+    """
+
+    def __init__(self, new_folder: Callable[[], Path]) -> None:
+        self._new_folder = new_folder
+        self._ending = contextlib.ExitStack()
+        self._plant: HandOver | None = None
+
+    def take(self) -> HandOver:
+        """A plant that is idle."""
+        if self._plant is None or not self._plant.idle():
+            self.end()
+            self._plant = self._ending.enter_context(hand_over_plant(self._new_folder()))
+        return self._plant
+
+    def end(self) -> None:
+        """Stop the plant, if there is one."""
+        self._plant = None
+        self._ending.close()

@@ -17,7 +17,7 @@ from tests.faults.hand_over import (
     CELL,
     MOMENTS,
     HandOver,
-    hand_over_plant,
+    KeptPlant,
 )
 
 pytestmark = [
@@ -26,11 +26,19 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def running(domain: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HandOver]:
-    """One plant for the module: each test leaves it idle."""
+def kept(domain: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeptPlant]:
+    """One plant for the module, as long as each test leaves it idle."""
     del domain
-    with hand_over_plant(tmp_path_factory.mktemp("hand_over")) as plant:
+    plant = KeptPlant(lambda: tmp_path_factory.mktemp("hand_over"))
+    try:
         yield plant
+    finally:
+        plant.end()
+
+
+@pytest.fixture
+def running(kept: KeptPlant) -> HandOver:
+    return kept.take()
 
 
 def lost_and_back(running: HandOver, moment: str, arms: tuple[str, ...]) -> None:
