@@ -5,6 +5,10 @@ ARGS ?=
 # this many seconds with the stacks of all threads.
 HANGS = -o faulthandler_timeout=720 -o faulthandler_exit_on_timeout=true
 
+# Tests that only compute run beside all the others (tests/lanes.py); ARGS="-n 0 -s" runs one after
+# the other and shows what they print.
+LANES = -n 2 --dist loadgroup
+
 .PHONY: help setup setup_tests demo test lint lock clean
 
 help:  ## list what can be made
@@ -20,7 +24,7 @@ demo: setup  ## run the example batch on the example plant; options: make demo A
 	@. ./env.sh && exec robot-cell run examples/housing_plant.yaml examples/orders_week48.csv $(ARGS)
 
 test: setup_tests lint  ## lint, type check, and the whole test suite; options: make test ARGS="-k sim"
-	@. ./env.sh && exec python -m pytest $(HANGS) $(ARGS)
+	@. ./env.sh && exec python -m pytest $(HANGS) $(LANES) $(ARGS)
 
 lint: setup  ## style, types, who may import whom, and the same for the web pages
 	@. ./env.sh && ruff check . && ruff format --check . && mypy && lint-imports \

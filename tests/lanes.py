@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 
-COMPUTE: Final = ("model", "orders", "planners", "programs", "reporting", "store")
+COMPUTE: Final = ("model", "orders", "planners", "programs", "reporting")
 """Folders whose tests only compute."""
 
 COMPUTE_LANE: Final = "compute"
