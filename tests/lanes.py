@@ -18,7 +18,7 @@ COMPUTE: Final = ("model", "orders", "planners", "programs", "reporting")
 
 COMPUTE_LANE: Final = "compute"
 _LANE: Final = "lane"
-_NICE: Final = 19
+_NICE: Final = 10
 
 
 def lane_of(path: Path, tests: Path) -> str:
