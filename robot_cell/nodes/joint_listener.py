@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
+from robot_cell.errors import RobotCellError
 from robot_cell.programs.geometry import Array
 
 STANDS_WITHIN_S: Final = 20.0
@@ -17,6 +18,9 @@ STANDS_WITHIN_S: Final = 20.0
 
 STILL_RAD_S: Final = 0.02
 STILL_RAD: Final = 1e-3
+MEASURED_WITHIN_S: Final = 5.0
+"""How long arms may take to be heard of once somebody listens, wall time."""
+
 _APART_S: Final = 0.1
 _POLL_S: Final = 0.02
 
@@ -89,3 +93,21 @@ class JointListener:
             np.array([message.position[i] for i in row]),
             np.array([message.velocity[i] for i in row]),
         )
+
+
+def all_measured(cell: str, listeners: Mapping[str, JointListener]) -> dict[str, tuple[float, ...]]:
+    """Where each arm of a cell is, rad (n,), by its name; they are listened to already.
+
+    Raises:
+        RobotCellError: one is not heard of.
+    """
+    deadline_s = time.monotonic() + MEASURED_WITHIN_S
+    found: dict[str, tuple[float, ...]] = {}
+    for name, heard in listeners.items():
+        while (measured := heard.measured()) is None:
+            if time.monotonic() > deadline_s:
+                who = f"the position of {cell}'s {name}"
+                raise RobotCellError(f"{who} has not been measured; is its node there?")
+            time.sleep(_POLL_S)
+        found[name] = tuple(float(q) for q in measured)
+    return found
