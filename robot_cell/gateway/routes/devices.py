@@ -47,7 +47,7 @@ def devices(gateway: Served, caller: Viewer, cell: CellName) -> Response:
     """The devices of a cell, what they were last read to say, and what they can be told."""
     del caller
     model, said = gateway.cell(cell), gateway.hub.devices(cell)
-    known = gateway.link.commands().get(cell, {})
+    known = gateway.hub.commands(cell)
     items: list[shapes.DeviceView] = [
         {
             "name": name,
