@@ -9,7 +9,7 @@ longer sure after a command by hand: whoever goes on from there is told (`told_s
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from robot_cell.errors import RobotCellError
@@ -59,7 +59,8 @@ def may_fall(
     Args:
         cell: whose gripper it is.
         device: the gripper.
-        readings: of the grippers and clamps, as read now; of one that does not answer, none.
+        readings: of the grippers, and of what is `within` reach of it, as read now; of one that
+            does not answer, none.
         tcp_m: the tool centre point of each arm in the cell's frame.
         reach_m: the longest edge of what it may hold.
     """
@@ -70,17 +71,26 @@ def may_fall(
     for other, arm in cell.grippers.items():
         if other != device and _holds(readings, other) and math.dist(at, tcp_m[arm]) < reach_m:
             return ""
-    for name, fixture in cell.fixtures.items():
-        if name in cell.grippers or fixture.frame is None or _turned_away(cell, name):
-            continue
-        closed = readings.get(name, {}).get("state") == "closed" and _holds(readings, name)
-        if closed and math.dist(at, cell.frames[fixture.frame].xyz_m) < reach_m:
+    for name in within(cell, at, reach_m):
+        if readings.get(name, {}).get("state") == "closed" and _holds(readings, name):
             return ""
     what = "holds a part" if _holds(readings, device) else "does not say that it holds no part"
     return (
         f"{device} {what}, and neither another gripper nor a closed clamp is seen to have it: it "
         "would fall. Say so if that is meant (--drop), once something is under it"
     )
+
+
+def within(cell: Cell, at: Point, reach_m: float) -> list[str]:
+    """The fixtures that act within reach of a point of the cell, wherever their table stands."""
+    return [
+        name
+        for name, fixture in cell.fixtures.items()
+        if name not in cell.grippers
+        and fixture.frame is not None
+        and not _turned_away(cell, name)
+        and math.dist(at, cell.frames[fixture.frame].xyz_m) < reach_m
+    ]
 
 
 def _holds(readings: Mapping[str, Mapping[str, str]], device: str) -> bool:
@@ -106,11 +116,7 @@ def told_since(given: Sequence[CommandRecord], begun: Sequence[StepRecord], star
         started_ns: plant time at which it began.
     """
     last_id = max((step.step_id for step in begun if step.outcome in _CERTAIN), default=0)
-    since = [
-        one
-        for one in given
-        if one.data["step_id"] > last_id and one.at_ns >= started_ns and _was_begun(one)
-    ]
+    since = [one for one in begun_after(given, last_id) if one.at_ns >= started_ns]
     if not since:
         return ""
     named = [f"{_order(one)} ({one.who})" for one in since[-_TOLD_AT_MOST:]]
@@ -121,22 +127,27 @@ def told_since(given: Sequence[CommandRecord], begun: Sequence[StepRecord], star
     )
 
 
-def left_otherwise(cell: Cell, given: Sequence[CommandRecord], last_step_id: int) -> str:
-    """Which gripper or clamp was left by hand as no program leaves it, in words; empty if none.
+def begun_after(given: Sequence[CommandRecord], last_step_id: int) -> list[CommandRecord]:
+    """The commands by hand that devices have, or may have, begun after a step of a program."""
+    return [one for one in given if one.data["step_id"] > last_step_id and _was_begun(one)]
 
-    Programs begin with it as the last one has left it. Where they do not agree about that, nothing
-    is known, and nothing is said.
+
+def left_otherwise(
+    cell: Cell, since: Sequence[CommandRecord], read: Callable[[str], Mapping[str, str]]
+) -> str:
+    """Why no program can begin as a person has left the cell, in words; empty if one can.
+
+    Programs begin with empty grippers, and with jaws as the last program has left them. Where they
+    do not agree about that, nothing is known, and nothing is said.
 
     Args:
         cell: the cell.
-        given: all commands of its devices by hand, oldest first.
-        last_step_id: of its programs; what was told before that is over.
+        since: what its devices were told by hand since its last program, oldest first.
+        read: what a device reads now; nothing if it does not say.
     """
-    last = {
-        str(one.data["device"]): str(one.data["command"])
-        for one in given
-        if one.data["step_id"] > last_step_id and _was_begun(one)
-    }
+    if not since:
+        return ""
+    last = {str(one.data["device"]): str(one.data["command"]) for one in since}
     for device, command in last.items():
         left = _left_by_programs(cell, device)
         if len(left) == 1 and command in _JAWS and command not in left:
@@ -144,6 +155,12 @@ def left_otherwise(cell: Cell, given: Sequence[CommandRecord], last_step_id: int
             return (
                 f"{device} was last told {command} by hand, and programs begin with it told "
                 f"{wanted}; in manual mode, {wanted} it first (robot-cell device)"
+            )
+    for gripper in cell.grippers:
+        if _holds({gripper: read(gripper)}, gripper):
+            return (
+                f"{gripper} holds a part, and programs begin with it empty; in manual mode, take "
+                "the part out first (robot-cell device, --drop)"
             )
     return ""
 

@@ -20,7 +20,14 @@ from robot_cell_interfaces.srv import Operate
 from drivers.errors import DriverError
 from drivers.fixtures import CommandSpec, check_command
 from robot_cell.errors import RobotCellError
-from robot_cell.execution.by_hand import REFUSED, ByHandRefusedError, Point, lets_go, may_fall
+from robot_cell.execution.by_hand import (
+    REFUSED,
+    ByHandRefusedError,
+    Point,
+    lets_go,
+    may_fall,
+    within,
+)
 from robot_cell.execution.control import CellControl
 from robot_cell.execution.executor import TIMEOUT_FACTOR
 from robot_cell.execution.interlocks import Interlocks, Reading
@@ -214,13 +221,12 @@ class CellDevices:
         cell = self._node.cell
         if order.drop or not lets_go(cell, order.device, order.command):
             return
-        readings = {
-            name: self._read(name)
-            for name, fixture in cell.fixtures.items()
-            if name in cell.grippers or (fixture.kind == "clamp" and fixture.frame is not None)
-        }
         edges_m, _ = largest_part(self._node.plant)
-        why = may_fall(cell, order.device, readings, self._tools(), max(edges_m))
+        tcp_m, reach_m = self._tools(), max(edges_m)
+        at = tcp_m[cell.grippers[order.device]]
+        asked = {*cell.grippers, *within(cell, at, reach_m)}
+        readings = {name: self._read(name) for name in sorted(asked)}
+        why = may_fall(cell, order.device, readings, tcp_m, reach_m)
         if why:
             raise ByHandRefusedError(why, drops=True)
 

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from robot_cell.execution.by_hand import left_otherwise, lets_go, may_fall, told_since
+from robot_cell.execution.by_hand import (
+    begun_after,
+    left_otherwise,
+    lets_go,
+    may_fall,
+    told_since,
+    within,
+)
 from robot_cell.model import Plant, load_plant
 from robot_cell.store import CommandRecord, StepOutcome, StepRecord
 
@@ -68,6 +75,13 @@ def test_a_part_in_a_closed_clamp_does_not_fall(
     assert bool(why) is falls
 
 
+def test_what_acts_near_a_gripper_is_asked(plant: Plant) -> None:
+    cell = plant.cells["cell_a"]
+    assert within(cell, NEST, REACH_M) == ["table", "nest_clamp"]
+    assert within(cell, (0.42, -0.4, 0.22), REACH_M) == ["infeed"]
+    assert within(cell, HERE, REACH_M) == []
+
+
 def test_only_grippers_let_parts_go(plant: Plant) -> None:
     cell = plant.cells["cell_a"]
     assert lets_go(cell, "gripper", "open")
@@ -125,18 +139,24 @@ def test_what_was_told_since_the_last_step_is_told(
 
 
 @pytest.mark.parametrize(
-    ("commands", "last_step", "says"),
+    ("commands", "last_step", "holds", "says"),
     [
-        ([given(5, "gripper", "close")], 4, "gripper was last told close by hand"),
-        ([given(5, "gripper", "close")], 6, ""),  # a program has run since
-        ([given(5, "gripper", "close"), given(6, "gripper", "open")], 4, ""),
-        ([given(5, "gripper", "close", "refused: busy")], 4, ""),
-        ([given(5, "table", "home")], 4, ""),
-        ([given(5, "nest_clamp", "close", None)], 4, "nest_clamp was last told close by hand"),
+        ([given(5, "gripper", "close")], 4, "", "gripper was last told close by hand"),
+        ([given(5, "gripper", "close")], 6, "gripper", ""),  # a program has run since
+        ([given(5, "gripper", "close"), given(6, "gripper", "open")], 4, "", ""),
+        ([given(5, "gripper", "close", "refused: busy")], 4, "gripper", ""),
+        ([given(5, "table", "home")], 4, "", ""),
+        ([given(5, "nest_clamp", "close", None)], 4, "", "nest_clamp was last told close by hand"),
+        # Whoever has acted by hand takes the part out as well.
+        ([given(5, "table", "home")], 4, "gripper", "gripper holds a part"),
+        ([given(5, "table", "home")], 4, "nest_clamp", ""),
     ],
 )
-def test_jaws_are_as_programs_leave_them_before_work_begins(
-    plant: Plant, commands: list[CommandRecord], last_step: int, says: str
+def test_programs_begin_with_empty_grippers_and_jaws_as_they_leave_them(
+    plant: Plant, commands: list[CommandRecord], last_step: int, holds: str, says: str
 ) -> None:
-    found = left_otherwise(plant.cells["cell_a"], commands, last_step)
+    since = begun_after(commands, last_step)
+    found = left_otherwise(
+        plant.cells["cell_a"], since, lambda device: HOLDS if device == holds else EMPTY
+    )
     assert (says in found) if says else (found == "")

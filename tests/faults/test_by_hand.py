@@ -68,10 +68,13 @@ def test_after_a_stop_one_gripper_is_opened_by_hand_and_the_plant_works_again(
         running.stands_for()
         assert running.lowest_m > LOWEST_M
         assert carried_out(running, "gripper_right", "open") == []
-        # Both arms go home, right with the part.
+        # Right has the part still, and a program would come for the next one with it.
         mode(running, "production")
-        running.give("reset", ("Idle",))
-        assert running.lowest_m > LOWEST_M
+        at_rest = running.moves()
+        seen(running, lambda: running.obeys("reset"), "no reset")
+        seen(running, lambda: "gripper_right holds a part" in running.label(), "it says nothing")
+        assert running.state() == "Stopped"
+        assert running.moves() == at_rest
         # It is taken out of the cell: here it falls, and that is meant.
         mode(running, "manual")
         assert give(running, "gripper_right", "open", drop=True).success
