@@ -217,7 +217,7 @@ class CellDevices:
         guards = self._interlocks.of_command(order.device, order.command)
         broken = self._interlocks.look(guards)
         if broken is not None:
-            raise ByHandRefusedError(f"{order}: {broken}")
+            raise ByHandRefusedError(str(broken))
         cell = self._node.cell
         if order.drop or not lets_go(cell, order.device, order.command):
             return

@@ -132,7 +132,7 @@ def test_an_interlock_holds_for_hands_as_for_programs(manual: Cell, feed: Motion
     refused = give(manual, "table", "index", "1")
     assert not refused.success
     assert refused.message == (
-        "table index 1: interlock clamped_to_turn is broken: nest_clamp reads part = absent; it "
+        "interlock clamped_to_turn is broken: nest_clamp reads part = absent; it "
         "has to be nest_clamp state = closed and nest_clamp part = present"
     )
     reads(feed, "table", position="0", state="ready")

@@ -279,6 +279,18 @@ def test_a_backup_while_running_and_the_way_back(tmp_path: Path, plant: Plant) -
         assert journal.verify().findings == ()
 
 
+def test_a_restored_journal_goes_on_behind_what_was_given_by_hand(
+    tmp_path: Path, plant: Plant
+) -> None:
+    with open_journal(tmp_path / "j.db") as journal:
+        journal.go_on_from_backup("Kim")
+        _, first = journal.command_by_hand("Kim", "gripper open", "cell_a", 1, {})
+        journal.go_on_from_backup("Kim")  # restored again, with no step of a program in between
+        _, second = journal.command_by_hand("Kim", "gripper open", "cell_a", 2, {})
+        assert second > first + 1000
+        assert journal.verify().findings == ()
+
+
 def test_a_backup_replaces_nothing_and_leaves_nothing_half(tmp_path: Path) -> None:
     path, target = tmp_path / "j.db", tmp_path / "backup.db"
     with pytest.raises(JournalUnavailable, match="there is no journal"):
