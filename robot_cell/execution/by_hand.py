@@ -64,8 +64,7 @@ def may_fall(
         tcp_m: the tool centre point of each arm in the cell's frame.
         reach_m: the longest edge of what it may hold.
     """
-    told = readings.get(device, {})
-    if told.get("part") == "absent" or ("part" not in told and told.get("state") == "open"):
+    if says_empty(readings.get(device, {})):
         return ""
     at = tcp_m[cell.grippers[device]]
     for other, arm in cell.grippers.items():
@@ -79,6 +78,11 @@ def may_fall(
         f"{device} {what}, and neither another gripper nor a closed clamp is seen to have it: it "
         "would fall. Say so if that is meant (--drop), once something is under it"
     )
+
+
+def says_empty(told: Mapping[str, str]) -> bool:
+    """Whether a gripper says, by what it reads, that it holds nothing."""
+    return told.get("part") == "absent" or ("part" not in told and told.get("state") == "open")
 
 
 def within(cell: Cell, at: Point, reach_m: float) -> list[str]:

@@ -8,6 +8,7 @@ what became of it.
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from robot_cell.execution.by_hand import (
     Point,
     lets_go,
     may_fall,
+    says_empty,
     within,
 )
 from robot_cell.execution.control import CellControl
@@ -42,6 +44,7 @@ from robot_cell.store import CommandRecord, Journal, JournalError
 
 _ENDED: Final = "ended"
 _READ_S: Final = 1.0
+_FALLS: Final = "might fall. Say so if that is meant (--drop), once something is under it"
 _KEPT: Final = 64
 """So many commands are known by their names, so that none is begun twice."""
 
@@ -218,17 +221,25 @@ class CellDevices:
         broken = self._interlocks.look(guards)
         if broken is not None:
             raise ByHandRefusedError(str(broken))
-        cell = self._node.cell
-        if order.drop or not lets_go(cell, order.device, order.command):
+        if order.drop or not lets_go(self._node.cell, order.device, order.command):
             return
-        edges_m, _ = largest_part(self._node.plant)
-        tcp_m, reach_m = self._tools(), max(edges_m)
-        at = tcp_m[cell.grippers[order.device]]
-        asked = {*cell.grippers, *within(cell, at, reach_m)}
-        readings = {name: self._read(name) for name in sorted(asked)}
-        why = may_fall(cell, order.device, readings, tcp_m, reach_m)
+        why = self._may_fall(order.device)
         if why:
             raise ByHandRefusedError(why, drops=True)
+
+    def _may_fall(self, gripper: str) -> str:
+        """Why a part might fall if a gripper lets go now, in words; empty if none can."""
+        told = self._read(gripper)
+        if says_empty(told):
+            return ""
+        try:
+            tcp_m = self._tools()
+        except RobotCellError as error:  # an emergency stop: an arm without power may not say it
+            return f"{error} Nobody can tell what else has the part of {gripper}: it {_FALLS}"
+        cell, reach_m = self._node.cell, max(largest_part(self._node.plant)[0])
+        others = {*cell.grippers, *within(cell, tcp_m[cell.grippers[gripper]], reach_m)} - {gripper}
+        readings = {gripper: told} | {name: self._read(name) for name in sorted(others)}
+        return may_fall(cell, gripper, readings, tcp_m, reach_m)
 
     def _see_epoch(self, order: Order) -> None:
         """See that nobody has stopped the cell, or changed its mode, since it was asked for.
@@ -265,7 +276,9 @@ class CellDevices:
 
     def _tools(self) -> dict[str, Point]:
         """The tool centre point of each arm, m in the cell's frame."""
-        return tool_points(self._node.cell, all_measured(self._node.cell_name, self._listeners))
+        now_s = time.monotonic()
+        measured = all_measured(self._node.cell_name, self._listeners, now_s)
+        return tool_points(self._node.cell, measured)
 
     def _note_outcome(self, asked: int, order: Order | str, told: str) -> None:
         try:
@@ -282,8 +295,9 @@ class CellDevices:
                 continue
             timeout_s = self._timeout_s(device, command)
             outcome = self._fixtures.outcome(device, int(one.data["step_id"]), timeout_s)
-            told = _in_words(one.data["before"], outcome)
-            self._note_outcome(one.command_id, one.what, told)
+            if not outcome.unanswered:  # else the next controller asks
+                told = _in_words(one.data["before"], outcome)
+                self._note_outcome(one.command_id, one.what, told)
         self._node.clock.wait_for()
 
 

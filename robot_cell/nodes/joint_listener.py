@@ -53,10 +53,13 @@ class JointListener:
             self._node.destroy_subscription(self._subscription)
             self._subscription = None
 
-    def measured(self) -> Array | None:
-        """Joint positions (n,) in rad as last heard, None before that."""
+    def measured(self, since_s: float = 0.0) -> Array | None:
+        """Joint positions (n,) in rad as last heard; None before that, or before `since_s`.
+
+        `since_s` is monotonic: an arm without power may say nothing, and be led elsewhere.
+        """
         heard = self._heard
-        return None if heard is None else heard[1]
+        return None if heard is None or heard[0] < since_s else heard[1]
 
     def standing(self, reachable: Callable[[], bool]) -> tuple[float, ...] | None:
         """Joint positions (n,) in rad of an arm that stands; None if none is heard in time.
@@ -95,8 +98,12 @@ class JointListener:
         )
 
 
-def all_measured(cell: str, listeners: Mapping[str, JointListener]) -> dict[str, tuple[float, ...]]:
+def all_measured(
+    cell: str, listeners: Mapping[str, JointListener], since_s: float = 0.0
+) -> dict[str, tuple[float, ...]]:
     """Where each arm of a cell is, rad (n,), by its name; they are listened to already.
+
+    Nothing counts that was heard before `since_s` (monotonic).
 
     Raises:
         RobotCellError: one is not heard of.
@@ -104,7 +111,7 @@ def all_measured(cell: str, listeners: Mapping[str, JointListener]) -> dict[str,
     deadline_s = time.monotonic() + MEASURED_WITHIN_S
     found: dict[str, tuple[float, ...]] = {}
     for name, heard in listeners.items():
-        while (measured := heard.measured()) is None:
+        while (measured := heard.measured(since_s)) is None:
             if time.monotonic() > deadline_s:
                 who = f"the position of {cell}'s {name}"
                 raise RobotCellError(f"{who} has not been measured; is its node there?")

@@ -114,7 +114,8 @@ def test_a_clamp_is_closed_and_that_stops_an_idle_cell(manual: Cell, feed: Motio
         (("table", "index"), "0 arguments, expected 1. Use: index POSITION"),
         (("gripper", "open", "now"), "1 arguments, expected 0. Use: open"),
         (("outfeed_sensor", "open"), "no command at all"),
-        (("table", "index", "17"), "table"),  # no argument of the kind is wrong: the device knows
+        # No text is wrong for the kind: the device knows better.
+        (("infeed", "present", "boat"), "no parts of boat here"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_what_can(
@@ -137,7 +138,7 @@ def test_an_interlock_holds_for_hands_as_for_programs(manual: Cell, feed: Motion
     )
     reads(feed, "table", position="0", state="ready")
     with open_journal(manual.run_dir / "journal.db") as journal:
-        assert [one.data["device"] for one in journal.by_hand(CELL)] == ["nest_clamp"]
+        assert "table" not in [one.data["device"] for one in journal.by_hand(CELL)]
         assert not [one for one in journal.alarms.standing() if one.kind == "interlock_broken"]
     assert give(manual, "table", "home").success  # this one it does not guard
 
@@ -205,6 +206,27 @@ def test_a_stop_voids_what_was_not_yet_begun(manual: Cell, feed: MotionFeed) -> 
     reads(feed, "nest_clamp", state="closed")
     with open_journal(manual.run_dir / "journal.db") as journal:
         assert len(journal.by_hand(CELL)) == count
+
+
+def test_of_an_arm_that_does_not_say_where_it_is_a_part_falls_only_if_that_is_meant(
+    manual: Cell, feed: MotionFeed
+) -> None:
+    """After an emergency stop, a gripper whose readings nobody believes."""
+    assert give(manual, "gripper", "close").success
+    assert manual.client.fault(CELL, "arm", "off").success
+    assert manual.client.fault(CELL, "gripper", "wrong").success
+    try:
+        with_reason = give(manual, "gripper", "open")
+        assert (with_reason.success, with_reason.drops) == (False, True)
+        assert "position of cell_a's arm has not been measured" in with_reason.message
+        assert "(--drop)" in with_reason.message
+        reads(feed, "gripper", state="closed")
+        assert manual.client.fault(CELL, "gripper", "ok").success
+        # It says now that it holds nothing: where its arm is does not matter.
+        assert give(manual, "gripper", "open").success
+    finally:
+        manual.client.fault(CELL, "gripper", "ok")
+        manual.client.fault(CELL, "arm", "ok")
 
 
 def test_a_reset_waits_for_jaws_that_programs_leave_open(manual: Cell) -> None:
