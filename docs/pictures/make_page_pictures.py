@@ -171,6 +171,23 @@ def by_hand(camera: Camera) -> None:
         shown.mouse.down()
         shown.wait_for_selector("[data-testid=jog-said][data-phase=moving]")
         camera.take(shown, f"jog_{width}", at_rest=False)  # held, it goes on asking
+        shown.mouse.up()
+        shown.wait_for_selector("[data-testid=jog-said][data-phase=ended]")
+    for width, size, dark in (("1280", LAPTOP, False), ("820", TABLET, True)):
+        shown = camera.open("/cells/cell_a", size, "zh-CN" if dark else "en-GB", dark=dark)
+        shown.wait_for_selector("canvas[data-ready=true]")
+        # The table does not turn with an open clamp, says its interlock.
+        order = "table index 1" if dark else "gripper open"
+        shown.locator(f"[data-order='{order}']").click()
+        shown.wait_for_selector(
+            "[data-testid=hand-said]:not([data-phase=''], [data-phase=running])"
+        )
+        if shown.get_by_test_id("confirm").count():
+            shown.get_by_test_id("confirm").click()
+            shown.wait_for_selector("[data-testid=hand-said][data-phase=ended]")
+        shown.get_by_test_id("by-hand").evaluate("one => one.scrollIntoView({block: 'end'})")
+        shown.mouse.wheel(0, 120)
+        camera.take(shown, f"by_hand_{width}")
     page.context.close()
 
 

@@ -13,6 +13,7 @@ import typer
 from robot_cell.cli import (
     alarms,
     bench,
+    device,
     draft,
     failpoints,
     fault,
@@ -85,8 +86,9 @@ for _name, _command in (
     ("warm-up", warm_up.warm_up),
 ):
     app.command(_name)(_returning(_command))
-# A step of -5 is no option.
+# A step of -5 is no option, and neither is an argument of a device.
 app.command("jog", context_settings={"ignore_unknown_options": True})(_returning(jog.jog))
+app.command("device", context_settings={"ignore_unknown_options": True})(_returning(device.device))
 app.add_typer(bench.bench, name="bench")
 
 

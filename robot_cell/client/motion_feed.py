@@ -14,10 +14,11 @@ from typing import Any, Final
 from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
-from robot_cell_interfaces.msg import BodyPoses, FixtureReadings
+from robot_cell_interfaces.msg import BodyPoses, FixtureCommands, FixtureReadings
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
+from robot_cell.client.views import CommandsView, commands_view
 from robot_cell.model.arm_names import THE_ARM, joint_states_topic, positions_key
 
 _NEWEST: Final = QoSProfile(
@@ -91,6 +92,11 @@ class MotionFeed:
             cell: self._listen(FixtureReadings, f"/{cell}/fixtures/readings", _LATCHED)
             for cell in arms
         }
+        self._commands: dict[str, CommandsView] = {}
+        self._of_commands = {
+            cell: self._listen(FixtureCommands, f"/{cell}/fixtures/commands", _LATCHED)
+            for cell in arms
+        }
 
     def _listen(self, kind: Any, topic: str, profile: QoSProfile = _NEWEST) -> Any:
         return self._node.create_subscription(kind, topic, lambda _message: None, profile)
@@ -127,6 +133,10 @@ class MotionFeed:
                     one.device: dict(zip(one.keys, one.values, strict=True))
                     for one in message.readings
                 }
+        for cell, subscription in self._of_commands.items():
+            message = _newest(subscription)
+            if message is not None:
+                self._commands[cell] = commands_view(message)
         for key, subscription in self._of_arms.items():
             message = _newest(subscription)
             if message is not None:
@@ -152,6 +162,11 @@ class MotionFeed:
     def devices(self) -> dict[str, DevicesView]:
         """As of the last `take`, of the cells that have told of any."""
         return self._devices
+
+    @property
+    def commands(self) -> dict[str, CommandsView]:
+        """What the devices of each cell can be told, of the cells that have said so."""
+        return self._commands
 
     def close(self) -> None:
         """Listen no more."""

@@ -17,7 +17,7 @@ from typing import Any, Final
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from robot_cell_interfaces.msg import CellState
+from robot_cell_interfaces.msg import CellState, FixtureCommands
 from robot_cell_interfaces.srv import (
     CancelJob,
     CellCommand,
@@ -25,21 +25,26 @@ from robot_cell_interfaces.srv import (
     GetSchedule,
     InjectFault,
     Jog,
+    Operate,
     SubmitBatch,
 )
 
 from robot_cell.client.connection import ANSWER_S, PlantConnection, PlantNotReachable
 from robot_cell.client.jogging import ended, new_press
 from robot_cell.client.motion_feed import MotionFeed
+from robot_cell.client.operating import DeviceView, command_ended
 from robot_cell.client.views import (
     CellStateView,
     CommandResult,
+    CommandsView,
     FaultResult,
     JobView,
     JogResult,
+    OperateResult,
     ScheduleView,
     SubmitResult,
     cell_state_view,
+    commands_view,
     job_view,
     schedule_view,
     submit_result,
@@ -218,6 +223,89 @@ class PlantClient(PlantConnection):
         press = new_press()
         begun = self.jog(cell, "start", press, axis=axis, amount=amount, arm=arm, asked_by=asked_by)
         return ended(begun, lambda: self.jog(cell, "look", press))
+
+    def operate(
+        self,
+        cell: str,
+        what: str,
+        request: str,
+        *,
+        device: str = "",
+        command: str = "",
+        args: Sequence[str] = (),
+        drop: bool = False,
+        asked_by: str = "",
+    ) -> OperateResult:
+        """Give a device of a cell a command by hand, in manual mode.
+
+        Args:
+            cell: whose device.
+            what: `begin`, or `look`.
+            request: a name for this command, new for each: it is begun once, however often asked.
+            device: its name in the plant file.
+            command: one of its commands.
+            args: the command's arguments.
+            drop: whether a part that a gripper lets go of may fall.
+            asked_by: who asks, for the journal.
+        """
+        asked = Operate.Request(
+            what=what,
+            request=request,
+            device=device,
+            command=command,
+            args=list(args),
+            drop=drop,
+            asked_by=asked_by,
+        )
+        answer = self.ask(Operate, f"/{cell}/operate", asked)
+        readings = dict(zip(answer.keys, answer.values, strict=True))
+        return OperateResult(answer.success, answer.phase, answer.drops, answer.message, readings)
+
+    def command_device(
+        self,
+        cell: str,
+        device: str,
+        command: str,
+        args: Sequence[str],
+        asked_by: str,
+        *,
+        drop: bool = False,
+    ) -> OperateResult:
+        """Give a device a command by hand, and wait until it is carried out."""
+        name = new_press()
+        begun = self.operate(
+            cell,
+            "begin",
+            name,
+            device=device,
+            command=command,
+            args=args,
+            drop=drop,
+            asked_by=asked_by,
+        )
+        return command_ended(begun, lambda: self.operate(cell, "look", name))
+
+    def devices(self, cell: str) -> list[DeviceView]:
+        """The devices of a cell, with what each can be told.
+
+        Raises:
+            PlantNotReachable: who owns them does not say.
+        """
+        heard: list[CommandsView] = []
+        told = threading.Event()
+
+        def hear(message: Any) -> None:
+            heard.append(commands_view(message))
+            told.set()
+
+        topic = f"/{cell}/fixtures/commands"
+        subscription = self.node.create_subscription(FixtureCommands, topic, hear, _LATCHED)
+        try:
+            if not told.wait(ANSWER_S):
+                raise PlantNotReachable(f"nobody says on {topic} what the devices can be told")
+        finally:
+            self.node.destroy_subscription(subscription)
+        return [DeviceView(name, tuple(commands)) for name, commands in heard[-1].items()]
 
     def hold(self, cell: str, asked_by: str, *, on: bool) -> CommandResult:
         """Hold a cell, its arm on the path in mid-move, or let it go on from there."""

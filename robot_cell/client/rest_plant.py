@@ -18,15 +18,19 @@ from typing import Any, Final
 
 from robot_cell.client.connection import ANSWER_S, PlantNotReachable
 from robot_cell.client.jogging import ended, new_press
+from robot_cell.client.operating import DeviceView, command_ended
 from robot_cell.client.plant_client import PLANNING_S, orders_json
 from robot_cell.client.rest_connection import PlantRefusesError, RestConnection
 from robot_cell.client.views import (
+    ArgumentView,
     CellStateView,
     CommandResult,
+    DeviceCommandView,
     FaultResult,
     InputErrorView,
     JobView,
     JogResult,
+    OperateResult,
     OperationView,
     ScheduleView,
     SubmitResult,
@@ -203,6 +207,57 @@ class RestPlant(RestConnection):
             return JogResult(True, now["phase"], now["message"])
 
         return ended(JogResult(True, begun["phase"], begun["message"]), look)
+
+    def command_device(
+        self,
+        cell: str,
+        device: str,
+        command: str,
+        args: Sequence[str],
+        asked_by: str,
+        *,
+        drop: bool = False,
+    ) -> OperateResult:
+        """Give a device a command by hand, and wait until it is carried out."""
+        del asked_by
+        name = new_press()
+        path = f"/cells/{_quoted(cell)}/devices/{_quoted(device)}/commands"
+        wanted = {"request": name, "command": command, "args": list(args), "drop": drop}
+
+        def ask(method: str, at: str, body: bytes | None = None) -> OperateResult:
+            try:
+                now = self.ask(method, at, body)
+            except PlantRefusesError as error:
+                if error.status not in (404, 409, 422):
+                    raise
+                drops = bool(error.document.get("drops"))
+                return OperateResult(False, "ended", drops, error.said, {})
+            return OperateResult(True, now["phase"], False, now["message"], now["readings"])
+
+        begun = ask("POST", path, json.dumps(wanted).encode())
+        return command_ended(begun, lambda: ask("GET", f"{path}/{name}"))
+
+    def devices(self, cell: str) -> list[DeviceView]:
+        """The devices of a cell, with what each can be told."""
+        return [
+            DeviceView(
+                one["name"],
+                None
+                if one["commands"] is None
+                else tuple(
+                    DeviceCommandView(
+                        known["name"],
+                        known["does"],
+                        tuple(
+                            ArgumentView(a["name"], a["type"], tuple(a["choices"]))
+                            for a in known["arguments"]
+                        ),
+                    )
+                    for known in one["commands"]
+                ),
+            )
+            for one in self.ask("GET", f"/cells/{_quoted(cell)}/devices")["items"]
+        ]
 
     def override(self, cell: str, percent: float) -> CommandResult:
         """Path speed of a cell's arm, percent of the planned one, 0 to 100."""

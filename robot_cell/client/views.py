@@ -67,6 +67,56 @@ class JogResult:
 
 
 @dataclass(frozen=True)
+class OperateResult:
+    """What has become of a command to a device by hand.
+
+    Attributes:
+        success: whether it is known, was not refused and has not failed.
+        phase: waiting, running or ended.
+        drops: whether it was refused because a part might fall, and for nothing else.
+        message: why not, or how it ended.
+        readings: what the device read at its end.
+    """
+
+    success: bool
+    phase: str
+    drops: bool
+    message: str
+    readings: dict[str, str]
+
+
+@dataclass(frozen=True)
+class ArgumentView:
+    """What has to be given with a command; any text where there are no `choices`."""
+
+    name: str
+    type: str
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DeviceCommandView:
+    """A command that a device of a cell can be given."""
+
+    command: str
+    does: str
+    arguments: tuple[ArgumentView, ...]
+
+
+CommandsView = dict[str, list[DeviceCommandView]]
+"""What each device of a cell can be told, by its name."""
+
+
+def commands_view(message: Any) -> CommandsView:
+    """From a FixtureCommands message."""
+    found: CommandsView = {device: [] for device in message.devices}
+    for one in message.commands:
+        arguments = tuple(ArgumentView(a.name, a.type, tuple(a.choices)) for a in one.arguments)
+        found[one.device].append(DeviceCommandView(one.command, one.does, arguments))
+    return found
+
+
+@dataclass(frozen=True)
 class JobView:
     """One job order; `promised_ns` and `finished_ns` are None while unknown."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from robot_cell.errors import RobotCellError
+from robot_cell.execution.by_hand import told_since
 from robot_cell.store import Journal, StepRecord
 
 
@@ -21,6 +22,7 @@ class Order:
         begun: the steps that the journal has of this attempt, oldest first; none of a new one.
         started_ns: plant time at which it began.
         taken_up: whether it was found in the journal.
+        by_hand: what devices of the cell were told by hand since its last step, in words.
     """
 
     operation_id: str
@@ -32,6 +34,7 @@ class Order:
     started_ns: int
     begun: tuple[StepRecord, ...] = ()
     taken_up: bool = False
+    by_hand: str = ""
 
 
 def begun_operation(journal: Journal, cell: str) -> Order | None:
@@ -42,6 +45,7 @@ def begun_operation(journal: Journal, cell: str) -> Order | None:
     record = found[0]
     assert record.program is not None
     steps = journal.steps(record.operation_id)
+    begun = tuple(step for step in steps if step.attempt == record.attempt)
     return Order(
         record.operation_id,
         record.order_id,
@@ -50,6 +54,7 @@ def begun_operation(journal: Journal, cell: str) -> Order | None:
         journal.order(record.order_id).order.product,
         record.token,
         record.actual_start_ns or 0,
-        tuple(step for step in steps if step.attempt == record.attempt),
+        begun,
         taken_up=True,
+        by_hand=told_since(journal.by_hand(cell), begun, record.actual_start_ns or 0),
     )

@@ -88,32 +88,32 @@ class Executor:
         cycle: ProgramCycle,
         on_step: Callable[[int, str], None],
         begun: Sequence[StepRecord] = (),
+        by_hand: str = "",
     ) -> OperationOutcome:
         """Run every step of a program; the first one that fails ends the operation.
 
         `begun` are the steps that the journal has of this attempt, oldest first: the operation goes
         on behind them, and of the last one its device is asked if nobody knows how it ended.
+        `by_hand` is what devices were told by hand since: then a person is asked before it goes on.
 
         Raises:
             BrokenOffError: the arm has let go of a motion; what became of the step is asked from
                 where it stands when the operation is taken up again.
         """
         try:
-            return self._run(operation_id, product, cycle, on_step, begun)
+            work = Work(operation_id, product, cycle, by_hand=by_hand)
+            return self._run(work, on_step, begun)
         finally:
             self.interlocks.leave()
 
     def _run(
         self,
-        operation_id: str,
-        product: str,
-        cycle: ProgramCycle,
+        work: Work,
         on_step: Callable[[int, str], None],
         begun: Sequence[StepRecord],
     ) -> OperationOutcome:
-        steps = self.cell.programs[cycle.program].steps
-        work = Work(operation_id, product, cycle)
-        left_s = moving_s(cycle, len(steps))
+        steps = self.cell.programs[work.cycle.program].steps
+        left_s = moving_s(work.cycle, len(steps))
         index, again = 0, 0
         open_step: StepRecord | None = None
         if begun:
@@ -122,7 +122,7 @@ class Executor:
         status: EndStatus = "complete"
         message = ""
         while index < len(steps):
-            step, label = steps[index], describe(steps[index], product)
+            step, label = steps[index], describe(steps[index], work.product)
             on_step(index, label)
             silent_ns = min(int(left_s[index] * 1e9), SILENT_NS)
             self.clock.silent_until(self.clock.now_ns() + silent_ns)
@@ -181,6 +181,8 @@ class Executor:
         """
         if known is not None and known.outcome == "failed":
             return Ended("failed", known.message, alarm="")
+        if work.by_hand:
+            return self._told_by_hand(work)
         if known is not None:
             end = self._ask(work, step, step_id, index, known.intent_ns)
         else:
@@ -399,6 +401,20 @@ class Executor:
     def _note_grip(self, work: Work, step: Step, outcome: StepOutcome | None) -> None:
         if outcome == "done":
             work.holding = holds_after(self.cell, step, work.holding)
+
+    def _told_by_hand(self, work: Work) -> Ended:
+        """Nobody here can tell what of the program still holds: a person is asked, once.
+
+        A device may have forgotten the step that it had before. What a gripper should hold it is
+        asked for before it lets go; what one has been given by hand is in the way as well.
+        """
+        end = Ended("uncertain", work.by_hand)
+        work.by_hand = ""
+        for gripper, arm in self.cell.grippers.items():
+            told = self.fixtures.command(gripper, 0, "read", (), 1.0, self.control.epoch)
+            if told.status == "done" and told.values.get("part") == HELD["part"]:
+                work.holding |= {arm}
+        return end
 
     def _subject(self, step: Step) -> str:
         """The device that a step is for."""

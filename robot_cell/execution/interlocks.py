@@ -57,11 +57,7 @@ class Interlocks:
             return ()
         step = steps[index]
         if isinstance(step, FixtureStep):
-            return tuple(
-                name
-                for name, one in self._cell.interlocks.items()
-                if one.guards_command(step.fixture, step.command)
-            )
+            return self.of_command(step.fixture, step.command)
         if not isinstance(step, MoveStep):
             return ()
         arm = self._cell.mover(step)
@@ -74,6 +70,11 @@ class Interlocks:
         locks = self._cell.interlocks.items()
         return tuple(name for name, one in locks if one.guards_move(arm, frames))
 
+    def of_command(self, fixture: str, command: str) -> tuple[str, ...]:
+        """The interlocks of a fixture's command."""
+        locks = self._cell.interlocks.items()
+        return tuple(name for name, one in locks if one.guards_command(fixture, command))
+
     def enter(self, guards: tuple[str, ...]) -> Broken | None:
         """A step is about to begin: what forbids it; it is watched from here on.
 
@@ -81,11 +82,19 @@ class Interlocks:
         """
         with self._changed:
             self._guards = guards
+            return self.look(guards)
+
+    def look(self, guards: tuple[str, ...]) -> Broken | None:
+        """What forbids what these guard, now; nothing is watched from here on.
+
+        Waits for devices of which nothing has been heard yet.
+        """
+        with self._changed:
             needed = {device for name in guards for device in self._cell.interlocks[name].devices}
             until_s = self._now_s() + SILENT_S
             while not needed <= set(self._readings) and (left_s := until_s - self._now_s()) > 0.0:
                 self._changed.wait(left_s)
-            return self.broken()
+            return self._broken(guards)
 
     def leave(self) -> None:
         """The step is over."""
@@ -107,13 +116,16 @@ class Interlocks:
     def broken(self) -> Broken | None:
         """The first interlock of the step in work that does not hold."""
         with self._changed:
-            silent = self._guards and self._now_s() - self._heard_s > SILENT_S
-            readings = {} if silent else {d: r.values for d, r in self._readings.items()}
-            for name in self._guards:
-                why = self._cell.interlocks[name].contradiction(readings)
-                if why:
-                    return Broken(name, why)
-            return None
+            return self._broken(self._guards)
+
+    def _broken(self, guards: tuple[str, ...]) -> Broken | None:
+        silent = guards and self._now_s() - self._heard_s > SILENT_S
+        readings = {} if silent else {d: r.values for d, r in self._readings.items()}
+        for name in guards:
+            why = self._cell.interlocks[name].contradiction(readings)
+            if why:
+                return Broken(name, why)
+        return None
 
     def _before(self, arm: str, steps: Sequence[Step], index: int) -> str:
         """The pose at which a move of an arm begins."""

@@ -45,6 +45,8 @@ class Work:
         holding: the arms whose grippers should hold a part.
         doubted: the arms that may stand elsewhere than where the program has them.
         epoch: motion epoch in which the step in work was permitted.
+        by_hand: what devices of the cell were told by hand since the last step; empty once a person
+            is asked about it.
     """
 
     operation_id: str
@@ -55,3 +57,4 @@ class Work:
     holding: frozenset[str] = frozenset()
     doubted: set[str] = field(default_factory=set)
     epoch: int = 0
+    by_hand: str = ""

@@ -22,6 +22,7 @@ from robot_cell.gateway.problems import on_error, problem_responses
 from robot_cell.gateway.routes import (
     access,
     batches,
+    devices,
     drawing,
     events,
     faults,
@@ -39,7 +40,8 @@ OPEN: Final = frozenset({"/health", "/login"})
 """What needs no token, below the API's path."""
 
 _ROUTERS: Final = (
-    access, plant, drawing, faults, jog, batches, orders, schedule, what_ifs, events, performance,
+    access, plant, devices, drawing, faults, jog, batches, orders, schedule, what_ifs, events,
+    performance,
 )  # fmt: skip
 
 

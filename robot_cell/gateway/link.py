@@ -14,11 +14,13 @@ from robot_cell.client import (
     BodiesView,
     CellStateView,
     CommandResult,
+    CommandsView,
     DevicesView,
     FaultResult,
     JogResult,
     JointsView,
     MotionFeed,
+    OperateResult,
     PlantClient,
     PlantNotReachable,
     SubmitResult,
@@ -61,6 +63,9 @@ class PlantLink(Protocol):
     def devices(self) -> Mapping[str, DevicesView]:
         """What the devices of each cell were last read to say."""
 
+    def commands(self) -> Mapping[str, CommandsView]:
+        """What the devices of each cell can be told."""
+
     def arms(self) -> Mapping[str, str]:
         """What each arm's driver says of it: `running`, or what is wrong."""
 
@@ -87,6 +92,9 @@ class PlantLink(Protocol):
 
     def jog(self, cell: str, what: str, press: str, **how: Any) -> JogResult:
         """Move an arm by hand, as `PlantClient.jog`."""
+
+    def operate(self, cell: str, what: str, request: str, **how: Any) -> OperateResult:
+        """Give a device a command by hand, as `PlantClient.operate`."""
 
     def decide_draft(self, verdict: str, asked_by: str) -> CommandResult:
         """Approve or refuse the plan that waits."""
@@ -194,6 +202,10 @@ class RosLink:
         """What devices were last read to say."""
         return {} if self._feed is None else self._feed.devices
 
+    def commands(self) -> Mapping[str, CommandsView]:
+        """What devices can be told."""
+        return {} if self._feed is None else self._feed.commands
+
     def arms(self) -> Mapping[str, str]:
         """What each arm's driver says of it."""
         return {} if self._feed is None else self._feed.arms
@@ -229,6 +241,10 @@ class RosLink:
     def jog(self, cell: str, what: str, press: str, **how: Any) -> JogResult:
         """Move an arm by hand."""
         return self._asked().jog(cell, what, press, **how)
+
+    def operate(self, cell: str, what: str, request: str, **how: Any) -> OperateResult:
+        """Give a device a command by hand."""
+        return self._asked().operate(cell, what, request, **how)
 
     def decide_draft(self, verdict: str, asked_by: str) -> CommandResult:
         """Approve or refuse the plan that waits."""

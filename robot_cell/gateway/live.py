@@ -16,7 +16,7 @@ from typing import Final
 import orjson
 import structlog
 
-from robot_cell.client import DevicesView
+from robot_cell.client import CommandsView, DevicesView
 from robot_cell.errors import RobotCellError
 from robot_cell.gateway import shapes
 from robot_cell.gateway.access import Caller
@@ -32,6 +32,9 @@ IDLE_S: Final = 0.5
 """How often the journal is looked at while nobody watches."""
 
 _log: Final = structlog.get_logger("gateway.live")
+
+_UNHEARD: Final[tuple[int, DevicesView, CommandsView]] = (0, {}, {})
+"""Of the devices of a cell that has told of none: version, what they say, what they can be told."""
 
 
 @dataclass(eq=False)
@@ -93,7 +96,7 @@ class Hub:
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._version = -1
-        self._devices: dict[str, tuple[int, DevicesView]] = {}
+        self._devices: dict[str, tuple[int, DevicesView, CommandsView]] = {}
         self.seq = 0
         self.now_ns: int | None = None
         self.changed = asyncio.Condition()
@@ -169,15 +172,21 @@ class Hub:
     def _read(self) -> None:
         self._link.take()
         self.now_ns = self._link.now_ns()
-        for cell, devices in self._link.devices().items():
-            version, known = self._devices.get(cell, (0, {}))
-            if devices != known:
-                self._devices[cell] = version + 1, devices
+        said, can_be_told = self._link.devices(), self._link.commands()
+        for cell in {*said, *can_be_told}:
+            version, devices, commands = self._devices.get(cell, _UNHEARD)
+            now = said.get(cell, {}), can_be_told.get(cell, {})
+            if now != (devices, commands):
+                self._devices[cell] = version + 1, *now
         self._mirror.refresh()
 
     def devices(self, cell: str) -> DevicesView:
         """What the devices of a cell say now."""
-        return self._devices.get(cell, (0, {}))[1]
+        return self._devices.get(cell, _UNHEARD)[1]
+
+    def commands(self, cell: str) -> CommandsView:
+        """What the devices of a cell can be told; those that have not said so are not there."""
+        return self._devices.get(cell, _UNHEARD)[2]
 
     def cell(self, name: str) -> shapes.CellLive:
         """What a cell says of itself now."""
@@ -193,7 +202,7 @@ class Hub:
             override_percent=self._overrides.get(name),
             mode=self._mirror.modes.get(name, Mode.PRODUCTION),
             alarms=self._mirror.alarms_of(name),
-            devices=self._devices.get(name, (0, {}))[0],
+            devices=self._devices.get(name, _UNHEARD)[0],
             arm_state=state_of_all({arm: state for arm, (state, _) in arms.items()}),
             safety=safety_of_all(safety_of(*one) for one in arms.values()),
         )

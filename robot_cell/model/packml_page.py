@@ -64,7 +64,7 @@ begun waits for production mode: its cell does not reset before. The scheduler g
 in production mode only, and leaves its share of the plan to it; work goes elsewhere when a cell is
 lost.
 
-## Moving the arm by hand
+## By hand
 
 ```sh
 robot-cell jog cell_a joint_2 -5       # degrees; x, y and z of the arm's base in mm
@@ -76,6 +76,15 @@ leaves home: in production or maintenance mode a reset brings it back. A stop, a
 mode or a fault ends the move, and it is never taken up again.
 [Decision 17](decisions/0017-jog.md) says how.
 
+```sh
+robot-cell device cell_a gripper open       # robot-cell device cell_a lists what there is
+```
+
+In the same mode and states a person may command its devices: open a gripper or a clamp, turn a
+table. An idle cell is stopped by that, too. Interlocks hold as for programs, and a gripper lets
+what it holds fall only where that is said. [Decision 19](decisions/0019-devices-by-hand.md) says
+how, and what becomes of work that was begun.
+
 ## Who may ask
 
 | command | asked by |
@@ -86,7 +95,7 @@ mode or a fault ends the move, and it is never taken up again.
 _MEANING: Final = {
     Mode.PRODUCTION: "leased work is begun",
     Mode.MAINTENANCE: "no leased work is begun; at a reset the arm goes home",
-    Mode.MANUAL: "nothing moves by itself; a person may move the arm by hand",
+    Mode.MANUAL: "nothing moves by itself; a person may move the arm and command devices by hand",
 }
 
 

@@ -18,22 +18,21 @@ from typing import Any, Final
 from robot_cell_interfaces.srv import Jog
 
 from robot_cell.errors import RobotCellError
+from robot_cell.execution.by_hand import ByHandRefusedError
 from robot_cell.execution.control import CellControl
 from robot_cell.execution.epoch import EpochPage
 from robot_cell.execution.ports import ArmPort, FixturePort, MotionOutcome
 from robot_cell.model.jog import RENEWED_WITHIN_S, TOOL_AXES
-from robot_cell.model.packml import JOG_MODE, JOG_STATES, Command, Mode, State
+from robot_cell.model.packml import State
 from robot_cell.nodes.base import PlantNode
+from robot_cell.nodes.by_hand import MOVES, ByHand
 from robot_cell.nodes.cell_hold import CellHold
-from robot_cell.nodes.in_work import Hand
-from robot_cell.nodes.joint_listener import JointListener
+from robot_cell.nodes.joint_listener import JointListener, all_measured
 from robot_cell.programs.jog import Part, largest_part
 from robot_cell.programs.jog_process import JogProcess
 from robot_cell.programs.jog_wish import JogRefusedError, JogWish, check_wish
 from robot_cell.store import Journal, JournalError
 
-_MEASURED_WITHIN_S: Final = 5.0
-_LOOK_S: Final = 0.01
 _READ_S: Final = 1.0
 _ENDED: Final = "ended"
 _LONG_AGO_NS: Final = 1
@@ -74,7 +73,6 @@ class CellJog:
     Args:
         arms, listeners: of the cell's arms, by name.
         stop_arms: stops the motion under way on its path.
-        do: has the worker do something after what it is at.
     """
 
     def __init__(
@@ -83,26 +81,24 @@ class CellJog:
         journal: Journal,
         control: CellControl,
         hold: CellHold,
-        hand: Hand,
+        by_hand: ByHand,
         arms: Mapping[str, ArmPort],
         fixtures: FixturePort,
         listeners: Mapping[str, JointListener],
         epochs: EpochPage,
         *,
         stop_arms: Callable[[], None],
-        do: Callable[[Callable[[], None]], None],
     ) -> None:
         self._node = node
         self._journal = journal
         self._control = control
         self._hold = hold
-        self._hand = hand
+        self._by_hand = by_hand
         self._arms = arms
         self._fixtures = fixtures
         self._listeners = listeners
         self._epochs = epochs
         self._stop_arms = stop_arms
-        self._do = do
         self._press: Press | None = None
         self._lock = threading.Lock()  # a renewal must not come after the end of its press
         self._planner = JogProcess(node.cell)
@@ -113,9 +109,9 @@ class CellJog:
 
     def follow_mode(self) -> None:
         """Keep the planner warm in manual mode, and only then; called at each change of state."""
-        if self._warm is not self._manual:
-            self._warm = self._manual
-            self._do(self._planner.start if self._warm else self._planner.close)
+        if self._warm is not self._by_hand.manual:
+            self._warm = self._by_hand.manual
+            self._by_hand.do(self._planner.start if self._warm else self._planner.close)
 
     def end(self) -> None:
         """End the planner."""
@@ -131,11 +127,6 @@ class CellJog:
             and not press.over
             and press.epoch == self._control.epoch
         )
-
-    @property
-    def _manual(self) -> bool:
-        mode: Mode = self._control.mode
-        return mode is JOG_MODE
 
     # -- the door ---------------------------------------------------------------------------------
 
@@ -168,49 +159,32 @@ class CellJog:
             return known  # the answer was lost, and it is asked again
         try:
             self._check(wish)
-        except JogRefusedError as error:
+        except (ByHandRefusedError, JogRefusedError) as error:
             press.phase, press.refused, press.message = _ENDED, True, str(error)
-            self._do(partial(self._note, press, f"jog {wish}", str(error)))
+            self._by_hand.do(partial(self._by_hand.note, who, f"jog {wish}", str(error)))
             return press
-        if self._control.state is State.IDLE:
-            self._control.command(Command.STOP, f"moved by hand by {who}: reset it before it works")
-            self._control.completed(State.STOPPING)
-            self._do(partial(self._note, press, "stop", "obeyed"))
+        press.epoch = self._by_hand.take(who, f"is moving it: {wish}")
         self._hold.let_go()  # it stands: nothing is to move but what is asked for now
-        press.epoch = self._control.epoch
         self._press = press
         for heard in self._listeners.values():
             heard.turn(True)
-        self._do(partial(self._run, press))
+        self._by_hand.do(partial(self._run, press))
         return press
 
     def _check(self, wish: JogWish) -> None:
         """See that the cell may be moved by hand now.
 
         Raises:
-            JogRefusedError: it may not.
+            ByHandRefusedError, JogRefusedError: it may not.
         """
-        cell, control = self._node.cell_name, self._control
-        if not self._manual:
-            raise JogRefusedError(
-                f"{cell} is in {control.mode.label} mode; its arm is moved by hand in "
-                f"{JOG_MODE.label} mode only"
-            )
-        if control.state not in JOG_STATES:
-            states = " or ".join(state.label for state in JOG_STATES)
-            raise JogRefusedError(
-                f"{cell} is {control.state.label}; its arm is moved by hand while it is {states}"
-            )
+        cell = self._node.cell_name
+        self._by_hand.check(MOVES)
         if wish.arm not in self._arms:
             listed = ", ".join(self._arms)
             if not wish.arm:
                 raise JogRefusedError(f"{cell} has several arms; say which: {listed}")
             raise JogRefusedError(f"{cell} has no arm {wish.arm[:40]!r}; it has: {listed}")
-        if self._press is not None and self._press.phase != _ENDED:
-            raise JogRefusedError(f"{self._press.who} is moving it: {self._press.wish}")
-        if self._hand.now.operation_id:
-            raise JogRefusedError(f"{cell} has not yet ended {self._hand.now.operation_id}")
-        if control.state is State.IDLE and self._hold.held:
+        if self._control.state is State.IDLE and self._hold.held:
             raise JogRefusedError(f"the arm of {cell} is held; let it go first (Unhold)")
         check_wish(wish, self._listeners[wish.arm].names)
 
@@ -259,6 +233,7 @@ class CellJog:
         except (RobotCellError, JournalError) as error:
             press.refused = press.phase == "planning"
             told = str(error)
+        self._by_hand.free()
         with self._lock:
             press.message = told
             press.over, press.phase = True, _ENDED
@@ -287,7 +262,11 @@ class CellJog:
             self._epochs.hold_until(int(press.until_s * 1e9) if press.wish.held else 0)
         ended = arm.follow(plan.motion, press.epoch)
         why = self._why(press, ended, plan.until)
-        stands = ended.positions_rad or arm.standing() or self._measured()[name]
+        stands = (
+            ended.positions_rad
+            or arm.standing()
+            or all_measured(self._node.cell_name, self._listeners)[name]
+        )
         return f"{self._place(press, stood)} to {self._place(press, stands)}: {why}"
 
     def _why(self, press: Press, ended: MotionOutcome, until: str) -> str:
@@ -304,31 +283,8 @@ class CellJog:
             return _LAPSED
         return ended.message
 
-    def _note(self, press: Press, what: str, outcome: str) -> None:
-        """Write down what came of a press at the door."""
-        now_ns = self._node.clock.now_ns()
-        try:
-            asked = self._journal.command(press.who, what, self._node.cell_name, now_ns)
-            self._journal.command_outcome(asked, outcome, now_ns)
-        except JournalError as error:
-            self._node.get_logger().error(f"{what} by {press.who}: {outcome} ({error})")
-
     def _measured(self) -> dict[str, tuple[float, ...]]:
-        """Where each arm is, rad (n,).
-
-        Raises:
-            RobotCellError: one is not heard of.
-        """
-        deadline_s = time.monotonic() + _MEASURED_WITHIN_S
-        found: dict[str, tuple[float, ...]] = {}
-        for name, heard in self._listeners.items():
-            while (measured := heard.measured()) is None:
-                if time.monotonic() > deadline_s:
-                    who = f"the position of {self._node.cell_name}'s {name}"
-                    raise RobotCellError(f"{who} has not been measured; is its node there?")
-                time.sleep(_LOOK_S)
-            found[name] = tuple(float(q) for q in measured)
-        return found
+        return all_measured(self._node.cell_name, self._listeners)
 
     def _held_parts(self) -> dict[str, Part]:
         """What each gripper holds: nothing if it says so, else the largest part there is."""

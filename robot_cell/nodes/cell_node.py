@@ -28,8 +28,10 @@ from robot_cell.execution.verdicts import Verdicts
 from robot_cell.model.arm_names import joint_states_topic
 from robot_cell.model.packml import Command, Mode, State, target
 from robot_cell.nodes.base import LATCHED, PlantNode, spin
+from robot_cell.nodes.by_hand import ByHand
 from robot_cell.nodes.cell_alarms import CellAlarms
 from robot_cell.nodes.cell_commands import CellCommands
+from robot_cell.nodes.cell_devices import CellDevices
 from robot_cell.nodes.cell_hold import CellHold
 from robot_cell.nodes.cell_jog import CellJog
 from robot_cell.nodes.cell_operations import CellOperations
@@ -132,18 +134,27 @@ class CellNode(PlantNode):
             stop_arms=self._stop_arms,
             reset=self._operations.reset,
         )
+        by_hand = ByHand(self, self._journal, self._control, self._hand, self._operations.do)
         self._jog = CellJog(
             self,
             self._journal,
             self._control,
             hold,
-            self._hand,
+            by_hand,
             self._arms,
             self._fixtures,
             self._listeners,
             self._epochs,
             stop_arms=self._stop_arms,
-            do=self._operations.do,
+        )
+        self._devices = CellDevices(
+            self,
+            self._journal,
+            self._control,
+            by_hand,
+            self._fixtures,
+            interlocks,
+            self._listeners,
         )
         self._watch = InterlockWatch(self, interlocks, self._control, hold, alarms)
         self._waiting_for_ports = self._may_start_by_itself()

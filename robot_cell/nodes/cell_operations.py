@@ -21,6 +21,7 @@ from drivers.clock import FOREVER_NS
 from robot_cell import failpoints
 from robot_cell.errors import RobotCellError
 from robot_cell.execution.begun import Order, TakenBackError, begun_operation
+from robot_cell.execution.by_hand import begun_after, left_otherwise
 from robot_cell.execution.control import CellControl, StoppedError
 from robot_cell.execution.executor import Executor, OperationOutcome
 from robot_cell.execution.operation import BrokenOffError
@@ -263,7 +264,9 @@ class CellOperations:
                 )
                 tell(feedback)
 
-        return self._executor.run(order.operation_id, order.product, cycle, on_step, order.begun)
+        return self._executor.run(
+            order.operation_id, order.product, cycle, on_step, order.begun, order.by_hand
+        )
 
     def _settle(self, outcome: OperationOutcome) -> None:
         """After an operation: Complete and back to Idle, or Aborted, or where a stop leads."""
@@ -299,6 +302,7 @@ class CellOperations:
             self._go_on(order)
             return
         try:
+            self._check_left(epoch)
             deadline_s = time.monotonic() + MEASURED_WITHIN_S
             measured = {name: self._measured(name, deadline_s) for name in self._arms}
             if away_from_home(self._node.cell, measured):
@@ -311,6 +315,21 @@ class CellOperations:
             self._give_up_reset(str(error))
             return
         self._control.completed(State.RESETTING)
+
+    def _check_left(self, epoch: int) -> None:
+        """See that a program can begin as a person has left the cell's devices by hand, if any did.
+
+        Raises:
+            RobotCellError: none can.
+        """
+        cell, name = self._node.cell, self._node.cell_name
+        since = begun_after(self._journal.by_hand(name), self._journal.last_step(name))
+        fixtures = self._executor.fixtures
+        wrong = left_otherwise(
+            cell, since, lambda one: fixtures.command(one, 0, "read", (), _READ_S, epoch).values
+        )
+        if wrong:
+            raise RobotCellError(wrong)
 
     def _give_up_reset(self, why: str) -> None:
         """Stop instead, unless a person has done so already."""

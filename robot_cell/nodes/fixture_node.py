@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from rclpy.action import GoalResponse
 from robot_cell_interfaces.action import FixtureCommand
+from robot_cell_interfaces.msg import FixtureCommands
 
 from drivers.clock import FOREVER_NS
 from drivers.errors import DriverError
@@ -24,7 +25,8 @@ from drivers.fixtures import (
 from drivers.serial_link import SerialLink
 from robot_cell import failpoints
 from robot_cell.execution.epoch import EpochPage
-from robot_cell.nodes.base import PlantNode, spin
+from robot_cell.nodes import fixture_commands
+from robot_cell.nodes.base import LATCHED, PlantNode, spin
 from robot_cell.nodes.deferred import DeferredActionServer
 from robot_cell.nodes.fixture_buses import make_devices, make_links
 from robot_cell.nodes.fixture_watch import FixtureWatch, SharedDevice
@@ -73,6 +75,10 @@ class FixtureNode(PlantNode):
         }
         self._server = DeferredActionServer(
             self, FixtureCommand, "fixtures/command", begin=self._work.put, accept=self._accept
+        )
+        self._commands = self.create_publisher(FixtureCommands, fixture_commands.TOPIC, LATCHED)
+        self._commands.publish(
+            fixture_commands.told({name: one.commands for name, one in self._devices.items()})
         )
         self.start_thread(self._serve, "fixtures")
         self._watch = FixtureWatch(self, self._devices)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
+from robot_cell.errors import RobotCellError
 from robot_cell.programs.geometry import Array
 
 STANDS_WITHIN_S: Final = 20.0
@@ -17,6 +18,9 @@ STANDS_WITHIN_S: Final = 20.0
 
 STILL_RAD_S: Final = 0.02
 STILL_RAD: Final = 1e-3
+MEASURED_WITHIN_S: Final = 5.0
+"""How long arms may take to be heard of once somebody listens, wall time."""
+
 _APART_S: Final = 0.1
 _POLL_S: Final = 0.02
 
@@ -49,10 +53,13 @@ class JointListener:
             self._node.destroy_subscription(self._subscription)
             self._subscription = None
 
-    def measured(self) -> Array | None:
-        """Joint positions (n,) in rad as last heard, None before that."""
+    def measured(self, since_s: float = 0.0) -> Array | None:
+        """Joint positions (n,) in rad as last heard; None before that, or before `since_s`.
+
+        `since_s` is monotonic: an arm without power may say nothing, and be led elsewhere.
+        """
         heard = self._heard
-        return None if heard is None else heard[1]
+        return None if heard is None or heard[0] < since_s else heard[1]
 
     def standing(self, reachable: Callable[[], bool]) -> tuple[float, ...] | None:
         """Joint positions (n,) in rad of an arm that stands; None if none is heard in time.
@@ -89,3 +96,25 @@ class JointListener:
             np.array([message.position[i] for i in row]),
             np.array([message.velocity[i] for i in row]),
         )
+
+
+def all_measured(
+    cell: str, listeners: Mapping[str, JointListener], since_s: float = 0.0
+) -> dict[str, tuple[float, ...]]:
+    """Where each arm of a cell is, rad (n,), by its name; they are listened to already.
+
+    Nothing counts that was heard before `since_s` (monotonic).
+
+    Raises:
+        RobotCellError: one is not heard of.
+    """
+    deadline_s = time.monotonic() + MEASURED_WITHIN_S
+    found: dict[str, tuple[float, ...]] = {}
+    for name, heard in listeners.items():
+        while (measured := heard.measured(since_s)) is None:
+            if time.monotonic() > deadline_s:
+                who = f"the position of {cell}'s {name}"
+                raise RobotCellError(f"{who} has not been measured; is its node there?")
+            time.sleep(_POLL_S)
+        found[name] = tuple(float(q) for q in measured)
+    return found

@@ -1,5 +1,6 @@
 """Programs of the plant file, turned into planned and verified motion."""
 
+from robot_cell.programs.arms import tool_points
 from robot_cell.programs.cycle import ProgramCycle, ProgramError, StepMotion
 from robot_cell.programs.homing import away_from_home, plan_home
 from robot_cell.programs.library import CycleLibrary, ProgramKey
@@ -19,4 +20,5 @@ __all__ = [
     "plan_home",
     "plan_program",
     "plan_rest",
+    "tool_points",
 ]

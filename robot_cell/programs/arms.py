@@ -6,7 +6,7 @@ any other.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -157,3 +157,15 @@ def robot_and_scene(cell: Cell) -> tuple[Robot, CollisionScene]:
     arms = CellArms(cell)
     (arm,) = cell.arms
     return arms.robot(arm), arms.scene(arm, {})
+
+
+def tool_points(
+    cell: Cell, measured_rad: Mapping[str, Sequence[float]]
+) -> dict[str, tuple[float, float, float]]:
+    """The tool centre point of each arm, m in the cell's frame, from its joints (n,) in rad."""
+    arms = CellArms(cell)
+    found = {}
+    for name, q in measured_rad.items():
+        x, y, z = arms.tcp(name, np.asarray(q, dtype=float))[:3, 3]
+        found[name] = (float(x), float(y), float(z))
+    return found

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from robot_cell.store.errors import JournalError, JournalUnavailable
 from robot_cell.store.log import Transaction
-from robot_cell.store.tables import operations, steps
+from robot_cell.store.tables import facts, operations, steps
 
 MARGIN: Final = 1_000_000
 """How many step ids and tokens a plant can have given after the backup was made, at most."""
@@ -61,6 +61,8 @@ def go_on(transaction: Transaction, who: str) -> int:
     """
     connection = transaction.connection
     step = int(connection.scalar(select(func.coalesce(func.max(steps.c.step_id), 0))) or 0)
+    floor = connection.scalar(select(facts.c.value).where(facts.c.name == "step_floor"))
+    step = max(step, int(floor or 0))  # the last may have been given by hand
     token = int(connection.scalar(select(func.coalesce(func.max(operations.c.token), 0))) or 0)
     data = {"step_floor": step + MARGIN, "token_floor": token + MARGIN}
     return transaction.record("restored", 0, who, data)

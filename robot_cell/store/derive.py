@@ -283,6 +283,8 @@ def _person_asked(connection: Connection, event: EventRecord) -> None:
             **_only(event.data, "command_id", "target", "data"),
         )
     )
+    if "step_id" in event.data:  # given to a device by hand: no step of a program has it
+        _set_fact(connection, "step_floor", event.data["step_id"])
 
 
 def _person_answered(connection: Connection, event: EventRecord) -> None:

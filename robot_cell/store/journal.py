@@ -333,6 +333,11 @@ class Journal:
         with self._read() as connection:
             return trail.steps_of(connection, operation_id)
 
+    def last_step(self, cell: str) -> int:
+        """Id of the last step that a program of a cell began; 0 before the first."""
+        with self._read() as connection:
+            return trail.last_step(connection, cell)
+
     # --------------------------------------------------------------- events and commands
 
     def event(self, who: str, what: str, at_ns: int, data: Any = None) -> int:
@@ -358,6 +363,23 @@ class Journal:
         return self._write(
             lambda tx: trail.append_command(tx, who, what, target, at_ns, data or {})
         )
+
+    def command_by_hand(
+        self, who: str, what: str, cell: str, at_ns: int, data: Mapping[str, Any]
+    ) -> tuple[int, int]:
+        """Note a command that a person gives a device, before it is given.
+
+        Returns:
+            Its command id, and the step id for the device.
+        """
+        return self._write(
+            lambda tx: trail.append_by_hand(tx, who, trail.BY_HAND + what, cell, at_ns, data)
+        )
+
+    def by_hand(self, cell: str) -> list[CommandRecord]:
+        """Commands that devices of a cell were given by hand, oldest first, with their step ids."""
+        with self._read() as connection:
+            return trail.by_hand(connection, cell)
 
     def command_outcome(self, command_id: int, outcome: str, at_ns: int) -> None:
         """Note what came of it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Text, bindparam, cast, func, select
@@ -17,7 +17,15 @@ from robot_cell.store.tables import commands, facts, operations, steps
 MAX_STEP_ID: Final = 2**31 - 1
 """Devices keep a step id in a positive 32-bit number."""
 
+BY_HAND: Final = "device "
+"""What a command that a person gives a device by hand begins with in the journal."""
+
 _STEP: Final = tuple(steps.c[name] for name in StepRecord.__dataclass_fields__)
+
+_GIVEN: Final = (
+    select(func.coalesce(func.max(steps.c.step_id), 0)).scalar_subquery().label("last_id"),
+    select(cast(facts.c.value, Text)).where(facts.c.name == "step_floor").scalar_subquery(),
+)
 
 # One question: this stands between every two steps of every cell.
 _BEFORE_STEP: Final = Prepared(
@@ -25,8 +33,7 @@ _BEFORE_STEP: Final = Prepared(
         operations.c.status,
         operations.c.attempt,
         operations.c.cell,
-        select(func.coalesce(func.max(steps.c.step_id), 0)).scalar_subquery().label("last_id"),
-        select(cast(facts.c.value, Text)).where(facts.c.name == "step_floor").scalar_subquery(),
+        *_GIVEN,
     ).where(operations.c.operation_id == bindparam("operation_id"))
 )
 
@@ -51,9 +58,7 @@ def step_intent(
         record = work.get(connection, operation_id)
         raise WrongStatus(operation_id, record.status, "steps belong to running operations")
     _, attempt, cell, last_id, floor = row
-    step_id = max(int(last_id), int(floor or 0)) + 1
-    if step_id > MAX_STEP_ID:
-        raise JournalError("all 2^31 step ids have been used: start a new journal")
+    step_id = _after(last_id, floor)
     data = {
         "step_id": step_id,
         "operation_id": operation_id,
@@ -62,6 +67,14 @@ def step_intent(
         "label": label,
     }
     transaction.record("step_intended", at_ns, cell or "", data)
+    return step_id
+
+
+def _after(last_id: int, floor: str | None) -> int:
+    """The step id after all that were given, in programs and by hand."""
+    step_id = max(int(last_id), int(floor or 0)) + 1
+    if step_id > MAX_STEP_ID:
+        raise JournalError("all 2^31 step ids have been used: start a new journal")
     return step_id
 
 
@@ -111,15 +124,51 @@ def steps_of(connection: Connection, operation_id: str) -> list[StepRecord]:
     ]
 
 
+def last_step(connection: Connection, cell: str) -> int:
+    """Id of the last step that a program of a cell began; 0 before the first."""
+    query = select(func.max(steps.c.step_id)).join(operations).where(operations.c.cell == cell)
+    return int(connection.scalar(query) or 0)
+
+
 def append_command(
     transaction: Transaction, who: str, what: str, target: str, at_ns: int, data: Any
 ) -> int:
     """Note what a person asked for."""
-    last = select(func.coalesce(func.max(commands.c.command_id), 0))
-    command_id = int(transaction.connection.scalar(last) or 0) + 1
+    command_id = _next_command(transaction)
     asked = {"command_id": command_id, "target": target, "data": data}
     transaction.record("person_asked", at_ns, who, asked, what)
     return command_id
+
+
+def append_by_hand(
+    transaction: Transaction,
+    who: str,
+    what: str,
+    target: str,
+    at_ns: int,
+    data: Mapping[str, Any],
+) -> tuple[int, int]:
+    """Note a command that a person gives a device by hand.
+
+    Returns:
+        Its command id, and the step id for the device: as unique as that of a program's step.
+    """
+    command_id = _next_command(transaction)
+    last_id, floor = transaction.connection.execute(select(*_GIVEN)).one()
+    step_id = _after(last_id, floor)
+    asked = {
+        "command_id": command_id,
+        "target": target,
+        "data": {**data, "step_id": step_id},
+        "step_id": step_id,
+    }
+    transaction.record("person_asked", at_ns, who, asked, what)
+    return command_id, step_id
+
+
+def _next_command(transaction: Transaction) -> int:
+    last = select(func.coalesce(func.max(commands.c.command_id), 0))
+    return int(transaction.connection.scalar(last) or 0) + 1
 
 
 def command_outcome(transaction: Transaction, command_id: int, outcome: str, at_ns: int) -> None:
@@ -130,6 +179,17 @@ def command_outcome(transaction: Transaction, command_id: int, outcome: str, at_
     if row is not None and row.outcome is None:
         data = {"command_id": command_id, "outcome": outcome}
         transaction.record("person_answered", at_ns, row.target, data)
+
+
+def by_hand(connection: Connection, cell: str) -> list[CommandRecord]:
+    """Commands that devices of a cell were given by hand, oldest first."""
+    query = (
+        select(commands)
+        .where(commands.c.target == cell, commands.c.what.startswith(BY_HAND))
+        .order_by(commands.c.command_id)
+    )
+    found = [CommandRecord(*row) for row in connection.execute(query)]
+    return [one for one in found if "step_id" in one.data]
 
 
 def commands_since(connection: Connection, after: int, limit: int) -> list[CommandRecord]:

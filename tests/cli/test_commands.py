@@ -28,6 +28,7 @@ COMMANDS = (
     "journal",
     "alarms",
     "mode",
+    "device",
     "warm-up",
 )
 

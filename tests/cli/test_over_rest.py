@@ -120,6 +120,51 @@ def test_an_arm_is_moved_by_a_step(
     assert robot_cell("--url", address, "jog", "cell_c", "joint_1", "5").returncode == 2
 
 
+def test_a_device_is_commanded_by_hand(
+    address: str, served: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROBOT_CELL_TOKEN", served.tokens["maintainer"])
+    done = robot_cell("--url", address, "device", "cell_a", "table", "index", "-1")
+    assert done.returncode == ExitCode.OK, done.stderr
+    assert "cell_a: table: done" in done.stdout
+    refused = robot_cell("--url", address, "device", "cell_a", "gripper", "open")
+    assert refused.returncode == ExitCode.REFUSED
+    assert "cell_a: gripper: it would fall" in refused.stderr
+    done = robot_cell("--url", address, "device", "cell_a", "gripper", "open", "--drop", "--json")
+    assert done.returncode == ExitCode.OK, done.stderr
+    assert json.loads(done.stdout) == {
+        "success": True, "phase": "ended", "drops": False, "message": "done",
+        "readings": {"state": "open"},
+    }  # fmt: skip
+    given = [how[3] for what, how in served.plant.asked if what == "operate" and how[1] == "begin"]
+    assert [(one["device"], one["command"], one["args"], one["drop"]) for one in given] == [
+        ("table", "index", ["-1"], False), ("gripper", "open", [], False),
+        ("gripper", "open", [], True),
+    ]  # fmt: skip
+    unknown = robot_cell("--url", address, "device", "cell_a", "griper", "open")
+    assert unknown.returncode == ExitCode.REFUSED
+    assert "it has: gripper" in unknown.stderr
+    assert robot_cell("--url", address, "device", "cell_c").returncode == ExitCode.USAGE
+    monkeypatch.setenv("ROBOT_CELL_TOKEN", served.tokens["operator"])
+    forbidden = robot_cell("--url", address, "device", "cell_a", "gripper", "close")
+    assert forbidden.returncode == ExitCode.REFUSED
+    assert "maintainer" in forbidden.stderr
+
+
+def test_what_devices_can_be_told_is_listed(
+    address: str, served: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROBOT_CELL_TOKEN", served.tokens["viewer"])
+    listed = robot_cell("--url", address, "device", "cell_a")
+    assert listed.returncode == ExitCode.OK, listed.stderr
+    assert "table index POSITION: turn to a position" in listed.stdout
+    assert "outfeed_sensor: nothing" in listed.stdout
+    assert "infeed: not known" in listed.stdout
+    one = robot_cell("--url", address, "device", "cell_a", "gripper", "--json")
+    [gripper] = json.loads(one.stdout)["devices"]
+    assert [known["command"] for known in gripper["commands"]] == ["open", "close"]
+
+
 def test_who_may_not_and_what_is_not_there_is_said(address: str, served: Asked) -> None:
     with pytest.raises(PlantRefusesError, match="ROBOT_CELL_TOKEN"):
         RestPlant(address, None).jobs()
@@ -161,15 +206,16 @@ def test_the_commands_work_over_rest(
     assert "maintainer" in done.stderr
 
 
-def test_the_shell_completes_commands() -> None:
+@pytest.mark.parametrize(("begun", "whole"), [("sche", "schedule"), ("devi", "device")])
+def test_the_shell_completes_commands(begun: str, whole: str) -> None:
     environment = {
         **os.environ,
         "_ROBOT_CELL_COMPLETE": "complete_bash",
-        "COMP_WORDS": "robot-cell sche",
+        "COMP_WORDS": f"robot-cell {begun}",
         "COMP_CWORD": "1",
     }
     done = subprocess.run(
         [Path(sys.executable).with_name("robot-cell")],
         env=environment, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
-    assert done.stdout.split() == ["schedule"]
+    assert done.stdout.split() == [whole]

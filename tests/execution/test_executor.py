@@ -138,6 +138,7 @@ def run(
     verdicts: Verdicts | None = None,
     recovery: Recovery = "ask",
     interlocks: Interlocks | None = None,
+    by_hand: str = "",
 ):
     control = control or CellControl("cell_x", lambda _: None, State.EXECUTE)
     interlocks = interlocks or Interlocks(CELL)
@@ -145,7 +146,7 @@ def run(
         interlocks._cell, {"arm": story}, story, story, WallClock(), control, story.rest, story,
         interlocks, verdicts or Verdicts(), recovery,
     )  # fmt: skip
-    return executor.run("WO-1/1/carry", "housing", CYCLE, lambda index, label: None, begun)
+    return executor.run("WO-1/1/carry", "housing", CYCLE, lambda index, label: None, begun, by_hand)
 
 
 def steps(*outcomes: str | None) -> list[StepRecord]:
@@ -215,6 +216,30 @@ def test_a_gripper_that_closed_on_nothing_holds_the_cell(word, part, closes, sta
     assert ended.result(10.0).status == status
     assert story.lines.count("gripper close") == closes
     assert story.alarms == []
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "closed"), [("redo", "complete", 1), ("done", "complete", 0)]
+)
+@pytest.mark.parametrize("open_step", [True, False])
+def test_after_commands_by_hand_a_person_says_how_to_go_on(
+    word, status, closed, open_step: bool
+) -> None:
+    """The device has forgotten the step meanwhile: it says that it never began it."""
+    story, verdicts = Story(), Verdicts()
+    control = CellControl("cell_x", lambda _: None, State.EXECUTE)
+    story.asked[3] = FixtureOutcome("not_done", "never began it")
+    begun = steps("done", "done", *((None,) if open_step else ()))
+    story._ids = len(begun)
+    ended = in_background(story, control, verdicts, begun, by_hand="gripper open (Kim) by hand")
+    assert "gripper open (Kim) by hand" in control.message
+    assert "gripper close" not in story.lines
+    assert "move" not in story.lines
+    assert not [line for line in story.lines if "outcome of" in line]  # nobody asks the device
+    verdicts.give(Verdict(3, word, "Ann"))
+    control.command(Command.UNHOLD)
+    assert ended.result(10.0).status == status
+    assert story.lines.count("gripper close") == closed
 
 
 def test_a_gripper_that_closed_on_nothing_is_still_empty_after_a_restart() -> None:
@@ -428,9 +453,12 @@ def in_background(
     verdicts: Verdicts,
     begun: Sequence[StepRecord] = (),
     interlocks: Interlocks | None = None,
+    by_hand: str = "",
 ) -> Future:
     pool = ThreadPoolExecutor(1)
-    ended = pool.submit(run, story, control, begun, verdicts, interlocks=interlocks)
+    ended = pool.submit(
+        run, story, control, begun, verdicts, interlocks=interlocks, by_hand=by_hand
+    )
     until_s = time.monotonic() + 10.0
     while control.state is not State.HELD and not ended.done():
         assert time.monotonic() < until_s

@@ -103,3 +103,17 @@ def test_where_nothing_is_heard_nothing_holds(cell) -> None:
     assert interlocks.broken() is not None
     interlocks.leave()
     assert interlocks.broken() is None
+
+
+def test_a_look_tells_what_forbids_a_command_and_watches_nothing(cell) -> None:
+    interlocks = Interlocks(cell)
+    guards = interlocks.of_command("table", "index")
+    assert guards == ("clamped_to_turn",)
+    assert interlocks.of_command("table", "home") == ()
+    interlocks.note("nest_clamp", Reading(1, {"state": "open", "part": "absent"}))
+    found = interlocks.look(guards)
+    assert found is not None
+    assert found.name == "clamped_to_turn"
+    assert interlocks.broken() is None  # so nothing is held by it, and no alarm is raised
+    interlocks.note("nest_clamp", Reading(2, {"state": "closed", "part": "present"}))
+    assert interlocks.look(guards) is None

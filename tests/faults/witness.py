@@ -57,9 +57,18 @@ class Witness:
         begun = {step_id: list(what) for step_id, what in self._begun.items()}
         operations = [o for o in journal.operations() if o.operation_id not in self._settled]
         steps_of = {o.operation_id: journal.steps(o.operation_id) for o in operations}
+        by_hand = {
+            int(one.data["step_id"]): one
+            for name in self._plant.cells
+            for one in journal.by_hand(name)
+        }
         self._read()
-        known = {step.step_id for steps in steps_of.values() for step in steps}
-        problems: list[str] = []
+        known = {step.step_id for steps in steps_of.values() for step in steps} | set(by_hand)
+        problems: list[str] = [
+            f"{one.what} by hand (step {step_id}) was carried out {len(begun[step_id])} times"
+            for step_id, one in by_hand.items()
+            if len(begun.get(step_id, ())) > 1
+        ]
         for operation in operations:
             records = steps_of[operation.operation_id]
             found = self._operation(journal, operation, records, begun)

@@ -13,13 +13,17 @@ import pytest
 from starlette.testclient import TestClient
 
 from robot_cell.client import (
+    ArgumentView,
     BodiesView,
     CellStateView,
     CommandResult,
+    CommandsView,
+    DeviceCommandView,
     DevicesView,
     FaultResult,
     JogResult,
     JointsView,
+    OperateResult,
     PlantNotReachable,
     SubmitResult,
 )
@@ -53,6 +57,7 @@ class MadeUpPlant:
     ends: bool = False
     arm_states: dict[str, str] = field(default_factory=dict)
     pressed: dict[str, str] = field(default_factory=dict)
+    operated: dict[str, OperateResult] = field(default_factory=dict)
     reachable: bool = True
     told_start: datetime | None = None
 
@@ -85,6 +90,12 @@ class MadeUpPlant:
 
     def devices(self) -> Mapping[str, DevicesView]:
         return {"cell_a": {"gripper": {"state": "closed", "part": "present"}, "table": {}}}
+
+    def commands(self) -> Mapping[str, CommandsView]:
+        jaws = [DeviceCommandView(name, f"{name} the jaws", ()) for name in ("open", "close")]
+        position = ArgumentView("position", "text", ())
+        index = DeviceCommandView("index", "turn to a position", (position,))
+        return {"cell_a": {"gripper": jaws, "table": [index], "outfeed_sensor": []}}
 
     def submit(self, content: str, source: str, format: str, submitted_by: str) -> SubmitResult:
         self._note("submit", source, format, submitted_by)
@@ -153,6 +164,19 @@ class MadeUpPlant:
         if what == "end":
             self.pressed[press] = "ended"
         return JogResult(True, self.pressed[press], "as far as its limit")
+
+    def operate(self, cell: str, what: str, request: str, **how: Any) -> OperateResult:
+        self._note("operate", cell, what, request, how)
+        if what == "begin":
+            if how["device"] == "gripper" and how["command"] == "open" and not how["drop"]:
+                return OperateResult(False, "ended", True, "it would fall", {})
+            self.operated[request] = OperateResult(True, "waiting", False, "", {})
+        elif request in self.operated:
+            readings = {"state": "open"}
+            self.operated[request] = OperateResult(True, "ended", False, "done", readings)
+        return self.operated.get(
+            request, OperateResult(False, "ended", False, "no command of that name", {})
+        )
 
     def decide_draft(self, verdict: str, asked_by: str) -> CommandResult:
         self._note("draft", verdict, asked_by)

@@ -295,6 +295,59 @@ def test_a_move_by_hand_that_cannot_be_meant_is_refused(
     assert served.plant.asked == []
 
 
+def test_a_device_is_commanded_by_hand(served: Served) -> None:
+    path = f"{V1}/cells/cell_a/devices/table/commands"
+    wanted = {"request": "by-hand-1", "command": "index", "args": ["1"]}
+    assert served.ask("POST", path, "operator", json=wanted).status_code == 403
+    assert served.plant.asked == []
+    done = served.ask("POST", path, "maintainer", json=wanted)
+    # It answers once the device has done it.
+    assert done.json() == {
+        "request": "by-hand-1", "phase": "ended", "message": "done", "readings": {"state": "open"},
+    }  # fmt: skip
+    given = served.plant.asked[0][1]
+    assert given[:3] == ("cell_a", "begin", "by-hand-1")
+    assert given[3] == {
+        "device": "table", "command": "index", "args": ["1"], "drop": False,
+        "asked_by": f"maintainer ({served.ids['maintainer']})",
+    }  # fmt: skip
+    assert served.ask("GET", f"{path}/by-hand-1", "maintainer").json()["phase"] == "ended"
+    assert served.ask("GET", f"{path}/by-hand-2", "maintainer").status_code == 409
+
+
+def test_what_may_fall_has_to_be_meant(served: Served) -> None:
+    path = f"{V1}/cells/cell_a/devices/gripper/commands"
+    wanted = {"request": "by-hand-1", "command": "open"}
+    refused = served.ask("POST", path, "maintainer", json=wanted)
+    assert refused.status_code == 409
+    assert (refused.json()["drops"], refused.json()["detail"]) == (True, "it would fall")
+    meant = {"request": "by-hand-2", "command": "open", "drop": True}
+    assert served.ask("POST", path, "maintainer", json=meant).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("device", "wrong", "status"),
+    [
+        ("griper", {}, 404),
+        ("gripper", {"request": "short"}, 422),
+        ("gripper", {"command": ""}, 422),
+        ("gripper", {"args": [""]}, 422),
+        ("gripper", {"args": ["1"] * 9}, 422),
+        ("gripper", {"force": True}, 422),
+    ],
+)
+def test_a_command_by_hand_that_cannot_be_meant_reaches_no_device(
+    served: Served, device: str, wrong: dict[str, Any], status: int
+) -> None:
+    wanted = {"request": "by-hand-1", "command": "close"} | wrong
+    path = f"{V1}/cells/cell_a/devices/{device}/commands"
+    answer = served.ask("POST", path, "maintainer", json=wanted)
+    assert answer.status_code == status
+    assert served.plant.asked == []
+    if status == 404:
+        assert "it has: gripper, table" in answer.json()["detail"]
+
+
 def test_a_shelved_alarm_counts_no_more_until_it_is_taken_back(served: Served) -> None:
     alarm = served.journal.alarms.raise_("cell_a", "device_fault", "gripper", "it is dead", 40 * NS)
     path = f"{V1}/alarms/{alarm}"

@@ -134,6 +134,10 @@ def test_devices_say_what_they_were_read_to_say(served: Served) -> None:
     assert [devices[one]["answers"] for one in ("gripper", "table", "infeed")] == [
         True, False, None,
     ]  # fmt: skip
+    # What each can be told, and with which arguments the programs tell it so.
+    assert [one["name"] for one in devices["gripper"]["commands"]] == ["open", "close"]
+    assert [one["used"] for one in devices["table"]["commands"]] == [[["0"], ["1"]]]
+    assert (devices["outfeed_sensor"]["commands"], devices["infeed"]["commands"]) == ([], None)
     before = served.get(f"{V1}/cells/cell_a").json()["devices"]
     served.gateway.hub._read()
     assert served.get(f"{V1}/cells/cell_a").json()["devices"] == before

@@ -77,6 +77,12 @@ TABLE: dict[str, list[tuple[str, str, Any]]] = {
         ("GET", f"{V1}/cells/cell_a/jog/press-123", None),
         ("PUT", f"{V1}/cells/cell_a/jog/press-123", None),
         ("DELETE", f"{V1}/cells/cell_a/jog/press-123", None),
+        (
+            "POST",
+            f"{V1}/cells/cell_a/devices/gripper/commands",
+            {"request": "by-hand-1", "command": "close"},
+        ),
+        ("GET", f"{V1}/cells/cell_a/devices/gripper/commands/by-hand-1", None),
         ("POST", f"{V1}/cells/cell_a/steps/1/resolution", {"verdict": "done"}),
         ("GET", f"{V1}/cells/cell_a/faults", None),
         ("POST", f"{V1}/cells/cell_a/faults", {"device": "gripper", "verb": "off"}),

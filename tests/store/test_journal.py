@@ -216,6 +216,25 @@ def test_steps_need_running_work(journal: Journal, plant: Plant) -> None:
         journal.step_intent("WO-1/9/deburr", 0, "close", 1)
 
 
+def test_a_command_by_hand_has_a_step_id_that_no_step_has(journal: Journal, plant: Plant) -> None:
+    accept_one(journal, plant)
+    run(journal)
+    data = {"device": "gripper", "command": "open", "args": []}
+    first = journal.step_intent(DEBURR, 0, "close", 1)
+    asked, by_hand = journal.command_by_hand("Kim", "gripper open", "cell_a", 2, data)
+    _, again = journal.command_by_hand("Kim", "gripper open", "cell_b", 3, data)
+    after = journal.step_intent(DEBURR, 1, "move", 4)
+    assert first < by_hand < again < after
+    assert [step.step_id for step in journal.steps(DEBURR)] == [first, after]
+    journal.command("Kim", "device gripper close", "cell_a", 5)  # refused at the door
+    [noted] = journal.by_hand("cell_a")
+    assert (noted.command_id, noted.what, noted.outcome) == (asked, "device gripper open", None)
+    assert noted.data == {**data, "step_id": by_hand}
+    journal.command_outcome(asked, "done", 6)
+    assert [one.outcome for one in journal.by_hand("cell_a")] == ["done"]
+    assert (journal.last_step("cell_a"), journal.last_step("cell_b")) == (after, 0)
+
+
 def test_cancelling_leaves_what_runs(journal: Journal, plant: Plant) -> None:
     accept_one(journal, plant)
     run(journal)

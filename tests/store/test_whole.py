@@ -40,6 +40,7 @@ def work_a_while(journal: Journal, plant: Plant, seed: int = 0, count: int = 60)
     journal.accept_batch([order("WO-1"), order("WO-2", quantity=1)], "f", "me", plant, at_ns=1)
     tokens: dict[str, int] = {}
     open_steps: dict[str, int] = {}
+    given: set[int] = set()
 
     def publish(at_ns: int) -> None:
         rows = [
@@ -59,6 +60,8 @@ def work_a_while(journal: Journal, plant: Plant, seed: int = 0, count: int = 60)
     def step(at_ns: int) -> None:
         name = chance.choice(journal.operations(status="running")).operation_id
         open_steps[name] = journal.step_intent(name, 0, "move", at_ns)
+        assert open_steps[name] not in given
+        given.add(open_steps[name])
 
     def outcome(at_ns: int) -> None:
         name = chance.choice(sorted(open_steps))
@@ -86,12 +89,19 @@ def work_a_while(journal: Journal, plant: Plant, seed: int = 0, count: int = 60)
         asked = journal.command("Kim", "hold", "cell_a", at_ns, {"why": "lunch"})
         journal.command_outcome(asked, "obeyed", at_ns)
 
+    def by_hand(at_ns: int) -> None:
+        data = {"device": "gripper", "command": "open", "args": []}
+        asked, step_id = journal.command_by_hand("Kim", "gripper open", "cell_a", at_ns, data)
+        assert step_id not in given
+        given.add(step_id)
+        journal.command_outcome(asked, "done", at_ns)
+
     def note(at_ns: int) -> None:
         journal.event("scheduler", "cell lost", at_ns, {"cell": "cell_b"})
 
     can: list[Callable[[int], None]] = [
         publish, lease, lease, begin, begin, step, step, outcome, end, put_back, resolve, cancel,
-        ask, note,
+        ask, note, by_hand,
     ]  # fmt: skip
     for at_ns in range(2, count):
         try:
@@ -250,6 +260,7 @@ def test_a_backup_while_running_and_the_way_back(tmp_path: Path, plant: Plant) -
         writer.join()
         events = len(list(journal.history()))
         last = journal.step_intent("WO-1/1/deburr", 1, "move", 4)
+        _, last = journal.command_by_hand("Kim", "gripper open", "cell_a", 4, {"device": "gripper"})
         later = journal.lease_operation("WO-1/2/deburr", "cell_b", "p")
     with pytest.raises(JournalError, match="is in the way"):
         backup.restore(copied, path)
@@ -265,6 +276,18 @@ def test_a_backup_while_running_and_the_way_back(tmp_path: Path, plant: Plant) -
         # What devices and cells were given after the backup is never given again.
         assert journal.step_intent("WO-1/1/deburr", 1, "move", 4) > last + 1000
         assert journal.lease_operation("WO-1/2/deburr", "cell_b", "p") > later + 1000
+        assert journal.verify().findings == ()
+
+
+def test_a_restored_journal_goes_on_behind_what_was_given_by_hand(
+    tmp_path: Path, plant: Plant
+) -> None:
+    with open_journal(tmp_path / "j.db") as journal:
+        journal.go_on_from_backup("Kim")
+        _, first = journal.command_by_hand("Kim", "gripper open", "cell_a", 1, {})
+        journal.go_on_from_backup("Kim")  # restored again, with no step of a program in between
+        _, second = journal.command_by_hand("Kim", "gripper open", "cell_a", 2, {})
+        assert second > first + 1000
         assert journal.verify().findings == ()
 
 

@@ -173,23 +173,6 @@ def command(gateway: Served, caller: Operator, cell: CellName, wanted: CommandWa
     )
 
 
-@router.get("/cells/{cell}/devices", response_model=shapes.Devices, responses=_READ)
-def devices(gateway: Served, caller: Viewer, cell: CellName) -> Response:
-    """The devices of a cell and what they were last read to say."""
-    del caller
-    model, said = gateway.cell(cell), gateway.hub.devices(cell)
-    items: list[shapes.DeviceView] = [
-        {
-            "name": name,
-            "kind": fixture.kind,
-            "answers": bool(said[name]) if name in said else None,
-            "readings": said.get(name, {}),
-        }
-        for name, fixture in model.fixtures.items()
-    ]
-    return json_response({"items": items})
-
-
 @router.put("/cells/{cell}/mode", response_model=shapes.Answer, responses=_CHANGE)
 def mode(gateway: Served, caller: Maintainer, cell: CellName, wanted: ModeWanted) -> Response:
     """Have a cell go over to another unit mode; it does so Stopped, Idle or Aborted."""

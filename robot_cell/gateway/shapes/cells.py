@@ -43,13 +43,34 @@ class CellLive(ArmLive):
     devices: int
 
 
+class DeviceArgument(TypedDict):
+    """What has to be given with a command: `text` or `int`; anything where there is no choice."""
+
+    name: str
+    type: str
+    choices: list[str]
+
+
+class DeviceCommand(TypedDict):
+    """What a device can be told; `used` are the arguments that the cell's programs give with it."""
+
+    name: str
+    does: str
+    arguments: list[DeviceArgument]
+    used: list[list[str]]
+
+
 class DeviceView(TypedDict):
-    """A device of a cell and what it was last read to say; `answers` is null before that."""
+    """A device of a cell and what it was last read to say; `answers` is null before that.
+
+    `commands` is null before it is known what it can be told.
+    """
 
     name: str
     kind: str
     answers: bool | None
     readings: dict[str, str]
+    commands: list[DeviceCommand] | None
 
 
 class Devices(TypedDict):
@@ -114,6 +135,15 @@ class JogAnswer(TypedDict):
     press: str
     phase: str
     message: str
+
+
+class OperateAnswer(TypedDict):
+    """What has become of a command to a device by hand: waiting, running or ended."""
+
+    request: str
+    phase: str
+    message: str
+    readings: dict[str, str]
 
 
 class ProgramStep(TypedDict):

@@ -43,11 +43,29 @@ export interface JogAnswer {
   message: string;
 }
 
+export interface DeviceCommand {
+  name: string;
+  does: string;
+  arguments: { name: string; type: 'text' | 'int'; choices: string[] }[];
+  /** Arguments that the cell's programs give with it. */
+  used: string[][];
+}
+
 export interface Device {
   name: string;
   kind: string;
   /** Null before it was read. */
   answers: boolean | null;
+  readings: Record<string, string>;
+  /** What it can be told; null before that is known. */
+  commands: DeviceCommand[] | null;
+}
+
+/** What has become of a command to a device by hand. */
+export interface OperateAnswer {
+  request: string;
+  phase: 'waiting' | 'running' | 'ended';
+  message: string;
   readings: Record<string, string>;
 }
 
