@@ -2,19 +2,18 @@
 
 A gripper lets go of what it holds by hand only where something else is seen to have the part, or
 where whoever asks has said that it may fall. What a program left in grippers and fixtures is no
-longer sure after a command by hand: whoever goes on from there is told (`told_since`,
-`left_otherwise`).
+longer sure after a command by hand: whoever goes on from there is told (`told_since`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from robot_cell.errors import RobotCellError
-from robot_cell.model import Cell, FixtureStep
-from robot_cell.model.hands import HELD
+from robot_cell.execution.left_behind import holds_part
+from robot_cell.model import Cell
 from robot_cell.store import CommandRecord, StepRecord
 
 REFUSED: Final = "refused: "
@@ -22,7 +21,6 @@ REFUSED: Final = "refused: "
 
 _CERTAIN: Final = ("done", "not_done", "failed")
 _TOLD_AT_MOST: Final = 3
-_JAWS: Final = ("open", "close")
 
 Point = tuple[float, float, float]
 
@@ -98,8 +96,7 @@ def within(cell: Cell, at: Point, reach_m: float) -> list[str]:
 
 
 def _holds(readings: Mapping[str, Mapping[str, str]], device: str) -> bool:
-    told = readings.get(device, {})
-    return all(told.get(name) == text for name, text in HELD.items())
+    return holds_part(readings.get(device, {}))
 
 
 def _turned_away(cell: Cell, fixture: str) -> bool:
@@ -134,53 +131,6 @@ def told_since(given: Sequence[CommandRecord], begun: Sequence[StepRecord], star
 def begun_after(given: Sequence[CommandRecord], last_step_id: int) -> list[CommandRecord]:
     """The commands by hand that devices have, or may have, begun after a step of a program."""
     return [one for one in given if one.data["step_id"] > last_step_id and _was_begun(one)]
-
-
-def left_otherwise(
-    cell: Cell, since: Sequence[CommandRecord], read: Callable[[str], Mapping[str, str]]
-) -> str:
-    """Why no program can begin as a person has left the cell, in words; empty if one can.
-
-    Programs begin with empty grippers, and with jaws as the last program has left them. Where they
-    do not agree about that, nothing is known, and nothing is said.
-
-    Args:
-        cell: the cell.
-        since: what its devices were told by hand since its last program, oldest first.
-        read: what a device reads now; nothing if it does not say.
-    """
-    if not since:
-        return ""
-    last = {str(one.data["device"]): str(one.data["command"]) for one in since}
-    for device, command in last.items():
-        left = _left_by_programs(cell, device)
-        if len(left) == 1 and command in _JAWS and command not in left:
-            (wanted,) = left
-            return (
-                f"{device} was last told {command} by hand, and programs begin with it told "
-                f"{wanted}; in manual mode, {wanted} it first (robot-cell device)"
-            )
-    for gripper in cell.grippers:
-        if _holds({gripper: read(gripper)}, gripper):
-            return (
-                f"{gripper} holds a part, and programs begin with it empty; in manual mode, take "
-                "the part out first (robot-cell device, --drop)"
-            )
-    return ""
-
-
-def _left_by_programs(cell: Cell, device: str) -> set[str]:
-    """The last of open and close that a device is told, by each program that uses it."""
-    found = set()
-    for program in cell.programs.values():
-        told = [
-            step.command
-            for step in program.steps
-            if isinstance(step, FixtureStep) and step.fixture == device
-        ]
-        if told and set(told) <= set(_JAWS):
-            found.add(told[-1])
-    return found
 
 
 def _was_begun(one: CommandRecord) -> bool:

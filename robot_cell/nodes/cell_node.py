@@ -35,6 +35,7 @@ from robot_cell.nodes.cell_devices import CellDevices
 from robot_cell.nodes.cell_hold import CellHold
 from robot_cell.nodes.cell_jog import CellJog
 from robot_cell.nodes.cell_operations import CellOperations
+from robot_cell.nodes.cell_reset import CellReset
 from robot_cell.nodes.in_work import Hand
 from robot_cell.nodes.interlock_watch import InterlockWatch
 from robot_cell.nodes.joint_listener import JointListener
@@ -117,7 +118,7 @@ class CellNode(PlantNode):
             self._journal,
             self._control,
             executor,
-            self._arms,
+            CellReset(self, self._journal, self._arms, self._listeners, self._fixtures),
             self._listeners,
             self._hand,
             alarms,

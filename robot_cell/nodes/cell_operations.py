@@ -21,40 +21,30 @@ from drivers.clock import FOREVER_NS
 from robot_cell import failpoints
 from robot_cell.errors import RobotCellError
 from robot_cell.execution.begun import Order, TakenBackError, begun_operation
-from robot_cell.execution.by_hand import begun_after, left_otherwise
 from robot_cell.execution.control import CellControl, StoppedError
 from robot_cell.execution.executor import Executor, OperationOutcome
 from robot_cell.execution.operation import BrokenOffError
-from robot_cell.execution.ports import Alarming, ArmPort
+from robot_cell.execution.ports import Alarming
 from robot_cell.model.packml import Command, Mode, State
 from robot_cell.nodes.base import PlantNode
+from robot_cell.nodes.cell_reset import CellReset
 from robot_cell.nodes.deferred import DeferredActionServer
 from robot_cell.nodes.in_work import Hand, InWork
 from robot_cell.nodes.joint_listener import JointListener
-from robot_cell.programs import (
-    CycleLibrary,
-    ProgramKey,
-    StepMotion,
-    away_from_home,
-    plan_home,
-)
+from robot_cell.programs import CycleLibrary, ProgramKey
 from robot_cell.store import Journal, JournalError, StaleToken, WrongStatus
 from robot_cell.store.leasing import CellGate
 
-MEASURED_WITHIN_S: Final = 10.0
 FEEDBACK_EVERY_S: Final = 0.5
 """The published state tells of every step; the action's feedback only that work goes on."""
-
-_LOOK_S: Final = 0.1
-_READ_S: Final = 1.0
 
 
 class CellOperations:
     """Leases and resets in, steps out.
 
     Args:
-        arms: for the ways home.
-        listeners: hear where each of them stands.
+        ready: makes the cell ready for a program at a reset.
+        listeners: of the cell's arms, by name.
         hand: what is in work is put there.
         publish: tells of it; called in the ROS executor's thread.
         on_execute: called once the cell is in Execute.
@@ -66,7 +56,7 @@ class CellOperations:
         journal: Journal,
         control: CellControl,
         executor: Executor,
-        arms: Mapping[str, ArmPort],
+        ready: CellReset,
         listeners: Mapping[str, JointListener],
         hand: Hand,
         alarms: Alarming,
@@ -78,7 +68,7 @@ class CellOperations:
         self._journal = journal
         self._control = control
         self._executor = executor
-        self._arms = arms
+        self._ready = ready
         self._listeners = listeners
         self._hand = hand
         self._alarms = alarms
@@ -302,34 +292,11 @@ class CellOperations:
             self._go_on(order)
             return
         try:
-            self._check_left(epoch)
-            deadline_s = time.monotonic() + MEASURED_WITHIN_S
-            measured = {name: self._measured(name, deadline_s) for name in self._arms}
-            if away_from_home(self._node.cell, measured):
-                held = self._held(epoch)
-                for name, motion in plan_home(
-                    self._node.cell_name, self._node.cell, measured, held
-                ):
-                    self._move_home(name, motion, epoch)
+            self._ready.make_ready(epoch)
         except RobotCellError as error:
             self._give_up_reset(str(error))
             return
         self._control.completed(State.RESETTING)
-
-    def _check_left(self, epoch: int) -> None:
-        """See that a program can begin as a person has left the cell's devices by hand, if any did.
-
-        Raises:
-            RobotCellError: none can.
-        """
-        cell, name = self._node.cell, self._node.cell_name
-        since = begun_after(self._journal.by_hand(name), self._journal.last_step(name))
-        fixtures = self._executor.fixtures
-        wrong = left_otherwise(
-            cell, since, lambda one: fixtures.command(one, 0, "read", (), _READ_S, epoch).values
-        )
-        if wrong:
-            raise RobotCellError(wrong)
 
     def _give_up_reset(self, why: str) -> None:
         """Stop instead, unless a person has done so already."""
@@ -354,45 +321,3 @@ class CellOperations:
             {"operation_id": order.operation_id, "steps": len(order.begun)},
         )
         self._run(order, lambda _: None)
-
-    def _measured(self, arm: str, deadline_s: float) -> tuple[float, ...]:
-        """Joint positions (n,) of an arm, rad.
-
-        Raises:
-            RobotCellError: they are not heard in time.
-        """
-        while (measured := self._listeners[arm].measured()) is None:
-            if time.monotonic() >= deadline_s:
-                whose = "the arm" if len(self._arms) == 1 else f"arm {arm}"
-                raise RobotCellError(f"{whose}'s position has not been measured")
-            time.sleep(_LOOK_S)
-        return tuple(float(q) for q in measured)
-
-    def _held(self, epoch: int) -> dict[str, tuple[float, float, float]]:
-        """Of several arms those whose grippers read that they hold a part, and its size at most.
-
-        Raises:
-            RobotCellError: two do, and it may be the same part: neither arm is to pull at it.
-        """
-        cell, parts = self._node.cell, [one.part for one in self._node.plant.products.values()]
-        if len(cell.arms) < 2:
-            return {}
-        x, y, z = (max(part.size_m[axis] for part in parts) for axis in range(3))
-        found: dict[str, tuple[float, float, float]] = {}
-        for gripper, arm in cell.grippers.items():
-            told = self._executor.fixtures.command(gripper, 0, "read", (), _READ_S, epoch)
-            if told.status != "done":
-                raise RobotCellError(f"{gripper} does not say what it holds: {told.message}")
-            if told.values.get("part") == "present":
-                found[arm] = x, y, z
-        if len(found) > 1:
-            raise RobotCellError(
-                f"the grippers of {' and '.join(found)} hold a part, which may be the same one; "
-                "the arms have to go home: open one of them first, then reset"
-            )
-        return found
-
-    def _move_home(self, arm: str, motion: StepMotion, epoch: int) -> None:
-        ended = self._arms[arm].follow(motion, epoch)
-        if not ended.ok:
-            raise RobotCellError(ended.message)

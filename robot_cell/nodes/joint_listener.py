@@ -18,7 +18,7 @@ STANDS_WITHIN_S: Final = 20.0
 
 STILL_RAD_S: Final = 0.02
 STILL_RAD: Final = 1e-3
-MEASURED_WITHIN_S: Final = 5.0
+MEASURED_WITHIN_S: Final = 10.0
 """How long arms may take to be heard of once somebody listens, wall time."""
 
 _APART_S: Final = 0.1

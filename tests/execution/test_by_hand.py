@@ -8,12 +8,12 @@ import pytest
 
 from robot_cell.execution.by_hand import (
     begun_after,
-    left_otherwise,
     lets_go,
     may_fall,
     told_since,
     within,
 )
+from robot_cell.execution.left_behind import held_over, left_otherwise
 from robot_cell.model import Plant, load_plant
 from robot_cell.store import CommandRecord, StepOutcome, StepRecord
 
@@ -160,3 +160,16 @@ def test_programs_begin_with_empty_grippers_and_jaws_as_they_leave_them(
         plant.cells["cell_a"], since, lambda device: HOLDS if device == holds else EMPTY
     )
     assert (says in found) if says else (found == "")
+
+
+def test_a_part_that_no_program_leaves_in_a_gripper_is_in_the_way(plant: Plant) -> None:
+    cell = plant.cells["cell_a"]
+    assert "gripper holds a part" in held_over(cell, lambda _: HOLDS)
+    assert held_over(cell, lambda _: EMPTY) == ""
+    assert held_over(cell, lambda _: {}) == "", "one that does not answer says nothing of it"
+    name, program = next((n, p) for n, p in cell.programs.items() if p.steps)
+    step = next(s for s in program.steps if getattr(s, "fixture", "") == "gripper")
+    closed = step.model_copy(update={"command": "close"})
+    leaves = program.model_copy(update={"steps": [*program.steps, closed]})
+    keeps = cell.model_copy(update={"programs": cell.programs | {name: leaves}})
+    assert held_over(keeps, lambda _: HOLDS) == "", "the next one may begin with it"
