@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
+
+from sqlalchemy import Connection
 
 from robot_cell.gateway import shapes
 from robot_cell.gateway.kpis import (
     ENDED,
     FORMULAS,
+    HOLDS_AND_GOES_ON,
     Elements,
     Facts,
     elements_of,
@@ -23,66 +26,76 @@ from robot_cell.gateway.kpis import (
 )
 from robot_cell.gateway.problems import Problem
 from robot_cell.gateway.service import Gateway
-from robot_cell.gateway.setups import planned_setups_s
 from robot_cell.gateway.spans import Span
 from robot_cell.gateway.views import plant_ms, plant_ns
 from robot_cell.model import Cell, Plant, unavailable
 from robot_cell.orders.setups import SetupTimes
-from robot_cell.store import CommandRecord, Journal, OperationRecord, looks
+from robot_cell.reporting.plan_changes import BACK, LOST
+from robot_cell.store import (
+    CommandRecord,
+    EventRecord,
+    Journal,
+    OperationRecord,
+    StepRecord,
+    looks,
+)
+from robot_cell.store.log import told_of
+from robot_cell.store.past import begun_before, commands_to, orders_at_work
+from robot_cell.store.working_set import WorkingSet, work_of
 
 MAX_BUCKETS: Final = 500
 RECENT_NS: Final = 3_600_000_000_000
 """What "now" means for a key figure, plant time: long enough to say something, short enough to be
 made anew every few seconds."""
 
-_COMMANDS: Final = 1000
-
 
 class Figures:
     """What happened in a span of plant time, ready for key figures of any part of it.
 
+    Only that is read from the journal, however much there is before and after.
+
     Args:
-        operations: all that the journal has.
-        products: of orders, by order id.
         start: the instant of plant time 0.
         now_ns: plant time until which anything is known.
         cell: only this one.
+
+    Attributes:
+        work: the orders that were worked on in the span, whole.
+        products: of these orders, by order id.
     """
 
     def __init__(
         self,
         plant: Plant,
         journal: Journal,
-        operations: Sequence[OperationRecord],
-        products: Mapping[str, str],
         start: datetime,
         now_ns: int,
         span: Span,
         cell: str | None = None,
     ) -> None:
         self.start, self.now_ns, self.span = start, now_ns, span
-        self.operations = operations
         cells = [cell] if cell is not None else list(plant.cells)
-        commands = _all_commands(journal)
-        lost = lost_spans(
-            journal.look(lambda tx: looks.notes(tx, ("cell lost", "cell back"))), now_ns
+        times = SetupTimes.of(plant)
+        self.work, steps, commands, notes, setups = journal.look(
+            lambda tx: _read(tx, span, cells, times)
         )
-        steps = defaultdict(list)
+        self.products = {one.order.order_id: one.order.product for one in self.work.orders}
+        self.operations: Sequence[OperationRecord] = self.work.operations
+        lost = lost_spans(notes, now_ns)
+        steps_of = defaultdict(list)
         cell_of = {o.operation_id: o.cell for o in self.operations}
-        for step in journal.look(lambda tx: looks.steps_between(tx, *span)):
-            steps[cell_of.get(step.operation_id)].append(step)
+        for step in steps:
+            steps_of[cell_of.get(step.operation_id)].append(step)
         ran: defaultdict[str | None, list[OperationRecord]] = defaultdict(list)
         for record in self.operations:
             if record.actual_start_ns is not None:
                 ran[record.cell].append(record)
-        ran_operations = [record for records in ran.values() for record in records]
-        setups = planned_setups_s((), products, SetupTimes.of(plant), ran_operations)
         self.facts = {
             one: Facts(
                 one,
                 _open(plant, plant.cells[one], start, span),
                 ran[one],
-                steps[one],
+                steps_of[one],
                 held_spans(commands, one, now_ns),
                 lost.get(one, ()),
                 setup_spans(ran[one], setups),
@@ -120,17 +133,7 @@ def figures_of(gateway: Gateway, span: Span, cell: str | None = None) -> Figures
     mirror, now_ns = gateway.mirror, gateway.hub.now_ns
     if mirror.start is None or now_ns is None:
         raise Problem("plant-unreachable", "the plant's time is not known yet; try again soon")
-    operations = [record for one in mirror.orders for record in mirror.of_order(one)]
-    return Figures(
-        gateway.plant,
-        gateway.journal,
-        operations,
-        mirror.products,
-        mirror.start,
-        now_ns,
-        span,
-        cell,
-    )
+    return Figures(gateway.plant, gateway.journal, mirror.start, now_ns, span, cell)
 
 
 def kpis_now(gateway: Gateway, *, energy: bool = False) -> list[shapes.Kpi]:
@@ -150,7 +153,7 @@ def kpis_now(gateway: Gateway, *, energy: bool = False) -> list[shapes.Kpi]:
 
 def _energy_j(gateway: Gateway, figures: Figures, span: Span, cell: str | None) -> float | None:
     """What was used by the operations that ended in a span, by the model; None: not known."""
-    return gateway.energies.of(figures.ended(span, cell), gateway.mirror.products)
+    return gateway.energies.of(figures.ended(span, cell), figures.products)
 
 
 def kpis(gateway: Gateway, span: Span, cell: str | None) -> shapes.Kpis:
@@ -233,8 +236,29 @@ def _open(plant: Plant, cell: Cell, start: datetime, span: Span) -> Sequence[Spa
     return found
 
 
-def _all_commands(journal: Journal) -> list[CommandRecord]:
-    found: list[CommandRecord] = []
-    while page := journal.commands(found[-1].command_id if found else 0, _COMMANDS):
-        found += page
-    return found
+def _read(
+    tx: Connection, span: Span, cells: Sequence[str], times: SetupTimes
+) -> tuple[WorkingSet, list[StepRecord], list[CommandRecord], list[EventRecord], dict[str, float]]:
+    """What a span's figures are made of; setups in s, by the operations that they were before."""
+    longest_ms = max(
+        (ms for by in times.by_cell.values() for to in by.values() for ms in to.values()), default=0
+    )
+    # What began a setup after the span was set up for in it.
+    until_ns = span[1] + longest_ms * 1_000_000
+    work = work_of(tx, orders_at_work(tx, span[0], until_ns, cells))
+    commands = [
+        one for cell in cells for one in commands_to(tx, cell, HOLDS_AND_GOES_ON, span[0], span[1])
+    ]
+    notes = told_of(tx, (LOST, BACK), until_ns=span[1])
+    products = {one.order.order_id: one.order.product for one in work.orders}
+    begun = {
+        o.operation_id: o
+        for o in work.operations
+        if o.cell in times.by_cell and o.actual_start_ns is not None
+    }
+    setups = {}
+    for key, before in begun_before(tx, begun).items():
+        ms = times.ms(before.cell, before.product, products[begun[key].order_id])
+        if ms:
+            setups[key] = ms * 1e-3
+    return work, looks.steps_between(tx, *span), commands, notes, setups

@@ -20,6 +20,9 @@ ENDED: Final = ("complete", "failed")
 _HOLDS: Final = ("hold", "suspend")
 _GOES_ON: Final = ("unhold", "unsuspend", "stop", "abort", "reset", "clear", "start")
 
+HOLDS_AND_GOES_ON: Final = (*_HOLDS, *_GOES_ON)
+"""Commands that say when a cell was held, in lower case."""
+
 _SOURCE: Final = "ISO 22400-2:2014"
 FORMULAS: Final[dict[str, shapes.Formula]] = {
     name: {"formula": formula, "text": text, "unit": unit, "source": source}

@@ -99,19 +99,19 @@ def trace(
     """The whole history of a work unit: cells, programs, steps, what was measured, who did what."""
     del caller
     gateway.mirror.refresh(0.05)
-    order, start = gateway.mirror.order_view(order_id), gateway.mirror.start
+    order, start = gateway.known.view(order_id), gateway.mirror.start
     records = [one for one in gateway.journal.operations(order_id) if one.unit == unit]
     if order is None or start is None or not records:
         raise Problem("not-found", f"there is no work unit {unit} of an order {order_id!r}")
     batch = gateway.journal.look(lambda tx: looks.batch(tx, order["batch_id"]))
+    setups_s = gateway.known.setups_s(records)
     operations: list[shapes.TracedOperation] = []
     for record in records:
         steps = gateway.journal.steps(record.operation_id)
         error = record.joint_error_rad
-        shown = gateway.mirror.operations.get(record.operation_id)
         operations.append(
             {
-                **operation_view(record, start, 0.0 if shown is None else shown["setup_s"]),
+                **operation_view(record, start, setups_s.get(record.operation_id, 0.0)),
                 "steps": [step_view(one, start) for one in steps],
                 "joint_error_rad": list(error) if isinstance(error, list) else None,
                 "duration_s": _seconds(record.actual_start_ns, record.actual_end_ns),

@@ -94,6 +94,7 @@ from robot_cell.gateway.shapes.vector import (
 from robot_cell.gateway.shapes.work import (
     Operation,
     Operations,
+    PastOperations,
     PlannedRow,
     Step,
     Steps,
@@ -139,6 +140,7 @@ __all__ = [
     "OrderIn",
     "Orders",
     "PartView",
+    "PastOperations",
     "Placed",
     "PlannedRow",
     "PlantView",
