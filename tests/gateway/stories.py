@@ -35,7 +35,7 @@ happenings = st.lists(
         st.integers(0, 11),
     ),
     min_size=5,
-    max_size=60,
+    max_size=50,
 )  # fmt: skip
 """What happens, and to which of those that it can happen to."""
 
@@ -170,7 +170,9 @@ class Story:
         return ("cell_a", "cell_b")[pick % 2]
 
     def _lose(self, pick: int) -> None:
-        self.journal.event("scheduler", "cell lost", self.at_ns, {"cell": self._cell(pick)})
+        self.journal.event(
+            "scheduler", "cell lost", self.at_ns, {"cell": self._cell(pick), "interrupted": []}
+        )
 
     def _find(self, pick: int) -> None:
         self.journal.event("scheduler", "cell back", self.at_ns, {"cell": self._cell(pick)})
@@ -196,7 +198,7 @@ class Story:
     def _draft(self, _pick: int) -> None:
         data = {
             "because": "better", "moved": [], "end_before_s": 2.0, "end_after_s": 1.0,
-            "orders_later_s": 0.0,
+            "orders_later_s": 0.0, "waiting": [], "open": 1, "revision": 1,
             "placed": [
                 [o.operation_id, "cell_a", self.at_ns + n * 7 * NS, self.at_ns + (n + 1) * 7 * NS]
                 for n, o in enumerate(self.journal.operations(status="planned"))
