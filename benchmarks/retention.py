@@ -6,8 +6,8 @@
 A plant of 22 cells has 2,000 operations open, and has finished 10,000, 50,000 and 100,000 before,
 2,500 a day, in orders of eight work units, with four steps each. The gateway with its OPC UA server
 is a process of its own: how soon it has read the journal, how soon all of it is ready, and its
-memory then. Then it is asked over a real socket, one question after the other, about what is new and
-about what is old; last for the key figures of all time. A second process goes on finishing
+memory then. Then it is asked over a real socket, one question after the other, about what is new
+and about what is old; last for the key figures of all time. A second process goes on finishing
 operations meanwhile.
 """
 
@@ -70,7 +70,8 @@ def fill(folder: Path, finished: int) -> None:
             batch = [
                 JobOrder(
                     order_id=f"H-{i}", product="housing_m", quantity=UNITS,
-                    release=start, due=start + timedelta(microseconds=(i + 2) * per_order * each_ns // 1000),
+                    release=start,
+                    due=start + timedelta(seconds=int((i + 2) * per_order * each_ns * 1e-9)),
                     customer=f"customer {i % 50}",
                 )
                 for i in range(first, last)

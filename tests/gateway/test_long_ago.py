@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import Phase, given, settings
 
+from robot_cell.gateway import figures
 from robot_cell.gateway.figures import _open
 from robot_cell.gateway.kpis import (
     Facts,
@@ -273,6 +274,9 @@ def test_who_keeps_nothing_answers_as_who_keeps_everything(
                 check_orders(plant, journal, little)
                 check_past(journal, little, now_ns)
                 check_figures(plant, journal, little, now_ns)
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setattr(figures, "MOST_ENDED", 2)
+                    check_figures(plant, journal, little, now_ns)
 
 
 def follow(page: dict[str, Any], found: Any) -> int:
