@@ -352,3 +352,29 @@ def test_an_order_of_long_ago_comes_back_when_it_is_repeated(
                 o.operation_id for o in journal.operations("WO-0")
             }
             assert asked(served, "/orders/WO-0")["status"] == "planned"
+
+
+def test_a_cell_is_set_up_after_what_was_let_go(
+    plant: Plant, secrets: dict[str, tuple[Secret, str]], tmp_path: Path
+) -> None:
+    """cell_a has begun a housing_s, which failed and is gone; 20 s for the housing_m after it."""
+    place, plant = tmp_path / "j.db", set_up_plant(plant)
+    with open_journal(place) as journal:
+        told = Story(plant, journal)
+        add_tokens(journal, secrets)
+        with gateway_on(place, plant, journal, secrets, NOTHING) as served:
+            for verb, pick in (("order", 0), ("plan", 0), ("work", 0)):
+                told.tell(verb, pick)
+            at(served, told.at_ns)
+            assert list(served.gateway.mirror.orders) == ["WO-0"]
+            told.tell("break", 0)
+            at(served, told.at_ns)
+            assert not served.gateway.mirror.orders
+            told.tell("order", 1)
+            told.tell("plan", 0)
+            at(served, told.at_ns)
+            with gateway_on(place, plant, journal, secrets, NOTHING) as new:
+                at(new, told.at_ns)
+                for one in (served, new):
+                    first = one.gateway.mirror.operations["WO-1/1/deburr"]
+                    assert first["setup_s"] == 20.0
