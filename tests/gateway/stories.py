@@ -15,6 +15,8 @@ from robot_cell.gateway.serve import build
 from robot_cell.gateway.tokens import Secret
 from robot_cell.gateway.window import Window
 from robot_cell.model import JobOrder, PlannedOperation, Plant
+from robot_cell.programs import ProgramKey
+from robot_cell.programs.energy import ProgramEnergy
 from robot_cell.store import Journal
 from robot_cell.store.accept import REVOKED, allow_order, prioritise_order, revoke_order
 from tests.gateway.conftest import NS, START, MadeUpPlant, Served, order
@@ -225,6 +227,12 @@ def gateway_on(
     """A gateway that keeps so much, and can be asked; its tokens are in the journal already."""
     made_up = StillPlant(plant, journal)
     gateway = build(plant, place, journal, made_up, simulated=True, window=window)
+    # The energy of its programs is known: no process is started that would plan them.
+    gateway.energies.known = {
+        ProgramKey(cell, "program", product): ProgramEnergy(1000.0, 10.0, True)
+        for cell in plant.cells
+        for product in PRODUCTS
+    }
     client = TestClient(make_app(gateway), base_url="http://plant.test")
     tokens = {role: secret.text for role, (secret, _) in secrets.items()}
     try:
