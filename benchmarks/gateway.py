@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -43,9 +43,72 @@ V1 = "/api/v1"
 # -- the gateway's process -------------------------------------------------------------------------
 
 
+class Link:
+    """A plant whose every tick moves all joints; `start` is the instant of plant time 0."""
+
+    connected = True
+
+    def __init__(self, names: Sequence[str], start: datetime) -> None:
+        self.names, self.began = names, start
+
+    def start(self) -> None:
+        """Told by the journal."""
+        return
+
+    def take(self) -> None:
+        """Look at the clock."""
+        self.at_ns = time.time_ns() - int(self.began.timestamp()) * 10**9
+
+    def now_ns(self) -> int:
+        """Plant time."""
+        return self.at_ns
+
+    def states(self) -> Mapping[str, Any]:
+        """Every cell works."""
+        from robot_cell.client import CellStateView
+
+        return {
+            name: CellStateView(
+                name,
+                "Execute",
+                f"B-1/1/{name}",
+                "B-1",
+                1,
+                "deburr_s",
+                3,
+                30,
+                0.1,
+                "",
+                self.at_ns,
+            )
+            for name in self.names
+        }
+
+    def joints(self) -> Mapping[str, Any]:
+        """Every joint moves."""
+        from robot_cell.client import JointsView
+
+        q = (self.at_ns % 10**9) * 1e-9
+        joints = tuple(f"joint_{i}" for i in range(1, 7))
+        at = (q, -q, q, 1.0, 2.0, q)
+        return {name: JointsView(joints, at, self.at_ns) for name in self.names}
+
+    def bodies(self) -> Mapping[str, Any]:
+        """None."""
+        return {}
+
+    def arms(self) -> Mapping[str, str]:
+        """Every arm runs."""
+        return dict.fromkeys(self.names, "running")
+
+    def devices(self) -> Mapping[str, Any]:
+        """Every gripper opens and closes."""
+        state = {"state": "closed" if self.at_ns % (2 * 10**9) < 10**9 else "open"}
+        return {name: {"gripper": state} for name in self.names}
+
+
 def made_up(folder: Path) -> tuple[Any, Any, str]:
     """A gateway on a made-up plant, the plant, and a viewer's token."""
-    from robot_cell.client import CellStateView, JointsView
     from robot_cell.gateway.access import add_token
     from robot_cell.gateway.serve import build
     from robot_cell.model import JobOrder, PlannedOperation
@@ -80,53 +143,7 @@ def made_up(folder: Path) -> tuple[Any, Any, str]:
         engine="benchmark",
     )  # fmt: skip
 
-    class Link:
-        connected = True
-
-        def start(self) -> None:
-            return None
-
-        def take(self) -> None:
-            self.at_ns = time.time_ns() - int(start.timestamp()) * 10**9
-
-        def now_ns(self) -> int:
-            return self.at_ns
-
-        def states(self) -> Mapping[str, CellStateView]:
-            return {
-                name: CellStateView(
-                    name,
-                    "Execute",
-                    f"B-1/1/{name}",
-                    "B-1",
-                    1,
-                    "deburr_s",
-                    3,
-                    30,
-                    0.1,
-                    "",
-                    self.at_ns,
-                )
-                for name in names
-            }
-
-        def joints(self) -> Mapping[str, JointsView]:
-            q = (self.at_ns % 10**9) * 1e-9
-            joints = tuple(f"joint_{i}" for i in range(1, 7))
-            at = (q, -q, q, 1.0, 2.0, q)
-            return {name: JointsView(joints, at, self.at_ns) for name in names}
-
-        def bodies(self) -> Mapping[str, Any]:
-            return {}
-
-        def arms(self) -> Mapping[str, str]:
-            return dict.fromkeys(names, "running")
-
-        def devices(self) -> Mapping[str, Any]:
-            state = {"state": "closed" if self.at_ns % (2 * 10**9) < 10**9 else "open"}
-            return {name: {"gripper": state} for name in names}
-
-    link = Link()
+    link = Link(names, start)
     link.take()
     token = add_token(journal, "benchmark", "viewer", "benchmark", valid_s=None).text
     gateway = build(plant, folder / "journal.db", journal, link, simulated=False)  # type: ignore[arg-type]

@@ -37,7 +37,7 @@ def compare(
     dues_ms: Mapping[str, int] | None = None,
     without: frozenset[str] = frozenset(),
 ) -> Comparison:
-    """Put another plan beside the published one.
+    """Put another plan beside the published one, as far as something is still open in either.
 
     Args:
         mirror: with the published plan.
@@ -49,11 +49,11 @@ def compare(
         without: orders that the other plan does not make.
     """
     changed_dues = dues_ms or {}
-    setups = _setups_after(mirror, after, new, {**mirror.products, **(products or {})})
+    setups = _setups_after(mirror, after, new, {**mirror.work.products, **(products or {})})
     moves: list[Move] = []
     ends: dict[str, tuple[int | None, int | None]] = {}
-    for order_id in mirror.orders:
-        for record in mirror.of_order(order_id):
+    for order_id, records in mirror.work.open_orders().items():
+        for record in records:
             if record.status in ("failed", "cancelled"):
                 continue
             before = _published(record)
@@ -104,8 +104,8 @@ def draft_detail(mirror: Mirror, start: datetime) -> DraftDetail | None:
     placed: Any = draft[2].get("placed", ())
     after = {
         record.operation_id: place
-        for order_id in mirror.orders
-        for record in mirror.of_order(order_id)
+        for records in mirror.work.open_orders().values()
+        for record in records
         if (place := _published(record)) is not None
     }
     after |= {one: Placed(cell, begin, end) for one, cell, begin, end in placed}
@@ -141,10 +141,8 @@ def _setups_after(
     """Seconds of setup before operations, were the other plan published."""
     if not mirror.setups.by_cell:
         return {}
-    records = [one for order_id in mirror.orders for one in mirror.of_order(order_id)]
-    begun = [one for one in records if one.actual_start_ns is not None]
     turns = list(new)
-    for one in records:
+    for one in (one for records in mirror.work.open_orders().values() for one in records):
         to = after.get(one.operation_id)
         if to is not None and one.status in _OPEN and one.actual_start_ns is None:
             turns.append(
@@ -153,7 +151,7 @@ def _setups_after(
                     one.program or "", to.start_ns, to.end_ns,
                 )
             )  # fmt: skip
-    return planned_setups_s(turns, products, mirror.setups, begun)
+    return planned_setups_s(turns, products, mirror.setups, mirror.work.last_begun())
 
 
 def _later(end_ns: int | None, place: Placed | None) -> int | None:

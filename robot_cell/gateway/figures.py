@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
+
+from sqlalchemy import Connection
 
 from robot_cell.gateway import shapes
 from robot_cell.gateway.kpis import (
     ENDED,
     FORMULAS,
+    HOLDS_AND_GOES_ON,
     Elements,
     Facts,
     elements_of,
@@ -21,68 +25,86 @@ from robot_cell.gateway.kpis import (
     plant_elements,
     setup_spans,
 )
+from robot_cell.gateway.parts import MOST_ENDED, joined, parts_of
 from robot_cell.gateway.problems import Problem
 from robot_cell.gateway.service import Gateway
-from robot_cell.gateway.setups import planned_setups_s
 from robot_cell.gateway.spans import Span
 from robot_cell.gateway.views import plant_ms, plant_ns
 from robot_cell.model import Cell, Plant, unavailable
 from robot_cell.orders.setups import SetupTimes
-from robot_cell.store import CommandRecord, Journal, OperationRecord, looks
+from robot_cell.reporting.plan_changes import BACK, LOST
+from robot_cell.store import (
+    CommandRecord,
+    EventRecord,
+    Journal,
+    OperationRecord,
+    StepRecord,
+    looks,
+)
+from robot_cell.store.log import told_of
+from robot_cell.store.past import begun_before, commands_to, count_ended, orders_at_work
+from robot_cell.store.working_set import WorkingSet, work_of
 
 MAX_BUCKETS: Final = 500
+CUTS: Final = 4096
+"""Into so many equal parts a span can be cut at most, where too much has ended in it."""
+
 RECENT_NS: Final = 3_600_000_000_000
 """What "now" means for a key figure, plant time: long enough to say something, short enough to be
 made anew every few seconds."""
-
-_COMMANDS: Final = 1000
 
 
 class Figures:
     """What happened in a span of plant time, ready for key figures of any part of it.
 
+    Only that is read from the journal, however much there is before and after.
+
     Args:
-        operations: all that the journal has.
-        products: of orders, by order id.
         start: the instant of plant time 0.
         now_ns: plant time until which anything is known.
         cell: only this one.
+        carried: steps that were begun in a part of the time before, and went on.
+
+    Attributes:
+        carried_on: steps that go on after the span.
+        work: the orders that were worked on in the span, whole.
+        products: of these orders, by order id.
     """
 
     def __init__(
         self,
         plant: Plant,
         journal: Journal,
-        operations: Sequence[OperationRecord],
-        products: Mapping[str, str],
         start: datetime,
         now_ns: int,
         span: Span,
         cell: str | None = None,
+        carried: Sequence[StepRecord] = (),
     ) -> None:
         self.start, self.now_ns, self.span = start, now_ns, span
-        self.operations = operations
         cells = [cell] if cell is not None else list(plant.cells)
-        commands = _all_commands(journal)
-        lost = lost_spans(
-            journal.look(lambda tx: looks.notes(tx, ("cell lost", "cell back"))), now_ns
+        times = SetupTimes.of(plant)
+        self.work, steps, commands, notes, setups = journal.look(
+            lambda tx: _read(tx, span, cells, times, carried)
         )
-        steps = defaultdict(list)
+        self.products = {one.order.order_id: one.order.product for one in self.work.orders}
+        self.operations: Sequence[OperationRecord] = self.work.operations
+        self.carried_on = [s for s in steps if s.outcome_ns is None or s.outcome_ns > span[1]]
+        lost = lost_spans(notes, now_ns)
+        steps_of = defaultdict(list)
         cell_of = {o.operation_id: o.cell for o in self.operations}
-        for step in journal.look(lambda tx: looks.steps_between(tx, *span)):
-            steps[cell_of.get(step.operation_id)].append(step)
+        for step in steps:
+            steps_of[cell_of.get(step.operation_id)].append(step)
         ran: defaultdict[str | None, list[OperationRecord]] = defaultdict(list)
         for record in self.operations:
             if record.actual_start_ns is not None:
                 ran[record.cell].append(record)
-        ran_operations = [record for records in ran.values() for record in records]
-        setups = planned_setups_s((), products, SetupTimes.of(plant), ran_operations)
         self.facts = {
             one: Facts(
                 one,
                 _open(plant, plant.cells[one], start, span),
                 ran[one],
-                steps[one],
+                steps_of[one],
                 held_spans(commands, one, now_ns),
                 lost.get(one, ()),
                 setup_spans(ran[one], setups),
@@ -111,7 +133,9 @@ class Figures:
         return plant_elements(of_cells.values(), operations, span, self.now_ns)
 
 
-def figures_of(gateway: Gateway, span: Span, cell: str | None = None) -> Figures:
+def figures_of(
+    gateway: Gateway, span: Span, cell: str | None = None, carried: Sequence[StepRecord] = ()
+) -> Figures:
     """What a running plant did in a span.
 
     Raises:
@@ -120,17 +144,7 @@ def figures_of(gateway: Gateway, span: Span, cell: str | None = None) -> Figures
     mirror, now_ns = gateway.mirror, gateway.hub.now_ns
     if mirror.start is None or now_ns is None:
         raise Problem("plant-unreachable", "the plant's time is not known yet; try again soon")
-    operations = [record for one in mirror.orders for record in mirror.of_order(one)]
-    return Figures(
-        gateway.plant,
-        gateway.journal,
-        operations,
-        mirror.products,
-        mirror.start,
-        now_ns,
-        span,
-        cell,
-    )
+    return Figures(gateway.plant, gateway.journal, mirror.start, now_ns, span, cell, carried)
 
 
 def kpis_now(gateway: Gateway, *, energy: bool = False) -> list[shapes.Kpi]:
@@ -150,23 +164,29 @@ def kpis_now(gateway: Gateway, *, energy: bool = False) -> list[shapes.Kpi]:
 
 def _energy_j(gateway: Gateway, figures: Figures, span: Span, cell: str | None) -> float | None:
     """What was used by the operations that ended in a span, by the model; None: not known."""
-    return gateway.energies.of(figures.ended(span, cell), gateway.mirror.products)
+    return gateway.energies.of(figures.ended(span, cell), figures.products)
 
 
 def kpis(gateway: Gateway, span: Span, cell: str | None) -> shapes.Kpis:
-    """The key figures of each cell and of the plant."""
-    figures = figures_of(gateway, span, cell)
-    of_cells = figures.of_cells(span)
+    """The key figures of each cell and of the plant, of any span: a long one is read in parts."""
+    start = _start(gateway)
+    edges = [span[0] + (span[1] - span[0]) * i // CUTS for i in range(CUTS + 1)]
+    cells = [cell] if cell is not None else list(gateway.plant.cells)
+    of_cells = {one: Elements() for one in cells}
+    of_plant = Elements(units=0)
+    energies_j: dict[str | None, float | None] = dict.fromkeys((*cells, None), 0.0)
+    for figures, part in _in_parts(gateway, edges, cell):
+        found = figures.of_cells(part)
+        of_plant = joined(of_plant, figures.of_plant(found, part))
+        of_cells = {one: joined(known, found[one]) for one, known in of_cells.items()}
+        for one, known_j in energies_j.items():
+            more_j = _energy_j(gateway, figures, part, one)
+            energies_j[one] = None if known_j is None or more_j is None else known_j + more_j
     return {
-        "from_ms": plant_ms(span[0], figures.start),
-        "to_ms": plant_ms(span[1], figures.start),
-        "cells": [
-            kpi_of(one, found, _energy_j(gateway, figures, span, one))
-            for one, found in of_cells.items()
-        ],
-        "plant": kpi_of(
-            None, figures.of_plant(of_cells, span), _energy_j(gateway, figures, span, None)
-        ),
+        "from_ms": plant_ms(span[0], start),
+        "to_ms": plant_ms(span[1], start),
+        "cells": [kpi_of(one, found, energies_j[one]) for one, found in of_cells.items()],
+        "plant": kpi_of(None, of_plant, energies_j[None]),
         "formulas": FORMULAS,
         "losses": losses_of(of_cells),
     }
@@ -174,26 +194,47 @@ def kpis(gateway: Gateway, span: Span, cell: str | None) -> shapes.Kpis:
 
 def series(gateway: Gateway, span: Span, bucket_ns: int, cell: str | None) -> shapes.Series:
     """Key figures of the plant, or of a cell, in each bucket of a span."""
-    figures = figures_of(gateway, span, cell)
+    start = _start(gateway)
+    edges = [*range(span[0], span[1], bucket_ns)[:MAX_BUCKETS]]
+    edges.append(min(edges[-1] + bucket_ns, span[1]) if edges else span[1])
     items: list[shapes.Bucket] = []
-    at = span[0]
-    while at < span[1] and len(items) < MAX_BUCKETS:
-        part = (at, min(at + bucket_ns, span[1]))
-        found = figures.of_plant(figures.of_cells(part), part)
-        kpi = kpi_of(None, found)
-        items.append(
-            {
-                "start_ms": plant_ms(part[0], figures.start),
-                "end_ms": plant_ms(part[1], figures.start),
-                "done": found.pq,
-                "oee": kpi["oee"],
-                "availability": kpi["availability"],
-                "effectiveness": kpi["effectiveness"],
-                "quality_ratio": kpi["quality_ratio"],
-            }
-        )
-        at = part[1]
+    for figures, whole in _in_parts(gateway, edges, cell):
+        for part in pairwise(at for at in edges if whole[0] <= at <= whole[1]):
+            found = figures.of_plant(figures.of_cells(part), part)
+            kpi = kpi_of(None, found)
+            items.append(
+                {
+                    "start_ms": plant_ms(part[0], start),
+                    "end_ms": plant_ms(part[1], start),
+                    "done": found.pq,
+                    "oee": kpi["oee"],
+                    "availability": kpi["availability"],
+                    "effectiveness": kpi["effectiveness"],
+                    "quality_ratio": kpi["quality_ratio"],
+                }
+            )
     return {"bucket_s": bucket_ns * 1e-9, "items": items}
+
+
+def _in_parts(
+    gateway: Gateway, edges: Sequence[int], cell: str | None
+) -> Iterator[tuple[Figures, Span]]:
+    """A span's figures in parts that are read one after the other; cut at some of its edges."""
+    carried: Sequence[StepRecord] = ()
+    if len(edges) < 2:
+        return
+    for part in parts_of(
+        edges, lambda one: gateway.journal.look(lambda tx: count_ended(tx, *one)), MOST_ENDED
+    ):
+        figures = figures_of(gateway, part, cell, carried)
+        carried = figures.carried_on
+        yield figures, part
+
+
+def _start(gateway: Gateway) -> datetime:
+    if gateway.mirror.start is None:
+        raise Problem("plant-unreachable", "the plant's time is not known yet; try again soon")
+    return gateway.mirror.start
 
 
 def span_of(gateway: Gateway, from_ms: int | None, to_ms: int | None) -> Span:
@@ -233,8 +274,36 @@ def _open(plant: Plant, cell: Cell, start: datetime, span: Span) -> Sequence[Spa
     return found
 
 
-def _all_commands(journal: Journal) -> list[CommandRecord]:
-    found: list[CommandRecord] = []
-    while page := journal.commands(found[-1].command_id if found else 0, _COMMANDS):
-        found += page
-    return found
+def _read(
+    tx: Connection,
+    span: Span,
+    cells: Sequence[str],
+    times: SetupTimes,
+    carried: Sequence[StepRecord],
+) -> tuple[WorkingSet, list[StepRecord], list[CommandRecord], list[EventRecord], dict[str, float]]:
+    """What a span's figures are made of; setups in s, by the operations that they were before."""
+    longest_ms = max(
+        (ms for by in times.by_cell.values() for to in by.values() for ms in to.values()), default=0
+    )
+    # What began a setup after the span was set up for in it.
+    until_ns = span[1] + longest_ms * 1_000_000
+    named = looks.operations_named(tx, {one.operation_id for one in carried})
+    ids = orders_at_work(tx, span[0], until_ns, cells) | {one.order_id for one in named}
+    work = work_of(tx, ids)
+    commands = [
+        one for cell in cells for one in commands_to(tx, cell, HOLDS_AND_GOES_ON, span[0], span[1])
+    ]
+    notes = told_of(tx, (LOST, BACK), until_ns=span[1])
+    products = {one.order.order_id: one.order.product for one in work.orders}
+    begun = {
+        o.operation_id: o
+        for o in work.operations
+        if o.cell in times.by_cell and o.actual_start_ns is not None
+    }
+    setups = {}
+    for key, before in begun_before(tx, begun).items():
+        ms = times.ms(before.cell, before.product, products[begun[key].order_id])
+        if ms:
+            setups[key] = ms * 1e-3
+    steps = [*carried, *looks.steps_between(tx, *span)]
+    return work, steps, commands, notes, setups

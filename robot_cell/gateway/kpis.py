@@ -20,6 +20,9 @@ ENDED: Final = ("complete", "failed")
 _HOLDS: Final = ("hold", "suspend")
 _GOES_ON: Final = ("unhold", "unsuspend", "stop", "abort", "reset", "clear", "start")
 
+HOLDS_AND_GOES_ON: Final = (*_HOLDS, *_GOES_ON)
+"""Commands that say when a cell was held, in lower case."""
+
 _SOURCE: Final = "ISO 22400-2:2014"
 FORMULAS: Final[dict[str, shapes.Formula]] = {
     name: {"formula": formula, "text": text, "unit": unit, "source": source}
@@ -137,7 +140,10 @@ class Facts:
 
 @dataclass
 class Elements:
-    """Sums of the standard's elements; times in ns, counts of operations (plant: see `units`)."""
+    """Sums of the standard's elements; times in ns, counts of operations (plant: see `units`).
+
+    `losses` are how long and how often, `edges` whether they were there at its begin and its end.
+    """
 
     pbt: int = 0
     aubt: int = 0
@@ -154,6 +160,7 @@ class Elements:
     gp: int = 0
     units: int | None = None
     losses: dict[str, tuple[int, int]] = field(default_factory=dict)
+    edges: dict[str, tuple[bool, bool]] = field(default_factory=dict)
 
     def add(self, other: Elements) -> None:
         """Sum up."""
@@ -224,21 +231,27 @@ def elements_of(facts: Facts, span: Span, now_ns: int) -> Elements:
     ]
     failing = without(common(merged(failed), window), held)
     other = without(without(without(without(busy, producing), held), lost), failing)
-    slow_ns = max(0, found.apt - found.pri_pq)
-    found.losses = {
-        cause: (ns, count)
-        for cause, ns, count in (
-            ("no work", length(idle), len(idle)),
-            ("setting up", length(setting_up), len(setting_up)),
-            ("held", length(held_busy), len(held_busy)),
-            ("cell lost", found.adot, len(lost)),
-            ("steps that failed", length(failing), len(failing)),
-            ("between steps", length(other), len(other)),
-            ("slower than planned", slow_ns, int(slow_ns > 0)),
-        )
-        if ns > 0
-    }
+    for cause, spans, ns in (
+        ("no work", idle, length(idle)),
+        ("setting up", setting_up, length(setting_up)),
+        ("held", held_busy, length(held_busy)),
+        ("cell lost", lost, found.adot),
+        ("steps that failed", failing, length(failing)),
+        ("between steps", other, length(other)),
+    ):
+        if spans:
+            found.losses[cause] = ns, len(spans)
+            found.edges[cause] = spans[0][0] == begin, spans[-1][1] == end
+    tell_slowness(found)
     return found
+
+
+def tell_slowness(found: Elements) -> None:
+    """Say among the losses how much slower than planned it was, which is of sums, if it was."""
+    slow_ns = max(0, found.apt - found.pri_pq)
+    found.losses.pop("slower than planned", None)
+    if slow_ns:
+        found.losses["slower than planned"] = slow_ns, 1
 
 
 def kpi_of(cell: str | None, found: Elements, energy_j: float | None = None) -> shapes.Kpi:
@@ -356,6 +369,7 @@ def losses_of(by_cell: Mapping[str, Elements]) -> list[shapes.Loss]:
         {"cell": cell, "cause": cause, "s": ns * _NS, "count": count}
         for cell, elements in by_cell.items()
         for cause, (ns, count) in elements.losses.items()
+        if ns > 0
     ]
     return sorted(found, key=lambda one: -one["s"])
 

@@ -217,10 +217,11 @@ class Hub:
         before = self._version
         version = self._mirror.version
         delta: list[shapes.Operation] | None = None
+        gone: list[str] = []
         if before == version:
             delta = []
         elif before >= 0:
-            version, delta = self._mirror.delta(before)
+            version, delta, gone = self._mirror.delta(before)
         self._version = version
         self.seq += 1
         return {
@@ -240,6 +241,7 @@ class Hub:
             "ops_version": version,
             "ops_from": before if before >= 0 else version,
             "ops_delta": delta,
+            "ops_gone": gone,
             "orders_version": self._mirror.orders_version,
             "events_last": self._mirror.events_last,
             "alarms_version": self._mirror.alarms_version,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter as Tally
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -71,17 +70,16 @@ class PlantMetrics(Collector):
             lost.add_metric((name,), float(live["lost"]))
         yield state
         yield lost
-        tally = Tally(
-            (one["cell"] or "", one["status"]) for one in gateway.mirror.operations.values()
-        )
+        totals = gateway.mirror.work.totals
         operations = GaugeMetricFamily(
             "robot_cell_operations", "Operations by cell and status", labels=("cell", "status")
         )
-        for labels, count in sorted(tally.items()):
-            operations.add_metric(labels, count)
+        for labels, count in sorted(totals.operations.items()):
+            if count:
+                operations.add_metric(labels, count)
         yield operations
         orders = GaugeMetricFamily("robot_cell_orders", "Orders that were accepted")
-        orders.add_metric((), len(gateway.mirror.orders))
+        orders.add_metric((), totals.orders)
         yield orders
         watchers = GaugeMetricFamily("robot_cell_live_watchers", "Who watches the live feed")
         watchers.add_metric((), gateway.hub.watchers)

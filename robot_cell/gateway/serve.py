@@ -20,6 +20,7 @@ from robot_cell.gateway.access import Access, Trail
 from robot_cell.gateway.app import make_app
 from robot_cell.gateway.closed_times import ClosedTimes
 from robot_cell.gateway.energies import Energies
+from robot_cell.gateway.known import Known
 from robot_cell.gateway.link import PlantLink, RosLink
 from robot_cell.gateway.live import Hub
 from robot_cell.gateway.logs import log_to
@@ -35,6 +36,7 @@ from robot_cell.gateway.mirror import Mirror
 from robot_cell.gateway.service import Gateway
 from robot_cell.gateway.tokens import ROLES
 from robot_cell.gateway.what_ifs import WhatIfs
+from robot_cell.gateway.window import Window
 from robot_cell.gateway.worker import Worker
 from robot_cell.model import Plant
 from robot_cell.model.plant_file import load_plant
@@ -60,9 +62,10 @@ def build(
     *,
     simulated: bool,
     origins: tuple[str, ...] = (),
+    window: Window | None = None,
 ) -> Gateway:
-    """A gateway of its parts; nothing is served yet."""
-    mirror = Mirror(journal, link.start, SetupTimes.of(plant))
+    """A gateway of its parts, and how much of what is over it keeps; nothing is served yet."""
+    mirror = Mirror(journal, link.start, SetupTimes.of(plant), window)
     mirror.refresh()
     access = Access(journal, mirror, Trail(journal, link.now_ns))
     overrides: dict[str, float] = {}
@@ -77,6 +80,7 @@ def build(
         place=place,
         journal=journal,
         mirror=mirror,
+        known=Known(journal, mirror),
         link=link,
         access=access,
         hub=hub,

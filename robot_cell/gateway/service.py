@@ -17,6 +17,7 @@ from starlette.requests import HTTPConnection
 from robot_cell.gateway.access import Access, Caller, check_role
 from robot_cell.gateway.closed_times import ClosedTimes
 from robot_cell.gateway.energies import Energies
+from robot_cell.gateway.known import Known
 from robot_cell.gateway.link import PlantLink
 from robot_cell.gateway.live import Hub
 from robot_cell.gateway.mirror import Mirror
@@ -37,6 +38,7 @@ class Gateway:
 
     Attributes:
         place: where the journal is, for the worker.
+        known: orders and operations, at hand or long ago.
         origins: of web pages from elsewhere that may open the live feed.
         overrides: path speed that was last asked of each cell, percent.
         figures: OEE of each cell, and when it was made.
@@ -46,6 +48,7 @@ class Gateway:
     place: Path | str
     journal: Journal
     mirror: Mirror
+    known: Known
     link: PlantLink
     access: Access
     hub: Hub

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from bisect import bisect_left, insort
+from collections.abc import Collection, Iterable, Mapping
 
 from robot_cell.model import PlannedOperation
 from robot_cell.orders.setups import SetupTimes, Turn, setups_before
 from robot_cell.store import OperationRecord
+from robot_cell.store.past import Begun
 
 _ENDED_BADLY = ("failed", "cancelled", "uncertain")
 
@@ -22,6 +23,7 @@ class Lanes:
     def __init__(self, times: SetupTimes) -> None:
         self._times = times
         self._turns: dict[str, Turn] = {}
+        self._gone: set[str] = set()
         self._lanes: dict[str, list[Turn]] = {cell: [] for cell in times.by_cell}
         self.setups_s: dict[str, float] = {}
 
@@ -54,9 +56,49 @@ class Lanes:
                 behind.update(lane[at : at + 2])
                 self._turns[key] = new
         for turn in behind:
-            if self._turns.get(turn.key) == turn and self._differs(turn):
+            if turn.key in self._gone or self._turns.get(turn.key) != turn:
+                continue
+            if self._differs(turn):
                 changed.add(turn.key)
         return changed
+
+    def stand_in(self, begun: Iterable[Begun]) -> None:
+        """Say what cells had begun before what is taken: known, and with no setup of its own."""
+        for one in begun:
+            turn = Turn(one.cell, False, one.start_ns, one.operation_id, one.product)
+            if one.cell in self._lanes and one.operation_id not in self._turns:
+                self._turns[one.operation_id] = turn
+                self._gone.add(one.operation_id)
+                insort(self._lanes[one.cell], turn)
+
+    def let_go(self, ids: Iterable[str]) -> None:
+        """Forget operations that are over, but for those before which others say what they are.
+
+        Of these one stays before each that is known, and the last of each cell.
+        """
+        self._gone.update(one for one in ids if one in self._turns)
+        for cell, lane in self._lanes.items():
+            stays = [
+                turn.key not in self._gone
+                or i + 1 == len(lane)
+                or lane[i + 1].key not in self._gone
+                for i, turn in enumerate(lane)
+            ]
+            for turn, kept in zip(lane, stays, strict=True):
+                if turn.key in self._gone:
+                    self.setups_s.pop(turn.key, None)
+                    if not kept:
+                        del self._turns[turn.key]
+                        self._gone.discard(turn.key)
+            self._lanes[cell] = [turn for turn, kept in zip(lane, stays, strict=True) if kept]
+
+    def last_begun(self) -> list[Turn]:
+        """What each cell has begun last, at hand or not."""
+        found = (
+            next((turn for turn in reversed(lane) if not turn.waits), None)
+            for lane in self._lanes.values()
+        )
+        return [turn for turn in found if turn is not None]
 
     def _differs(self, turn: Turn) -> bool:
         """Work out the setup before a turn; whether it is another now."""
@@ -84,25 +126,16 @@ def planned_setups_s(
     rows: Iterable[PlannedOperation],
     products: Mapping[str, str],
     times: SetupTimes,
-    begun: Iterable[OperationRecord] = (),
+    begun: Iterable[Turn] = (),
 ) -> dict[str, float]:
-    """Seconds of setup before the rows of a plan, after what has begun already, by operation id.
+    """Seconds of setup before the rows of a plan, by operation id; those without are left out.
 
-    Those without are left out.
+    `begun` is what the cells have begun last.
     """
     turns = [
         Turn(row.cell, True, row.start_ns, row.operation_id, products[row.order_id])
         for row in rows
         if row.order_id in products
     ]
-    return _seconds([*_begun(begun, products), *turns], times)
-
-
-def _begun(records: Iterable[OperationRecord], products: Mapping[str, str]) -> Iterator[Turn]:
-    for o in records:
-        if o.cell is not None and o.actual_start_ns is not None and o.order_id in products:
-            yield Turn(o.cell, False, o.actual_start_ns, o.operation_id, products[o.order_id])
-
-
-def _seconds(turns: Iterable[Turn], times: SetupTimes) -> dict[str, float]:
-    return {key: ms * 1e-3 for key, ms in setups_before(turns, times).items()}
+    made = setups_before([*begun, *turns], times)
+    return {key: ms * 1e-3 for key, ms in made.items()}

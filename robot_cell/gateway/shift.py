@@ -27,12 +27,14 @@ from robot_cell.reporting.shift_data import (
 )
 from robot_cell.store import AlarmRecord, Journal, OperationRecord, OrderRecord
 from robot_cell.store.log import last_at_ns
+from robot_cell.store.past import orders_due
+from robot_cell.store.records import to_us
+from robot_cell.store.working_set import work_of
 
 PARTS: Final = 24
 """Into how many parts the span is divided at most, none shorter than a minute."""
 
 _LEAST_PART_NS: Final = 60_000_000_000
-_PAGE: Final = 1000
 _ENDED: Final = ("complete", "failed", "cancelled")
 _SHOWN: Final = (
     "oee", "availability", "effectiveness", "quality_ratio", "nee", "allocation_efficiency",
@@ -78,9 +80,13 @@ def shift_report(
             f"{_instant(span[1], start):%Y-%m-%d %H:%M:%S} UTC; give another --from and --to"
         )
     now_ns = max(known_ns, span[1])
-    orders, operations = journal.orders(), journal.operations()
+    figures = Figures(plant, journal, start, now_ns, span)
+    due = journal.look(lambda tx: orders_due(tx, *(_us(at, start) for at in span)))
+    work = journal.look(
+        lambda tx: work_of(tx, due | {one.order.order_id for one in figures.work.orders})
+    )
+    orders, operations = work.orders, work.operations
     product = {one.order.order_id: one.order.product for one in orders}
-    figures = Figures(plant, journal, operations, product, start, now_ns, span)
     of_cells = figures.of_cells(span)
     energies = _energies(plant, orders, operations)
     ended = [o for o in operations if o.status in ("complete", "failed") and _in(o, span)]
@@ -197,14 +203,9 @@ def _parts(plant: Plant, figures: Figures, start: datetime, span: Span) -> tuple
 
 
 def _alarms(journal: Journal, span: Span) -> tuple[AlarmLine, ...]:
-    records: list[AlarmRecord] = []
-    while page := journal.alarms.history(records[-1].alarm_id if records else 0, _PAGE):
-        records += page
     found: defaultdict[tuple[str, str], list[AlarmRecord]] = defaultdict(list)
-    for one in records:
-        over_ns = span[1] if one.returned_ns is None else one.returned_ns
-        if one.raised_ns < span[1] and over_ns >= span[0]:
-            found[one.source, one.kind].append(one)
+    for one in journal.alarms.between(*span):
+        found[one.source, one.kind].append(one)
     lines = []
     for (source, kind), listed in found.items():
         stood = merged(
@@ -250,6 +251,11 @@ def _in(one: OperationRecord, span: Span) -> bool:
 
 def _instant(at_ns: int, start: datetime) -> datetime:
     return (start + timedelta(microseconds=at_ns // 1000)).astimezone(timezone.utc)
+
+
+def _us(at_ns: int, start: datetime) -> int:
+    """An instant of plant time, microseconds since 1970, not before it."""
+    return to_us(start) + -(-at_ns // 1000)
 
 
 def _plant_ns(instant: datetime, start: datetime) -> int:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, func, or_, select
 
 from robot_cell.model.alarm import (
     ALARM_KINDS,
@@ -186,6 +186,19 @@ class Alarms:
             .limit(limit)
         )
         with self._read() as connection:
+            return [_record(row) for row in connection.execute(query)]
+
+    def between(self, from_ns: int, to_ns: int) -> list[AlarmRecord]:
+        """Alarms whose condition was there in a span of plant time, oldest first."""
+        with self._read() as connection:
+            query = (
+                select(alarms)
+                .where(
+                    alarms.c.raised_ns < to_ns,
+                    or_(alarms.c.returned_ns >= from_ns, alarms.c.returned_ns.is_(None)),
+                )
+                .order_by(alarms.c.alarm_id)
+            )
             return [_record(row) for row in connection.execute(query)]
 
     def _active(self, source: str, kinds: Collection[str], subject: str | None) -> list[int]:

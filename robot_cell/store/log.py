@@ -144,6 +144,43 @@ def told_since(connection: Connection, after: int, limit: int) -> list[EventReco
     return [_record(row) for row in connection.execute(query)]
 
 
+def told_of(
+    connection: Connection, what: Sequence[str], after: int = 0, until_ns: int | None = None
+) -> list[EventRecord]:
+    """Told events of these titles after an event id and before an instant, oldest first."""
+    query = (
+        select(events)
+        .where(events.c.event_id > after, text("told"), events.c.what.in_(list(what)))
+        .order_by(events.c.event_id)
+    )
+    if until_ns is not None:
+        query = query.where(events.c.at_ns < until_ns)
+    return [_record(row) for row in connection.execute(query)]
+
+
+def last_told_of(connection: Connection, what: str) -> EventRecord | None:
+    """The newest told event of a title."""
+    row = connection.execute(
+        select(events)
+        .where(text("told"), events.c.what == what)
+        .order_by(events.c.event_id.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else _record(row)
+
+
+def told_between(connection: Connection, from_ns: int, to_ns: int, limit: int) -> list[EventRecord]:
+    """The newest of what people were told of in a span of plant time, both ends with it."""
+    query = (
+        select(events)
+        .where(text("told"), events.c.at_ns >= from_ns, events.c.at_ns <= to_ns)
+        .order_by(events.c.at_ns.desc(), events.c.event_id.desc())
+        .limit(limit)
+    )
+    found = [_record(row) for row in connection.execute(query)]
+    return sorted(found, key=lambda one: one.event_id)
+
+
 def history(connection: Connection, after: int = 0) -> Iterator[EventRecord]:
     """All events after an event id, oldest first, a page at a time.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Final
@@ -53,6 +53,22 @@ def changes(connection: Connection, after: int) -> list[Changed]:
     return [Changed(*row) for row in connection.execute(_CHANGES, {"after": after})]
 
 
+def waiting_draft(connection: Connection, title: str) -> EventRecord | None:
+    """The newest note of that title, unless a plan was published or a draft decided on since."""
+    found = log.last_told_of(connection, title)
+    if found is None:
+        return None
+    published = connection.scalar(
+        select(schedules.c.event_id).order_by(schedules.c.revision.desc()).limit(1)
+    )
+    if published is not None and published > found.event_id:
+        return None
+    decided = select(events.c.event_id).where(
+        events.c.event_id > found.event_id, events.c.what.in_(("approve", "refuse"))
+    )
+    return None if connection.scalar(decided.limit(1)) is not None else found
+
+
 def operations_named(connection: Connection, ids: Iterable[str]) -> list[OperationRecord]:
     """The operations with these ids that there are, without what was measured in them."""
     found: list[OperationRecord] = []
@@ -61,14 +77,6 @@ def operations_named(connection: Connection, ids: Iterable[str]) -> list[Operati
         query = select(*UNMEASURED).where(operations.c.operation_id.in_(chunk))
         found += [OperationRecord(*row) for row in connection.execute(query)]
     return found
-
-
-def all_operations(connection: Connection) -> list[OperationRecord]:
-    """Every operation, without what was measured in it."""
-    query = select(*UNMEASURED).order_by(
-        operations.c.order_id, operations.c.unit, operations.c.position
-    )
-    return [OperationRecord(*row) for row in connection.execute(query)]
 
 
 def newest_told(connection: Connection, count: int) -> list[EventRecord]:
@@ -121,9 +129,10 @@ def first_revision_after(connection: Connection, batch_id: int) -> ScheduleRecor
     """The first plan that was published after a batch had been accepted."""
     accepted = select(batches.c.accepted_ns).where(batches.c.batch_id == batch_id)
     number = connection.scalar(
-        select(func.min(schedules.c.revision)).where(
-            schedules.c.published_ns >= accepted.scalar_subquery()
-        )
+        select(schedules.c.revision)
+        .where(schedules.c.published_ns >= accepted.scalar_subquery())
+        .order_by(schedules.c.published_ns, schedules.c.revision)
+        .limit(1)
     )
     return None if number is None else revision(connection, number)
 
@@ -162,24 +171,6 @@ def plant_start_us(connection: Connection) -> int | None:
     """The instant of plant time 0, microseconds since 1970; None before the plant has started."""
     value = connection.scalar(select(facts.c.value).where(facts.c.name == "start_us"))
     return None if value is None else int(value)
-
-
-def notes(
-    connection: Connection, what: Sequence[str], after: int = 0, until_ns: int | None = None
-) -> list[EventRecord]:
-    """Told events of these titles after an event id, oldest first."""
-    query = (
-        select(events.c.event_id)
-        .where(events.c.event_id > after, text("told"), events.c.what.in_(list(what)))
-        .order_by(events.c.event_id)
-    )
-    if until_ns is not None:
-        query = query.where(events.c.at_ns < until_ns)
-    ids = list(connection.scalars(query))
-    found: list[EventRecord] = []
-    for one in ids:
-        found += log.told_since(connection, one - 1, 1)
-    return found
 
 
 def count_events(connection: Connection) -> int:

@@ -32,7 +32,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION: Final = "0005"
+REVISION: Final = "0006"
 """The migration (`migrations/versions`) that leads to the tables below."""
 
 STATUSES: Final = (
@@ -85,6 +85,9 @@ job_orders = Table(
     Column("cancel_reason", String),
     # What a person has made of the priority since; the same batch again is still the same.
     Column("priority_given", Integer),
+    Index("job_orders_by_batch", "batch_id"),
+    Index("job_orders_by_due", "due_us"),
+    Index("job_orders_by_cancel", "cancelled_ns"),
 )
 
 operations = Table(
@@ -115,7 +118,10 @@ operations = Table(
     UniqueConstraint("order_id", "unit", "position"),
     Index("operations_by_status", "status", "cell"),
     Index("operations_by_token", "token"),
-    Index("operations_by_end", "actual_end_ns"),
+    # What ran in a span is found in the one or the other alone, whichever end of time is nearer.
+    Index("operations_by_end", "actual_end_ns", "actual_start_ns", "order_id", "cell"),
+    Index("operations_by_start", "actual_start_ns", "actual_end_ns", "order_id", "cell"),
+    Index("operations_by_cell", "cell", "actual_start_ns", "operation_id"),
 )
 
 steps = Table(
@@ -133,6 +139,7 @@ steps = Table(
     Column("message", String, nullable=False, default=""),
     Index("steps_by_operation", "operation_id", "attempt", "step_index"),
     Index("steps_open", "operation_id", sqlite_where=Column("outcome", String).is_(None)),
+    Index("steps_by_intent", "intent_ns"),
     sqlite_autoincrement=True,
 )
 
@@ -144,6 +151,7 @@ schedules = Table(
     Column("engine", String, nullable=False),
     # Its rows are in the event's data.
     Column("event_id", BigInteger, nullable=False),
+    Index("schedules_by_time", "published_ns", "revision"),
     sqlite_autoincrement=True,
 )
 
@@ -163,6 +171,14 @@ events = Table(
     Column("data", Text, nullable=False),
     Column("digest", LargeBinary(32), nullable=False),
     Index("events_told", "event_id", sqlite_where=text("told"), postgresql_where=text("told")),
+    Index(
+        "events_by_what",
+        "what",
+        "event_id",
+        sqlite_where=text("told"),
+        postgresql_where=text("told"),
+    ),
+    Index("events_by_time", "at_ns", sqlite_where=text("told"), postgresql_where=text("told")),
 )
 
 commands = Table(
@@ -177,6 +193,7 @@ commands = Table(
     Column("data", JSON, nullable=False),
     Column("outcome", String),
     Column("outcome_ns", BigInteger),
+    Index("commands_by_target", "target", "command_id"),
     sqlite_autoincrement=True,
 )
 
@@ -225,6 +242,7 @@ alarms = Table(
         sqlite_where=text("state <> 'normal'"),
         postgresql_where=text("state <> 'normal'"),
     ),
+    Index("alarms_by_return", "returned_ns"),
 )
 
 DERIVED: Final = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, or_, select
 
 from robot_cell.store.errors import JournalError
 from robot_cell.store.log import Transaction
@@ -70,4 +70,18 @@ def all_tokens(connection: Connection, *, sessions: bool = False) -> list[TokenR
     query = select(*_COLUMNS).order_by(tokens.c.added_us, tokens.c.token_id)
     if not sessions:
         query = query.where(tokens.c.parent.is_(None))
+    return [TokenRecord(*row) for row in connection.execute(query)]
+
+
+def tokens_in_use(connection: Connection, now_us: int) -> list[TokenRecord]:
+    """Every token, and the sessions that are not void at an instant, microseconds since 1970."""
+    query = select(*_COLUMNS).where(
+        or_(
+            tokens.c.parent.is_(None),
+            and_(
+                tokens.c.revoked_us.is_(None),
+                or_(tokens.c.expires_us.is_(None), tokens.c.expires_us > now_us),
+            ),
+        )
+    )
     return [TokenRecord(*row) for row in connection.execute(query)]

@@ -13,6 +13,7 @@ from robot_cell.store.log import Transaction
 from robot_cell.store.prepared import Prepared
 from robot_cell.store.records import CommandRecord, StepOutcome, StepRecord
 from robot_cell.store.tables import commands, facts, operations, steps
+from robot_cell.store.working_set import chunks
 
 MAX_STEP_ID: Final = 2**31 - 1
 """Devices keep a step id in a positive 32-bit number."""
@@ -203,6 +204,38 @@ def commands_since(connection: Connection, after: int, limit: int) -> list[Comma
             .limit(limit)
         )
     ]
+
+
+def targets_last_asked(
+    connection: Connection, last: Sequence[str], among: Sequence[str]
+) -> list[str]:
+    """Targets of which the newest obeyed command among some is one of `last`, oldest first."""
+    newest = (
+        select(func.max(commands.c.command_id))
+        .where(commands.c.what.in_(list(among)), commands.c.outcome == "obeyed")
+        .group_by(commands.c.target)
+    )
+    query = (
+        select(commands.c.target)
+        .where(commands.c.command_id.in_(newest), commands.c.what.in_(list(last)))
+        .order_by(commands.c.command_id)
+    )
+    return list(connection.scalars(query))
+
+
+def obeyed_by(
+    connection: Connection, targets: Sequence[str], among: Sequence[str]
+) -> list[CommandRecord]:
+    """Commands among some that these targets obeyed, oldest first."""
+    found: list[CommandRecord] = []
+    for chunk in chunks(targets):
+        query = select(commands).where(
+            commands.c.target.in_(chunk),
+            commands.c.what.in_(list(among)),
+            commands.c.outcome == "obeyed",
+        )
+        found += [CommandRecord(*row) for row in connection.execute(query)]
+    return sorted(found, key=lambda one: one.command_id)
 
 
 def last_command(connection: Connection, target: str, among: Sequence[str]) -> CommandRecord | None:

@@ -54,9 +54,14 @@ def working_set(connection: Connection, ended_since_ns: int) -> WorkingSet:
     ids = set(connection.scalars(select(operations.c.order_id).where(lively).distinct()))
     cancelled = job_orders.c.cancelled_ns >= ended_since_ns
     ids |= set(connection.scalars(select(job_orders.c.order_id).where(cancelled)))
+    return work_of(connection, ids)
+
+
+def work_of(connection: Connection, ids: Iterable[str]) -> WorkingSet:
+    """The orders with these ids that there are, and all their operations."""
     orders: list[OrderRecord] = []
     records: list[OperationRecord] = []
-    for chunk in _chunks(ids):
+    for chunk in chunks(ids):
         orders += orders_where(connection, job_orders.c.order_id.in_(chunk))
         query = select(*UNMEASURED).where(operations.c.order_id.in_(chunk))
         records += [OperationRecord(*row) for row in connection.execute(query)]
@@ -104,7 +109,8 @@ def last_products(connection: Connection, cells: Iterable[str]) -> dict[str, str
     return found
 
 
-def _chunks(ids: Iterable[str]) -> Iterable[list[str]]:
+def chunks(ids: Iterable[str]) -> Iterable[list[str]]:
+    """So many ids at once as a statement may have."""
     left = iter(ids)
     while chunk := list(islice(left, _CHUNK)):
         yield chunk

@@ -41,7 +41,7 @@ class Page:
         if current and message["ops_version"] == self.version:
             return
         if current and message["ops_from"] == self.version and message["ops_delta"] is not None:
-            self.operations |= {one["id"]: one for one in message["ops_delta"]}
+            self.change(message["ops_delta"], message["ops_gone"])
             self.version = message["ops_version"]
             return
         self.fetched += 1
@@ -49,8 +49,13 @@ class Page:
         answer = self.served.get(path).json()
         if answer["full"]:
             self.operations = {}
-        self.operations |= {one["id"]: one for one in answer["operations"]}
+        self.change(answer["operations"], answer["gone"])
         self.boot, self.version = answer["boot"], answer["version"]
+
+    def change(self, operations: list[Any], gone: list[str]) -> None:
+        self.operations |= {one["id"]: one for one in operations}
+        for one in gone:
+            self.operations.pop(one, None)
 
 
 def connect(served: Served, role: str = "viewer") -> Any:

@@ -40,6 +40,7 @@ TABLE: dict[str, list[tuple[str, str, Any]]] = {
         ("GET", f"{V1}/what-ifs/none", None),
         ("GET", f"{V1}/schedule/revisions", None),
         ("GET", f"{V1}/schedule/revisions/1", None),
+        ("GET", f"{V1}/schedule/past?from_ms=0&to_ms=1", None),
         ("GET", f"{V1}/operations", None),
         ("GET", f"{V1}/steps?operation_id=WO-1/1/deburr", None),
         ("GET", f"{V1}/events", None),

@@ -76,7 +76,7 @@ def test_who_follows_changes_hears_of_setups_that_others_changed(made: Served) -
     version = mirror.version
     made.journal.publish_schedule(deburring({"S2": 10, "M": 60}), at_ns=11 * NS)
     mirror.refresh()
-    _, changed = mirror.delta(version)
+    _, changed, _ = mirror.delta(version)
     assert changed is not None
     assert setups(list(changed)) == {"S2": 0.0, "M": 20.0}
     assert setups(list(mirror.operations.values())) == {"S": 0.0, "S2": 0.0, "M": 20.0}
@@ -85,7 +85,7 @@ def test_who_follows_changes_hears_of_setups_that_others_changed(made: Served) -
     token = made.journal.lease_operation("M/1/deburr", "cell_a", "p", 12 * NS)
     made.journal.begin_operation("M/1/deburr", "cell_a", token, 40 * NS)
     mirror.refresh()
-    _, changed = mirror.delta(version)
+    _, changed, _ = mirror.delta(version)
     assert setups(list(changed or ())) == {"S2": 15.5, "M": 20.0}
     made.journal.cancel_order("S2", "Kim", "", 41 * NS)
     mirror.refresh()

@@ -92,13 +92,13 @@ describe('the copy of all operations', () => {
     setup_s: 0, attempt: 1, message: '',
   });
   const tick = (from: number, to: number, delta: Operation[] | null, boot = 'b') => ({
-    boot, ops_from: from, ops_version: to, ops_delta: delta,
+    boot, ops_from: from, ops_version: to, ops_delta: delta, ops_gone: [] as string[],
   });
 
   function started(): OperationsCopy {
     const copy = new OperationsCopy();
     expect(copy.take(tick(5, 5, []))).toBe(true);
-    copy.replace({ boot: 'b', version: 5, full: true, operations: [operation('1', 'planned')] });
+    copy.replace({ boot: 'b', version: 5, full: true, operations: [operation('1', 'planned')], gone: [] });
     return copy;
   }
 
@@ -109,19 +109,27 @@ describe('the copy of all operations', () => {
     expect(copy.byId.size).toBe(2);
   });
 
+  it('forgets what was let go, whoever tells it', () => {
+    const copy = started();
+    expect(copy.take({ ...tick(5, 6, [operation('2', 'running')]), ops_gone: ['1'] })).toBe(false);
+    expect([...copy.byId.keys()]).toEqual(['2']);
+    copy.replace({ boot: 'b', version: 9, full: false, operations: [], gone: ['2'] });
+    expect(copy.byId.size).toBe(0);
+  });
+
   it('asks after a gap, and after too much for a message', () => {
     const copy = started();
     expect(copy.take(tick(7, 8, [operation('1', 'failed')]))).toBe(true);
     expect(copy.byId.get('1')?.status).toBe('planned');
     expect(copy.take(tick(5, 9, null))).toBe(true);
-    copy.replace({ boot: 'b', version: 9, full: false, operations: [operation('1', 'failed')] });
+    copy.replace({ boot: 'b', version: 9, full: false, operations: [operation('1', 'failed')], gone: [] });
     expect(copy.take(tick(9, 9, []))).toBe(false);
     expect(copy.byId.get('1')?.status).toBe('failed');
   });
 
   it('is not taken back by a message that is older than an answer', () => {
     const copy = started();
-    copy.replace({ boot: 'b', version: 9, full: false, operations: [operation('1', 'complete')] });
+    copy.replace({ boot: 'b', version: 9, full: false, operations: [operation('1', 'complete')], gone: [] });
     expect(copy.take(tick(5, 6, [operation('1', 'running')]))).toBe(false);
     expect(copy.byId.get('1')?.status).toBe('complete');
   });
@@ -129,7 +137,7 @@ describe('the copy of all operations', () => {
   it('begins anew when the server has', () => {
     const copy = started();
     expect(copy.take(tick(5, 5, [], 'c'))).toBe(true);
-    copy.replace({ boot: 'c', version: 1, full: true, operations: [] });
+    copy.replace({ boot: 'c', version: 1, full: true, operations: [], gone: [] });
     expect(copy.byId.size).toBe(0);
     expect(copy.take(tick(1, 1, [], 'c'))).toBe(false);
   });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Iterator
@@ -72,7 +73,7 @@ class Feed:
         mode = parse_mode(live["mode"] or "") or Mode.PRODUCTION
         yield from self._packml(nodes, state)
         yield from self._robotics(name, nodes.robotics, state, mode)
-        done = self._gateway.mirror.of_cell(name).done
+        done = self._gateway.mirror.work.of_cell(name).done
         own = nodes.own
         yield own["Operation"], live["operation_id"], _STRING
         yield own["JobOrder"], live["order_id"], _STRING
@@ -164,7 +165,7 @@ class Feed:
                 JobOrder=write_order(jobs.types, one.order),
                 State=write_states(jobs.types, one.standing, jobs.numbers),
             )
-            for one in self._book.jobs()
+            for one in await asyncio.to_thread(self._book.jobs)
         ]
         variant = ua.Variant(listed, ua.VariantType.ExtensionObject, is_array=True)
         await self._put(jobs.order_list, ua.DataValue(variant))

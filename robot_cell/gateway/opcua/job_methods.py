@@ -70,7 +70,7 @@ class JobControl:
         if order is not None:
             data["order"] = order.model_dump(mode="json")
         gateway.mirror.refresh()
-        known = gateway.mirror.orders.get(order_id)
+        known = gateway.known.order(order_id)
         if method is Method.REVOKE_START and known is not None:
             data["order"] = known.order.model_dump(mode="json")
         asked = gateway.journal.command(
@@ -131,7 +131,7 @@ class JobControl:
             return self._hand_in(order, who)
         if method is Method.REVOKE_START:
             return _answered(self._gateway.link.allow_order(order_id, who, on=False))
-        revoked = order_id in self._gateway.mirror.orders
+        revoked = self._gateway.known.order(order_id) is not None
         if method is Method.START and stored is not None:
             if revoked:
                 return _answered(self._gateway.link.allow_order(order_id, who, on=True))
@@ -161,7 +161,10 @@ class JobControl:
 
     def _prioritise(self, order: JobOrder, who: str) -> Answered:
         """Of an order that is planned, only the priority can be another."""
-        known = self._gateway.mirror.orders[order.order_id].order
+        record = self._gateway.known.order(order.order_id)
+        if record is None:
+            return Answered(Answer.UNKNOWN_JOB_ORDER, f"there is no order {order.order_id!r}")
+        known = record.order
         if known.model_copy(update={"priority": order.priority}) != order:
             return Answered(
                 Answer.UNABLE_TO_ACCEPT,

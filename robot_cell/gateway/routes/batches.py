@@ -122,7 +122,8 @@ async def validate(gateway: Served, caller: Operator, request: Request, name: Na
                 "total_problems": error.total,
             }
             return json_response(view)
-    known = gateway.mirror.orders
+    first = [one.order_id for one in read.first]
+    known = await asyncio.to_thread(gateway.known.products, first)
     view = {
         "valid": True,
         "name": name,

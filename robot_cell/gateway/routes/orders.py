@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 
 from robot_cell.gateway import shapes
 from robot_cell.gateway.problems import Problem, problem_responses
@@ -20,7 +21,7 @@ from robot_cell.gateway.service import (
     json_response,
     up_to_date,
 )
-from robot_cell.gateway.views import operation_view, unit_status
+from robot_cell.gateway.views import unit_status
 
 router: Final = APIRouter(tags=["orders"])
 _READ: Final = problem_responses(401, 403, 404, 422, 429, 503)
@@ -49,48 +50,23 @@ async def orders(
     caller: Viewer,
     status: Annotated[str | None, Query(pattern=f"^({_STATUSES})(,({_STATUSES}))*$")] = None,
     q: Annotated[str, Query(max_length=100, description="Part of id, product or customer.")] = "",
+    scope: Annotated[
+        Literal["all", "live"],
+        Query(description="Whether only those of the live feed's operations, which are not many."),
+    ] = "all",
     after: After = None,
     limit: Limit = 100,
 ) -> Response:
     """Orders in the order of their acceptance, with what has become of them."""
     del caller
-    mirror = await up_to_date(gateway)
-    ids = list(mirror.orders)
+    await up_to_date(gateway)
     wanted = frozenset(status.split(",")) if status else None
-    first = min(int(after or 0), len(ids))
-    text = q.casefold()
-    items: list[shapes.Order] = []
-    position, total = first, len(ids)
-    if wanted is not None or text:
-        matching = [i for i, one in enumerate(ids) if _matches(gateway, one, wanted, text)]
-        total = len(matching)
-        chosen = [i for i in matching if i >= first][:limit]
-        position = chosen[-1] + 1 if len(chosen) == limit else len(ids)
+    position = int(after or 0)
+    if scope == "live":
+        found = await run_in_threadpool(gateway.known.live_page, position, limit)
     else:
-        chosen = list(range(first, min(first + limit, len(ids))))
-        position = first + len(chosen)
-    for i in chosen:
-        view = mirror.order_view(ids[i])
-        if view is not None:
-            items.append(view)
-    more = position < len(ids) and len(chosen) == limit
-    return json_response(
-        {
-            "items": items,
-            "next": str(position) if more else None,
-            "total": total,
-            "version": mirror.orders_version,
-        }
-    )
-
-
-def _matches(gateway: Gateway, order_id: str, wanted: frozenset[str] | None, text: str) -> bool:
-    view = gateway.mirror.order_view(order_id)
-    if view is None or (wanted is not None and view["status"] not in wanted):
-        return False
-    return not text or any(
-        text in view[name].casefold() for name in ("order_id", "product", "customer")
-    )
+        found = await run_in_threadpool(gateway.known.page, position, limit, wanted, q)
+    return json_response(found)
 
 
 @router.get("/orders/{order_id}", response_model=shapes.OrderDetail, responses=_READ)
@@ -98,13 +74,17 @@ async def order(gateway: Served, caller: Viewer, order_id: OrderIdPath) -> Respo
     """One order with its work units."""
     del caller
     await up_to_date(gateway)
-    view, start = _order(gateway, order_id), gateway.mirror.start
+    if gateway.known.at_hand(order_id):
+        return json_response(_detail(gateway, order_id))
+    return json_response(await run_in_threadpool(_detail, gateway, order_id))
+
+
+def _detail(gateway: Gateway, order_id: str) -> shapes.OrderDetail:
+    view = _order(gateway, order_id)
+    records = gateway.known.of_order(order_id)
     by_unit: dict[int, list[shapes.Operation]] = {}
-    records = gateway.mirror.of_order(order_id)
-    for record in records:
-        if start is not None:
-            made = gateway.mirror.operations.get(record.operation_id)
-            by_unit.setdefault(record.unit, []).append(made or operation_view(record, start))
+    for made in gateway.known.shown(records):
+        by_unit.setdefault(made["unit"], []).append(made)
     units: list[shapes.Unit] = [
         {
             "unit": unit,
@@ -113,11 +93,11 @@ async def order(gateway: Served, caller: Viewer, order_id: OrderIdPath) -> Respo
         }
         for unit, operations in by_unit.items()
     ]
-    return json_response({**view, "units": units})
+    return {**view, "units": units}
 
 
 def _order(gateway: Gateway, order_id: str) -> shapes.Order:
-    view = gateway.mirror.order_view(order_id)
+    view = gateway.known.view(order_id)
     if view is None:
         raise Problem("not-found", f"there is no order {order_id!r}")
     return view

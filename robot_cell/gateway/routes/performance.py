@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
+from sqlalchemy import Connection
 
 from robot_cell.gateway import shapes
 from robot_cell.gateway.figures import MAX_BUCKETS, kpis, series, span_of
@@ -16,12 +17,15 @@ from robot_cell.gateway.problems import Problem, problem_responses
 from robot_cell.gateway.service import Served, Viewer, json_response
 from robot_cell.gateway.views import event_view, operation_view, plant_ms, step_view, unit_status
 from robot_cell.store import EventRecord, looks
+from robot_cell.store.log import told_between
 
 router: Final = APIRouter(tags=["performance"])
 _READ: Final = problem_responses(401, 403, 404, 422, 429, 503)
 Instant = Annotated[int | None, Query(ge=0, le=2**53)]
 CellQuery = Annotated[str | None, Query(max_length=48)]
 _TOLD_AT_MOST: Final = 500
+_SEEN_TO_WITHIN_NS: Final = 86_400_000_000_000
+"""Within a day after it ended a person has said what became of an operation, or repeated it."""
 
 
 @router.get("/kpis", response_model=shapes.Kpis, responses=_READ)
@@ -99,19 +103,19 @@ def trace(
     """The whole history of a work unit: cells, programs, steps, what was measured, who did what."""
     del caller
     gateway.mirror.refresh(0.05)
-    order, start = gateway.mirror.order_view(order_id), gateway.mirror.start
+    order, start = gateway.known.view(order_id), gateway.mirror.start
     records = [one for one in gateway.journal.operations(order_id) if one.unit == unit]
     if order is None or start is None or not records:
         raise Problem("not-found", f"there is no work unit {unit} of an order {order_id!r}")
     batch = gateway.journal.look(lambda tx: looks.batch(tx, order["batch_id"]))
+    setups_s = gateway.known.setups_s(records)
     operations: list[shapes.TracedOperation] = []
     for record in records:
         steps = gateway.journal.steps(record.operation_id)
         error = record.joint_error_rad
-        shown = gateway.mirror.operations.get(record.operation_id)
         operations.append(
             {
-                **operation_view(record, start, 0.0 if shown is None else shown["setup_s"]),
+                **operation_view(record, start, setups_s.get(record.operation_id, 0.0)),
                 "steps": [step_view(one, start) for one in steps],
                 "joint_error_rad": list(error) if isinstance(error, list) else None,
                 "duration_s": _seconds(record.actual_start_ns, record.actual_end_ns),
@@ -119,6 +123,8 @@ def trace(
             }
         )
     ids = {record.operation_id for record in records}
+    begin_ns = 0 if batch is None else batch.accepted_ns
+    until_ns = max((one.actual_end_ns or 0 for one in records), default=0) + _SEEN_TO_WITHIN_NS
     view: shapes.Trace = {
         "order": order,
         "unit": unit,
@@ -134,11 +140,18 @@ def trace(
         "operations": operations,
         "events": [
             event_view(one, start)
-            for one in gateway.journal.look(lambda tx: looks.newest_told(tx, _TOLD_AT_MOST))
+            for one in gateway.journal.look(lambda tx: _told(tx, begin_ns, until_ns))
             if _is_about(one, ids, order_id)
         ],
     }
     return json_response(view)
+
+
+def _told(tx: Connection, begin_ns: int, until_ns: int) -> list[EventRecord]:
+    """Events among which those about a work unit are: of its own time, and the newest."""
+    found = told_between(tx, begin_ns, until_ns, _TOLD_AT_MOST)
+    found += looks.newest_told(tx, _TOLD_AT_MOST)
+    return [one for _, one in sorted({one.event_id: one for one in found}.items())]
 
 
 def _is_about(event: EventRecord, operations: set[str], order_id: str) -> bool:

@@ -120,7 +120,7 @@ async def cell_(gateway: Served, caller: Viewer, cell: CellName) -> Response:
 
 def _cell(gateway: Gateway, name: str) -> shapes.CellView:
     cell, mirror = gateway.plant.cells[name], gateway.mirror
-    of_cell = mirror.of_cell(name)
+    of_cell = mirror.work.of_cell(name)
     return {
         **gateway.hub.cell(name),
         "name": name,
@@ -210,11 +210,11 @@ def steps(gateway: Served, caller: Viewer, cell: CellName) -> Response:
     model, start = gateway.cell(cell), gateway.mirror.start
     state = gateway.link.states().get(cell)
     operation_id = state.operation_id if state is not None else ""
-    record = gateway.mirror.record(operation_id)
+    record = gateway.known.record(operation_id)
     program = model.programs.get(record.program or "") if record is not None else None
     begun, product = {}, ""
     if record is not None:
-        order = gateway.mirror.orders.get(record.order_id)
+        order = gateway.known.order(record.order_id)
         product = order.order.product if order is not None else ""
         begun = {
             one.step_index: one

@@ -13,7 +13,6 @@ from starlette.concurrency import run_in_threadpool
 
 from robot_cell.gateway import plan_shapes, shapes
 from robot_cell.gateway.comparing import draft_detail
-from robot_cell.gateway.mirror import MANY
 from robot_cell.gateway.problems import Problem, problem_responses
 from robot_cell.gateway.service import (
     After,
@@ -27,10 +26,12 @@ from robot_cell.gateway.service import (
     up_to_date,
 )
 from robot_cell.gateway.setups import planned_setups_s
+from robot_cell.gateway.versions import MANY
 from robot_cell.gateway.views import (
     draft_view,
     planned_view,
     plant_ms,
+    plant_ns,
     revision_view,
     step_view,
 )
@@ -59,7 +60,7 @@ def schedule(
     ] = True,
     accept_encoding: Annotated[str, Header(max_length=500)] = "",
 ) -> Response:
-    """The published plan with what has become of it."""
+    """The published plan with what has become of it: what is open, and what was over lately."""
     del caller
     return _packed(orjson.dumps(_schedule(gateway, operations)), accept_encoding)
 
@@ -69,7 +70,7 @@ def _schedule(gateway: Gateway, operations: bool) -> dict[str, Any]:
     mirror = gateway.mirror
     mirror.refresh(0.05)
     start, now_ns = mirror.start, gateway.hub.now_ns
-    ends_ms = max((o["planned_end_ms"] or 0 for o in mirror.operations.values()), default=0)
+    ends_ns = mirror.ends_ns()
     now_ms = gateway.hub.now_ms()
     closed = {name: gateway.closed.all(now_ns, start, name) for name in gateway.plant.cells}
     ahead_s = gateway.plant.planning.confirm_ahead_s
@@ -81,10 +82,10 @@ def _schedule(gateway: Gateway, operations: bool) -> dict[str, Any]:
         else plant_ms(mirror.published_ns, start),
         "now_ms": now_ms,
         "frozen_until_ms": None if now_ms is None else now_ms + int(ahead_s * 1000),
-        "ends_ms": ends_ms or None,
+        "ends_ms": None if start is None or ends_ns is None else plant_ms(ends_ns, start),
         "boot": mirror.boot,
         "ops_version": mirror.version,
-        "operations": mirror.packed() if operations else [],
+        "operations": mirror.work.packed() if operations else [],
         "closed": closed,
         "draft": None if start is None else draft_view(mirror.draft, start),
     }
@@ -106,6 +107,49 @@ async def operations(
     return await run_in_threadpool(lambda: _packed(orjson.dumps(found), accept_encoding))
 
 
+@router.get("/schedule/past", response_model=shapes.PastOperations, responses=_READ)
+def past(
+    gateway: Served,
+    caller: Viewer,
+    from_ms: Annotated[int, Query(ge=0, le=2**53)],
+    to_ms: Annotated[int, Query(ge=0, le=2**53)],
+    after: Annotated[
+        str | None,
+        Query(
+            max_length=200,
+            pattern=r"^-?\d{1,19}:.{1,128}$",
+            description="`next` of the page before.",
+        ),
+    ] = None,
+    limit: Limit = 100,
+) -> Response:
+    """What ran in a span, however long ago: operations that were under way, by when they began."""
+    del caller
+    gateway.mirror.refresh(0.05)
+    start = gateway.mirror.start
+    if start is None:
+        return json_response({"items": [], "next": None})
+    if to_ms < from_ms:
+        raise Problem(
+            "invalid",
+            "the span ends before it begins",
+            problems=[{"where": "query.to_ms", "expected": "a time after from_ms"}],
+        )
+    begun, _, key = (after or "").partition(":")
+    records = gateway.known.ran(
+        plant_ns(from_ms, start),
+        plant_ns(to_ms, start),
+        (int(begun), key) if after else None,
+        limit,
+    )
+    last = records[-1] if len(records) == limit else None
+    view: shapes.PastOperations = {
+        "items": gateway.known.shown(records),
+        "next": None if last is None else f"{last.actual_start_ns}:{last.operation_id}",
+    }
+    return json_response(view)
+
+
 @router.get("/steps", response_model=shapes.Steps, responses=_READ)
 def steps(
     gateway: Served, caller: Viewer, operation_id: Annotated[str, Query(max_length=128)]
@@ -113,7 +157,7 @@ def steps(
     """The steps of an operation, of all attempts, oldest first."""
     del caller
     start = gateway.mirror.start
-    if start is None or gateway.mirror.record(operation_id) is None:
+    if start is None or gateway.known.record(operation_id) is None:
         raise Problem("not-found", f"there is no operation {operation_id!r}")
     found = gateway.journal.steps(operation_id)
     return json_response({"items": [step_view(one, start) for one in found]})
@@ -148,7 +192,8 @@ def revision(
     if found is None or start is None:
         raise Problem("not-found", f"no plan {revision} was published")
     mirror = gateway.mirror
-    setups = planned_setups_s(found.rows, mirror.products, mirror.setups)
+    products = gateway.known.products({row.order_id for row in found.rows})
+    setups = planned_setups_s(found.rows, products, mirror.setups)
     rows = [planned_view(one, start, setups.get(one.operation_id, 0.0)) for one in found.rows]
     return _packed(
         orjson.dumps({**revision_view(found, start), "operations": rows}), accept_encoding

@@ -60,8 +60,10 @@ def begin(gateway: Served, caller: Operator, wanted: Supposition) -> Response:
     """Plan with something otherwise, in the background; nothing of the plant is changed."""
     for cell in (*wanted.without_cells, *wanted.cells_down_s):
         gateway.cell(cell)
-    for one in (*wanted.priorities, *wanted.dues_ms, *wanted.without_orders):
-        if one not in gateway.mirror.orders:
+    named = [*wanted.priorities, *wanted.dues_ms, *wanted.without_orders]
+    known = gateway.known.products(named)
+    for one in named:
+        if one not in known:
             raise Problem("not-found", f"there is no order {one[:80]!r}")
     moment = moment_of(gateway)
     otherwise = Otherwise(
@@ -107,7 +109,7 @@ def _order(gateway: Gateway, wanted: OrderSupposed) -> JobOrder:
     if wanted.product not in gateway.plant.products:
         listed = ", ".join(gateway.plant.products)
         raise _wrong("product", f"one of {listed}")
-    if wanted.order_id in gateway.mirror.orders:
+    if gateway.known.order(wanted.order_id) is not None:
         raise _wrong("order_id", "an order that the plant does not have yet")
     now_ms = gateway.hub.now_ms() or 0
     try:

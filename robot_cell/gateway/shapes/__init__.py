@@ -97,6 +97,7 @@ from robot_cell.gateway.shapes.vector import (
 from robot_cell.gateway.shapes.work import (
     Operation,
     Operations,
+    PastOperations,
     PlannedRow,
     Step,
     Steps,
@@ -145,6 +146,7 @@ __all__ = [
     "OrderIn",
     "Orders",
     "PartView",
+    "PastOperations",
     "Placed",
     "PlannedRow",
     "PlantView",

@@ -30,6 +30,7 @@ class Live(TypedDict):
     ops_version: int
     ops_from: int
     ops_delta: list[Operation] | None
+    ops_gone: list[str]
     orders_version: int
     events_last: int
     alarms_version: int

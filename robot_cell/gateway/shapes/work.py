@@ -47,12 +47,23 @@ class PlannedRow(TypedDict):
 
 
 class Operations(TypedDict):
-    """Operations that have changed since a version, or all of them (`full`)."""
+    """Operations that have changed since a version, or all that are at hand (`full`).
+
+    `gone` are those that were let go since: over, and too long ago for the live feed.
+    """
 
     boot: str
     version: int
     full: bool
     operations: list[Operation]
+    gone: list[str]
+
+
+class PastOperations(TypedDict):
+    """A page of the operations that were under way in a span, by when they began."""
+
+    items: list[Operation]
+    next: str | None
 
 
 class Step(TypedDict):

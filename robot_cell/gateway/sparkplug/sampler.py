@@ -13,7 +13,6 @@ from typing import Final
 import structlog
 
 from robot_cell.errors import RobotCellError
-from robot_cell.gateway.energies import energy_j
 from robot_cell.gateway.figures import RECENT_NS, figures_of
 from robot_cell.gateway.kpis import kpi_of
 from robot_cell.gateway.problems import Problem
@@ -71,7 +70,6 @@ class Sampler:
             entity: {one.name: one for one in all_} for entity, all_ in metrics.items()
         }
         self._joints_s = self._kpis_s = float("-inf")
-        self._spent: tuple[tuple[int, int], dict[str, float | None]] = ((-1, -1), {})
         self._orders = -1
         self._broken = ""
         self.now = Now()
@@ -166,23 +164,25 @@ class Sampler:
         return {NODE: kpi_values(kpi_of(None, figures.of_plant(of_cells, span))), **found}
 
     def _energies_j(self) -> dict[str, float | None]:
-        """What each cell's complete operations took, by the model; None where that is not known.
-
-        Made anew only when an operation has changed: there may be thousands.
-        """
-        mirror, energies = self._gateway.mirror, self._gateway.energies.known
-        known = (mirror.version, len(energies))
-        if self._spent[0] != known:
-            total: dict[str, float | None] = dict.fromkeys(self._gateway.plant.cells, 0.0)
-            products = mirror.products
-            for name in mirror.orders:
-                for one in mirror.of_order(name):
-                    if one.status == "complete" and one.cell in total:
-                        before = total[one.cell]
-                        more = energy_j(energies, (one,), products)
-                        total[one.cell] = None if before is None or more is None else before + more
-            self._spent = known, total
-        return self._spent[1]
+        """What each cell's complete operations took, by the model; None where that is not known."""
+        energies = self._gateway.energies.known
+        totals = self._gateway.mirror.work.totals
+        found: dict[str, float | None] = dict.fromkeys(self._gateway.plant.cells, 0.0)
+        for run, count in totals.runs.items():
+            if count and run.cell in found:
+                key = (
+                    None if run.program is None else ProgramKey(run.cell, run.program, run.product)
+                )
+                before, energy = found[run.cell], None if key is None else energies.get(key)
+                # The base power goes with the time, so that sums of times say as much as each.
+                found[run.cell] = (
+                    None
+                    if before is None or energy is None
+                    else before
+                    + count * energy.above_base_j
+                    + energy.base_w * totals.took_ns[run] * 1e-9
+                )
+        return found
 
     def _ordered(self) -> list[ProgramKey]:
         """The programs of what is ordered."""
@@ -190,6 +190,7 @@ class Sampler:
         if not gateway.mirror.revision:
             return []  # they are planned with the first schedule at the latest
         ordered = {one.order.product for one in gateway.mirror.orders.values()}
+        ordered |= {run.product for run, count in gateway.mirror.work.totals.runs.items() if count}
         return keys_of(gateway.plant, sorted(ordered & gateway.plant.products.keys()))
 
 

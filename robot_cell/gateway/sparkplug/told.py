@@ -81,12 +81,14 @@ def metrics_of(joints: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[Metric,
 def order_values(gateway: Gateway) -> dict[str, Value]:
     """How the orders stand; the same until the mirror's `orders_version` changes."""
     mirror = gateway.mirror
-    orders = [one for name in mirror.orders if (one := mirror.order_view(name)) is not None]
+    totals = mirror.work.totals
+    views = [one for name in mirror.orders if (one := mirror.order_view(name)) is not None]
+    opened = [one for one in views if one["status"] not in _ENDED]
     return {
-        "Orders/Accepted": len(orders),
-        "Orders/Open": sum(one["status"] not in _ENDED for one in orders),
-        "Orders/Complete": sum(one["status"] == "complete" for one in orders),
-        "Orders/Late": sum((one["late_s"] or 0.0) > 0.0 for one in orders),
+        "Orders/Accepted": totals.orders,
+        "Orders/Open": len(opened),
+        "Orders/Complete": totals.complete,
+        "Orders/Late": totals.late + sum((one["late_s"] or 0.0) > 0.0 for one in opened),
     }
 
 
@@ -119,7 +121,7 @@ def cell_values(gateway: Gateway, cell: str, energy_j: float | None) -> dict[str
         "Job/Program": live["program"],
         "Job/Step": live["step"],
         "Job/Steps": live["steps"],
-        "Job/Operations Complete": gateway.mirror.of_cell(cell).done,
+        "Job/Operations Complete": gateway.mirror.work.totals.done(cell),
         "Alarms/Standing": len(alarms),
         "Alarms/Unacknowledged": len(waiting),
         "Alarms/Priority": "" if first is None else first.priority.label,

@@ -76,7 +76,7 @@ export async function askAll<Item>(path: string): Promise<Item[]> {
   const items: Item[] = [];
   let after = '';
   for (;;) {
-    const page = await ask<Page<Item>>(`${path}?limit=1000${after}`);
+    const page = await ask<Page<Item>>(`${path}${path.includes('?') ? '&' : '?'}limit=1000${after}`);
     items.push(...page.items);
     if (page.next === null) return items;
     after = `&after=${encodeURIComponent(page.next)}`;

@@ -133,6 +133,7 @@ export interface Tick {
   ops_version: number;
   ops_from: number;
   ops_delta: Operation[] | null;
+  ops_gone: string[];
   orders_version: number;
   events_last: number;
   alarms_version: number;
@@ -143,6 +144,7 @@ export interface OperationsAnswer {
   version: number;
   full: boolean;
   operations: Operation[];
+  gone: string[];
 }
 
 export interface Order {
