@@ -111,6 +111,8 @@ def attend(plant: FaultPlant, said: Counter[str]) -> None:
             if view.state == "Aborted":
                 said["clear"] += obeys(plant, "clear", cell)
             elif view.state == "Stopped":
+                if "holds a part" in view.message or view.mode == "manual":
+                    said["took out"] += took_out(plant, cell)
                 said["reset"] += obeys(plant, "reset", cell)
             elif view.state == "Held":
                 if "interlock" in view.message:  # it is refused while the interlock is broken
@@ -126,6 +128,17 @@ def attend(plant: FaultPlant, said: Counter[str]) -> None:
                         word = "done" if did else "redo"
                         done = plant.client.resolve(cell, last[0].step_id, word, "test")
                         said[word] += done.success
+
+
+def took_out(plant: FaultPlant, cell: str) -> bool:
+    """What a person does with a part that is left in a gripper: takes it out by hand."""
+    client = plant.client
+    client.change_mode(cell, "manual", "test")
+    opened = [
+        client.command_device(cell, gripper, "open", (), "test", drop=True).success
+        for gripper in plant.plant.cells[cell].grippers
+    ]
+    return client.change_mode(cell, "production", "test").success and all(opened)
 
 
 def test_it_stays_as_it_was(domain: int, tmp_path: Path) -> None:
