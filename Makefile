@@ -7,7 +7,7 @@ HANGS = -o faulthandler_timeout=720 -o faulthandler_exit_on_timeout=true
 
 # Tests that only compute run beside all the others (tests/lanes.py); ARGS="-n 0 -s" runs one after
 # the other and shows what they print.
-LANES = -n 2 --dist loadgroup
+LANES = -n 2
 
 .PHONY: help setup setup_tests demo test lint lock clean
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,24 @@ def test_folders_that_compute_start_no_nodes(folder: str) -> None:
 
 
 def test_all_else_is_in_one_lane() -> None:
-    others = {lane_of(f, TESTS) for f in TESTS.rglob("test_*.py")} - {COMPUTE_LANE}
+    lanes = {
+        file: lane_of(str(file.relative_to(TESTS.parent))) for file in TESTS.rglob("test_*.py")
+    }
+    others = set(lanes.values()) - {COMPUTE_LANE}
     assert len(others) == 1
-    assert lane_of(TESTS / "faults" / "test_kills.py", TESTS) in others
+    assert lanes[TESTS / "faults" / "test_kills.py"] in others
+    assert lanes[TESTS / "planners" / "motion" / "test_import.py"] == COMPUTE_LANE
+
+
+def test_each_lane_has_a_worker_of_its_own(pytestconfig: pytest.Config) -> None:
+    pytest.importorskip("xdist")
+    files = ["tests/model/test_packml.py", "tests/test_failpoints.py"]
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n", "2", "-v", "-p", "no:cacheprovider", *files],
+        cwd=pytestconfig.rootpath, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found = re.findall(r"^\[(gw\d+)\] .* PASSED (\S+?)::", ran.stdout, re.MULTILINE)
+    assert len(found) > 20
+    workers = {file: {worker for worker, one in found if one == file} for file in files}
+    assert all(len(those) == 1 for those in workers.values()), workers
+    assert workers[files[0]] != workers[files[1]]
