@@ -38,10 +38,10 @@ def out() -> Console:
 
 
 def err() -> Console:
-    """The console of everything else."""
+    """The console of everything else; in a file a path is not broken into two lines."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 
 def print_json(value: Any) -> None:
