@@ -98,6 +98,33 @@ def test_after_a_stop_one_gripper_is_opened_by_hand_and_the_plant_works_again(
         assert running.plant.journal.verify().findings == ()
 
 
+def test_the_arms_go_home_with_a_part_that_a_stop_has_left_and_it_is_taken_out_there(
+    domain: int, tmp_path: Path
+) -> None:
+    """The next program would drive it into the part that it is to take."""
+    del domain
+    with hand_over_plant(tmp_path) as running:
+        running.order()
+        running.reach(APPROACH)
+        running.give("stop", ("Stopped",))
+        running.stands_for()
+        moved = running.moves()
+        seen(running, lambda: running.obeys("reset"), "no reset")
+        seen(running, lambda: "gripper_left holds a part" in running.label(), "it says nothing")
+        assert running.state() == "Stopped"
+        assert running.moves() == moved + 2, "each arm goes home once"
+        assert running.lowest_m > LOWEST_M
+        mode(running, "manual")
+        assert give(running, "gripper_left", "open", drop=True).success
+        mode(running, "production")
+        running.give("reset", ("Idle",))
+        assert running.moves() == moved + 2, "they are at home"
+        running.order()
+        seen(running, running.plant.over, "the next part is not handed over")
+        assert [o.status for o in running.plant.journal.operations()] == ["failed", "complete"]
+        assert running.plant.new_problems() == []
+
+
 def test_work_that_was_begun_waits_for_a_person_after_a_command_by_hand(
     domain: int, tmp_path: Path
 ) -> None:

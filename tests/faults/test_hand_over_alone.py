@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.faults.hand_over import (
-    APPROACH,
     ARMS,
     BOTH_HOLD,
     CELL,
@@ -71,21 +70,4 @@ def test_after_a_stop_while_both_hold_the_part_no_arm_pulls_at_it(
         assert running.state() == "Stopped"
         running.stands_for()
         assert running.lowest_m > LOWEST_M
-        assert running.plant.new_problems() == []
-
-
-def test_after_a_stop_as_the_taker_comes_the_arms_go_home_with_the_part(
-    domain: int, tmp_path: Path
-) -> None:
-    del domain
-    with hand_over_plant(tmp_path) as running:
-        running.order()
-        running.reach(APPROACH)
-        running.give("stop", ("Stopped",))
-        running.stands_for()
-        moved = running.moves()
-        running.give("reset", ("Idle",))
-        assert running.moves() == moved + 2, "each arm goes home once"
-        assert running.lowest_m > LOWEST_M
-        assert {o.status for o in running.plant.journal.operations()} == {"failed"}
         assert running.plant.new_problems() == []
