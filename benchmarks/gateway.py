@@ -106,6 +106,10 @@ class Link:
         state = {"state": "closed" if self.at_ns % (2 * 10**9) < 10**9 else "open"}
         return {name: {"gripper": state} for name in self.names}
 
+    def commands(self) -> Mapping[str, Any]:
+        """Nobody has said what devices can be told."""
+        return {}
+
 
 def made_up(folder: Path) -> tuple[Any, Any, str]:
     """A gateway on a made-up plant, the plant, and a viewer's token."""
