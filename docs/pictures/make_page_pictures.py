@@ -170,9 +170,7 @@ def by_hand(camera: Camera) -> None:
         button.hover()
         shown.mouse.down()
         shown.wait_for_selector("[data-testid=jog-said][data-phase=moving]")
-        camera.take(shown, f"jog_{width}", at_rest=False)  # held, it goes on asking
-        shown.mouse.up()
-        shown.wait_for_selector("[data-testid=jog-said][data-phase=ended]")
+        camera.take(shown, f"jog_{width}", at_rest=False)  # held, it asks on until the page closes
     for width, size, dark in (("1280", LAPTOP, False), ("820", TABLET, True)):
         shown = camera.open("/cells/cell_a", size, "zh-CN" if dark else "en-GB", dark=dark)
         shown.wait_for_selector("canvas[data-ready=true]")
