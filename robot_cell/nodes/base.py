@@ -8,6 +8,7 @@ import gc
 import inspect
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -48,7 +49,9 @@ SWITCH_INTERVAL_S: Final = 0.0005
 
 _HEARTBEAT_S: Final = 0.25
 _LEAVE_S: Final = 0.4
-_LOOK_S: Final = 0.1
+_SPIN_S: Final = 3600.0
+"""Each time-out leaves a callback in the future; without one the executor would turn without rest
+(rclpy 9.1)."""
 
 
 def guarded(node: Node, callback: Callable[..., Any]) -> Callable[..., Any]:
@@ -234,9 +237,7 @@ def spin(make: Callable[[], PlantNode]) -> None:
     rest: no callback of a node is one.
     """
     rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    asked_to_stop = stop_signal()
     node = make()
     executor = EventsExecutor()
     executor.add_node(node)
@@ -251,9 +252,8 @@ def spin(make: Callable[[], PlantNode]) -> None:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         gc.freeze()  # what start-up made stays: the collector need not look at it again
         with contextlib.suppress(ExternalShutdownException):
-            never: Future[None] = Future()  # so that the loop turns without Python between events
-            while rclpy.ok() and not stop.is_set():
-                executor.spin_until_future_complete(never, timeout_sec=_LOOK_S)
+            while rclpy.ok() and not asked_to_stop.done():
+                executor.spin_until_future_complete(asked_to_stop, timeout_sec=_SPIN_S)
     except Exception:
         traceback.print_exc()
         code = 1
@@ -267,6 +267,29 @@ def spin(make: Callable[[], PlantNode]) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def stop_signal() -> Future[None]:
+    """A future that is done once SIGINT or SIGTERM has come. For the main thread, once.
+
+    The executor waits outside Python, where no handler of Python's runs: the signal's number comes
+    by a socket.
+    """
+    asked: Future[None] = Future()
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+
+    def listen() -> None:
+        with ours, theirs:
+            while ours.recv(1):
+                if not asked.done():
+                    asked.set_result(None)
+
+    threading.Thread(target=listen, name="signals", daemon=True).start()
+    return asked
 
 
 def seconds(duration: Any) -> float:
