@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timezone
-from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, func, select, true
 
 from robot_cell.model import JobOrder, Plant
 from robot_cell.store.derive import ORDER_FIELDS
 from robot_cell.store.errors import BatchTooLarge, JournalError, OrderConflict, UnknownOrder
+from robot_cell.store.id_lists import id_lists
 from robot_cell.store.log import Entry, Transaction
 from robot_cell.store.records import Accepted, OrderRecord, from_us, to_us
 from robot_cell.store.tables import batches, job_orders, operations
@@ -19,9 +19,7 @@ from robot_cell.store.tables import batches, job_orders, operations
 MAX_OPERATIONS_PER_BATCH: Final = 5_000_000
 """Nobody else can write while a batch is stored; more than this would take minutes."""
 
-_CHUNK: Final = 500
 _INSERT_CHUNK: Final = 10_000
-_T = TypeVar("_T")
 
 
 def accept_batch(
@@ -47,7 +45,8 @@ def accept_batch(
     }
     transaction.record("batch_accepted", at_ns, submitted_by, data)
     first = int(connection.scalar(select(func.coalesce(func.max(job_orders.c.position), 0))) or 0)
-    for chunk in _chunks(enumerate(new, start=first + 1), _INSERT_CHUNK):
+    for begin in range(0, len(new), _INSERT_CHUNK):
+        some = new[begin : begin + _INSERT_CHUNK]
         transaction.record_all(
             [
                 Entry(
@@ -61,7 +60,7 @@ def accept_batch(
                         "operations": [o.name for o in plant.products[order.product].operations],
                     },
                 )
-                for position, order in chunk
+                for position, order in enumerate(some, start=first + begin + 1)
             ]
         )
     return Accepted(batch_id, tuple(order.order_id for order in new), tuple(known_ids))
@@ -74,25 +73,22 @@ def _compare(
     new: list[JobOrder] = []
     known_ids: list[str] = []
     conflicts: dict[str, tuple[str, ...]] = {}
-    for chunk in _chunks(orders, _CHUNK):
-        query = select(job_orders).where(job_orders.c.order_id.in_([o.order_id for o in chunk]))
-        stored = {
-            row.order_id: {name: getattr(row, name) for name in ORDER_FIELDS}
-            for row in connection.execute(query)
-        }
-        for order in chunk:
-            row = stored.get(order.order_id)
-            content = _row(order)
-            if row is None:
-                new.append(order)
-            elif row == content:
-                known_ids.append(order.order_id)
-            else:
-                conflicts[order.order_id] = tuple(
-                    name.removesuffix("_us")
-                    for name, value in content.items()
-                    if row[name] != value
-                )
+    stored = {
+        row.order_id: {name: getattr(row, name) for name in ORDER_FIELDS}
+        for some in id_lists(order.order_id for order in orders)
+        for row in connection.execute(select(job_orders).where(job_orders.c.order_id.in_(some)))
+    }
+    for order in orders:
+        row = stored.get(order.order_id)
+        content = _row(order)
+        if row is None:
+            new.append(order)
+        elif row == content:
+            known_ids.append(order.order_id)
+        else:
+            conflicts[order.order_id] = tuple(
+                name.removesuffix("_us") for name, value in content.items() if row[name] != value
+            )
     if conflicts:
         raise OrderConflict(conflicts)
     return new, known_ids
@@ -128,12 +124,6 @@ def _row(order: JobOrder) -> dict[str, Any]:
         "priority": order.priority,
         "customer": order.customer,
     }
-
-
-def _chunks(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
-    iterator = iter(items)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
 
 
 def orders(connection: Connection, order_id: str | None = None) -> list[OrderRecord]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from itertools import islice
 from typing import Final
 
 from sqlalchemy import Connection, bindparam, func, select, text
 
 from robot_cell.model import PlannedOperation
 from robot_cell.store import log
+from robot_cell.store.id_lists import id_lists
 from robot_cell.store.records import (
     BatchRecord,
     EventRecord,
@@ -22,7 +22,6 @@ from robot_cell.store.records import (
 from robot_cell.store.tables import batches, events, facts, operations, schedules, steps
 from robot_cell.store.work import UNMEASURED
 
-_CHUNK: Final = 500
 _STEP: Final = tuple(steps.c[field.name] for field in fields(StepRecord))
 _CHANGES: Final = (
     select(*(events.c[name] for name in ("event_id", "at_ns", "kind", "what", "data")))
@@ -72,9 +71,8 @@ def waiting_draft(connection: Connection, title: str) -> EventRecord | None:
 def operations_named(connection: Connection, ids: Iterable[str]) -> list[OperationRecord]:
     """The operations with these ids that there are, without what was measured in them."""
     found: list[OperationRecord] = []
-    left = iter(ids)
-    while chunk := list(islice(left, _CHUNK)):
-        query = select(*UNMEASURED).where(operations.c.operation_id.in_(chunk))
+    for some in id_lists(ids):
+        query = select(*UNMEASURED).where(operations.c.operation_id.in_(some))
         found += [OperationRecord(*row) for row in connection.execute(query)]
     return found
 

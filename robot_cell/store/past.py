@@ -24,10 +24,10 @@ from sqlalchemy import (
 )
 
 from robot_cell.store.accept import orders_where
+from robot_cell.store.id_lists import id_lists
 from robot_cell.store.records import CommandRecord, OperationRecord, OrderRecord
 from robot_cell.store.tables import commands, job_orders, operations, steps
 from robot_cell.store.work import UNMEASURED
-from robot_cell.store.working_set import chunks
 
 AT_WORK: Final = ("leased", "running", "uncertain")
 STOPS_A_UNIT: Final = ("failed", "cancelled")
@@ -78,10 +78,10 @@ def over_last(
                 over_ns[order_id] = max(at_ns, over_ns.get(order_id, at_ns))
     newest = sorted(over_ns, key=lambda one: (-over_ns[one], one))
     sizes: dict[str, int] = {}
-    for chunk in chunks(newest):
+    for some in id_lists(newest):
         counted = (
             select(operations.c.order_id, func.count())
-            .where(operations.c.order_id.in_(chunk))
+            .where(operations.c.order_id.in_(some))
             .group_by(operations.c.order_id)
         )
         sizes.update((order_id, size) for order_id, size in connection.execute(counted))
@@ -100,9 +100,9 @@ def over_last(
 def known_orders(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
     """The product of each of these orders that there is."""
     found: dict[str, str] = {}
-    for chunk in chunks(ids):
+    for some in id_lists(ids):
         query = select(job_orders.c.order_id, job_orders.c.product)
-        query = query.where(job_orders.c.order_id.in_(chunk))
+        query = query.where(job_orders.c.order_id.in_(some))
         found.update((order_id, product) for order_id, product in connection.execute(query))
     return found
 
@@ -110,8 +110,8 @@ def known_orders(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
 def orders_named(connection: Connection, ids: Iterable[str]) -> dict[str, OrderRecord]:
     """Those of these orders that there are, by their ids."""
     found: dict[str, OrderRecord] = {}
-    for chunk in chunks(ids):
-        records = orders_where(connection, job_orders.c.order_id.in_(chunk))
+    for some in id_lists(ids):
+        records = orders_where(connection, job_orders.c.order_id.in_(some))
         found.update((record.order.order_id, record) for record in records)
     return found
 
@@ -320,8 +320,8 @@ def begun_before(connection: Connection, ids: Iterable[str]) -> dict[str, Begun]
     )
     pairs = [
         (one, other)
-        for chunk in chunks(ids)
-        for one, other in connection.execute(query.where(operations.c.operation_id.in_(chunk)))
+        for some in id_lists(ids)
+        for one, other in connection.execute(query.where(operations.c.operation_id.in_(some)))
         if other is not None
     ]
     found = _begun(connection, {other for _, other in pairs})
@@ -348,8 +348,8 @@ def _begun(connection: Connection, ids: Iterable[str]) -> dict[str, Begun]:
     query = select(*columns).join(job_orders, job_orders.c.order_id == operations.c.order_id)
     return {
         row[0]: Begun(*row)
-        for chunk in chunks(ids)
-        for row in connection.execute(query.where(operations.c.operation_id.in_(chunk)))
+        for some in id_lists(ids)
+        for row in connection.execute(query.where(operations.c.operation_id.in_(some)))
     }
 
 

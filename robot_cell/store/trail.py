@@ -9,11 +9,11 @@ from sqlalchemy import Connection, Text, bindparam, cast, func, select
 
 from robot_cell.store import work
 from robot_cell.store.errors import JournalError, UnknownStep, WrongStatus
+from robot_cell.store.id_lists import id_lists
 from robot_cell.store.log import Transaction
 from robot_cell.store.prepared import Prepared
 from robot_cell.store.records import CommandRecord, StepOutcome, StepRecord
 from robot_cell.store.tables import commands, facts, operations, steps
-from robot_cell.store.working_set import chunks
 
 MAX_STEP_ID: Final = 2**31 - 1
 """Devices keep a step id in a positive 32-bit number."""
@@ -228,9 +228,9 @@ def obeyed_by(
 ) -> list[CommandRecord]:
     """Commands among some that these targets obeyed, oldest first."""
     found: list[CommandRecord] = []
-    for chunk in chunks(targets):
+    for some in id_lists(targets):
         query = select(commands).where(
-            commands.c.target.in_(chunk),
+            commands.c.target.in_(some),
             commands.c.what.in_(list(among)),
             commands.c.outcome == "obeyed",
         )

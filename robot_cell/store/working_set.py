@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final
 
 from sqlalchemy import Connection, or_, select
 
 from robot_cell.store.accept import orders_where
+from robot_cell.store.id_lists import id_lists
 from robot_cell.store.records import OperationRecord, OrderRecord, Status
 from robot_cell.store.tables import job_orders, operations
 from robot_cell.store.work import UNMEASURED
@@ -22,8 +22,6 @@ OPEN: Final[tuple[Status, ...]] = ("planned", "leased", "running", "uncertain")
 
 RUNS: Final = 5000
 """So many of the last runs say how long programs take."""
-
-_CHUNK: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +59,9 @@ def work_of(connection: Connection, ids: Iterable[str]) -> WorkingSet:
     """The orders with these ids that there are, and all their operations."""
     orders: list[OrderRecord] = []
     records: list[OperationRecord] = []
-    for chunk in chunks(ids):
-        orders += orders_where(connection, job_orders.c.order_id.in_(chunk))
-        query = select(*UNMEASURED).where(operations.c.order_id.in_(chunk))
+    for some in id_lists(ids):
+        orders += orders_where(connection, job_orders.c.order_id.in_(some))
+        query = select(*UNMEASURED).where(operations.c.order_id.in_(some))
         records += [OperationRecord(*row) for row in connection.execute(query)]
     orders.sort(key=lambda record: record.position)
     records.sort(key=lambda record: (record.order_id, record.unit, record.position))
@@ -107,10 +105,3 @@ def last_products(connection: Connection, cells: Iterable[str]) -> dict[str, str
         if rows:
             found[cell] = max((row.actual_start_ns, row.product) for row in rows)[1]
     return found
-
-
-def chunks(ids: Iterable[str]) -> Iterable[list[str]]:
-    """So many ids at once as a statement may have."""
-    left = iter(ids)
-    while chunk := list(islice(left, _CHUNK)):
-        yield chunk
