@@ -1,11 +1,12 @@
 """What a run comes to when a device fails: each fault verb, for a moment and for good.
 
-    python3 benchmarks/fault_verbs.py                # every verb, 14 runs of about half a minute
-    python3 benchmarks/fault_verbs.py --verbs wrong stuck
+    python -m benchmarks.fault_verbs                # every verb, 14 runs of about half a minute
+    python -m benchmarks.fault_verbs --verbs wrong stuck
 
 A run is two orders on the example plant, as fast as possible, with the fault on one device from an
 instant of plant time on. It ends well if every order is complete, or if the work that is not says
-why, and the cell stands. Writes benchmarks/results/fault_verbs.json.
+why, and the cell stands; and if the journal agrees with what the devices wrote down themselves.
+Writes benchmarks/results/fault_verbs.json.
 """
 
 from __future__ import annotations
@@ -23,7 +24,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from robot_cell.model.plant_file import load_plant
+from robot_cell.store import open_journal
+from tests.faults.witness import Witness
+
 ROOT = Path(__file__).resolve().parents[1]
+PLANT_FILE = ROOT / "examples" / "housing_plant.yaml"
 RESULT = ROOT / "benchmarks" / "results" / "fault_verbs.json"
 VERBS = ("off", "stuck", "garbage", "wrong", "slow", "delayed", "intermittent")
 DEVICE = "cell_a/gripper"
@@ -44,15 +50,16 @@ def run(fault: str, folder: Path) -> dict[str, Any]:
     began_s = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "robot_cell.cli.app", "run",
-         str(ROOT / "examples" / "housing_plant.yaml"), str(orders), "--headless", "--json",
+         str(PLANT_FILE), str(orders), "--headless", "--json", "--keep",
          "--speed", "max", "--report", str(folder), "--time-limit", str(TIME_LIMIT_S),
-         "--fault", fault],
+         "--device-log", str(folder / "devices.jsonl"), "--fault", fault],
         env={key: value for key, value in os.environ.items() if key != "ROS_DOMAIN_ID"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     wall_s = round(time.monotonic() - began_s, 1)
-    for kept in re.findall(r"are kept in\s+(\S+)", done.stderr):
-        shutil.rmtree(kept, ignore_errors=True)
+    run_dir = Path(re.findall(r"are kept in\s+(\S+)", done.stderr)[0])
+    wrong = contradictions(run_dir, folder / "devices.jsonl")
+    shutil.rmtree(run_dir)
     try:
         result = json.loads(done.stdout)
     except ValueError:
@@ -62,17 +69,27 @@ def run(fault: str, folder: Path) -> dict[str, Any]:
     ]
     jobs = {job["id"]: job["status"] for job in result["jobs"]}
     complete = set(jobs.values()) == {"complete"}
-    said = sorted({one["message"] for one in open_work} | _stands(done.stderr))
+    said = sorted({one["message"] for one in open_work} - {""} | _stands(done.stderr))
     return {
         "fault": fault,
-        "ends_well": complete or bool(said),
+        "ends_well": (complete or bool(said)) and not wrong,
         "complete": complete,
+        "wrong": wrong,
         "jobs": jobs,
         "open": {f"{one['job']} {one['operation']}": one["status"] for one in open_work},
         "said": said,
         "makespan_s": result["actual_makespan_s"],
         "wall_s": wall_s,
     }
+
+
+def contradictions(run_dir: Path, log: Path) -> list[str]:
+    """Where journal and devices disagree, and orders that are lost."""
+    with open_journal(run_dir / "journal.db") as journal:
+        wrong = Witness(load_plant(PLANT_FILE), log).look(journal)
+        kept = {record.order.order_id for record in journal.orders()}
+    asked = {line.partition(",")[0] for line in ORDERS.splitlines()[1:]}
+    return wrong + [f"order {order} is lost" for order in sorted(asked - kept)]
 
 
 def _stands(stderr: str) -> set[str]:
@@ -94,6 +111,7 @@ def main() -> int:
                 row = run(f"{DEVICE}:{verb}@{FROM_S}s{ends}", Path(folder))
             rows.append(row)
             what = "complete" if row.get("complete") else "; ".join(row["said"])[:160]
+            what += "".join(f"; WRONG: {one}" for one in row.get("wrong", []))
             well = "ends well" if row["ends_well"] else "ENDS BADLY"
             print(f"{row['fault']:40} {row['wall_s']:6.1f} s  {well}: {what}", flush=True)
             keep(rows)
