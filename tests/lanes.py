@@ -17,12 +17,18 @@ if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
 COMPUTE: Final = (
+    "deploy/",
+    "execution/test_motion.py",
+    "execution/test_segments.py",
     "gateway/test_long_ago.py",
     "model/",
     "orders/",
     "planners/",
     "programs/",
     "reporting/",
+    "setup/test_import_contracts.py",
+    "sim/fixtures/test_fixture_fuzz.py",
+    "sim/gazebo/test_world.py",
     "store/",
 )
 """What only computes: folders and files in `tests/`."""
