@@ -62,7 +62,8 @@ class Energies:
 
         What is not known yet is asked for. `products` are those of the orders.
         """
-        self.ask({key for one in ended if (key := key_of(one, products)) is not None})
+        ran = {(o.cell, o.program, o.order_id): o for o in ended}
+        self.ask({key for one in ran.values() if (key := key_of(one, products)) is not None})
         return energy_j(self.known, ended, products)
 
 
@@ -83,14 +84,15 @@ def energy_j(
     None where that of one is not known.
     """
     total = 0.0
+    of: dict[tuple[str | None, str | None, str], ProgramEnergy] = {}
     for one in ended:
-        key = key_of(one, products)
-        if (
-            key is None
-            or key not in energies
-            or one.actual_start_ns is None
-            or one.actual_end_ns is None
-        ):
+        ran = one.cell, one.program, one.order_id
+        if ran not in of:
+            key = key_of(one, products)
+            if key is None or key not in energies:
+                return None
+            of[ran] = energies[key]
+        if one.actual_start_ns is None or one.actual_end_ns is None:
             return None
-        total += energies[key].of((one.actual_end_ns - one.actual_start_ns) * 1e-9)
+        total += of[ran].of((one.actual_end_ns - one.actual_start_ns) * 1e-9)
     return total
