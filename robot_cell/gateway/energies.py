@@ -57,13 +57,17 @@ class Energies:
             with self._lock:
                 self.known = {**self.known, **found}
 
+    def ask_of(self, ran: Iterable[Worked], products: Mapping[str, str]) -> None:
+        """Have made what is not known of the programs of some operations; does not wait."""
+        different = {(o.cell, o.program, o.order_id): o for o in ran}
+        self.ask({key for o in different.values() if (key := key_of(o, products)) is not None})
+
     def of(self, ended: Sequence[Worked], products: Mapping[str, str]) -> float | None:
         """What operations that have ended took, J; None where one's is not known.
 
         What is not known yet is asked for. `products` are those of the orders.
         """
-        ran = {(o.cell, o.program, o.order_id): o for o in ended}
-        self.ask({key for one in ran.values() if (key := key_of(one, products)) is not None})
+        self.ask_of(ended, products)
         return energy_j(self.known, ended, products)
 
 

@@ -178,6 +178,9 @@ def kpis(gateway: Gateway, span: Span, cell: str | None) -> shapes.Kpis:
     energies_j: dict[str | None, float | None] = dict.fromkeys((*cells, None), 0.0)
     for figures, part in _in_parts(gateway, edges, cell):
         found = figures.of_cells(part)
+        # Of what has begun, so that it is known when that ends.
+        begun = (o for o in figures.operations if o.actual_start_ns is not None)
+        gateway.energies.ask_of(begun, figures.products)
         of_plant = joined(of_plant, figures.of_plant(found, part))
         of_cells = {one: joined(known, found[one]) for one, known in of_cells.items()}
         for one, known_j in energies_j.items():
