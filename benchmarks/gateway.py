@@ -35,7 +35,7 @@ CELLS = 20
 FINISHED = 10_000
 ORDERS, UNITS = 125, 10
 _READS = (
-    "/plant", "/cells", "/orders?limit=50", "/events?last=50", "/operations",
+    "/plant", "/cells", "/orders?scope=live&limit=50", "/events?last=50", "/operations",
     "/orders/B-7", "/cells/cell_1/steps", "/trace/B-7/3", "/alarms",
     "/steps?operation_id=B-7/3/pack",
 )  # fmt: skip
