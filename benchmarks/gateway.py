@@ -35,7 +35,7 @@ CELLS = 20
 FINISHED = 10_000
 ORDERS, UNITS = 125, 10
 _READS = (
-    "/plant", "/cells", "/orders?scope=live&limit=50", "/events?last=50", "/operations",
+    "/plant", "/cells", "/orders?limit=50", "/events?last=50", "/operations",
     "/orders/B-7", "/cells/cell_1/steps", "/trace/B-7/3", "/alarms",
     "/steps?operation_id=B-7/3/pack",
 )  # fmt: skip
@@ -155,7 +155,7 @@ def made_up(folder: Path) -> tuple[Any, Any, str]:
     journal.publish_schedule(
         [
             PlannedOperation(
-                o.operation_id, o.order_id, o.unit, o.name, names[i % CELLS], "p",
+                o.operation_id, o.order_id, o.unit, o.name, names[i % CELLS], "program",
                 now_ns + i * 10**9, now_ns + (i + CELLS) * 10**9,
             )
             for i, o in enumerate(operations)
@@ -196,7 +196,7 @@ def change(folder: Path) -> None:
         start_us = journal.look(plant_start_us) or 0
         for record in journal.operations(status="planned"):
             at_ns = (time.time_ns() // 1000 - start_us) * 1000
-            fence = journal.lease_operation(record.operation_id, "cell_1", "p", at_ns)
+            fence = journal.lease_operation(record.operation_id, "cell_1", "program", at_ns)
             time.sleep(0.1)
             journal.begin_operation(record.operation_id, "cell_1", fence, at_ns + 10**8)
             time.sleep(0.1)
