@@ -3,10 +3,12 @@
     python benchmarks/gateway.py                # writes benchmarks/results/gateway.json
     python benchmarks/gateway.py --seconds 10   # quicker
 
-The gateway runs in a process of its own on a made-up plant of twenty cells with 5,000 operations,
-in which every tick moves all joints and an operation changes ten times a second. Those who ask are
-another process, over real sockets. A message carries the wall time of its making, so that its
-lateness is seen where it arrives; a read's time is counted from when it was due.
+The gateway runs in a process of its own on a made-up plant of 22 cells, which has 5,000 operations
+to do and has finished 10,000 in the four days before, with four steps each. Every tick moves all
+joints, and an operation changes ten times a second. Those who ask are another process, over real
+sockets. A message carries the wall time of its making, so that its lateness is seen where it
+arrives; a read's time is counted from when it was due. Key figures are asked among the reads, and
+without a pause beside watchers.
 """
 
 from __future__ import annotations
@@ -28,13 +30,25 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
 CELLS = 20
+FINISHED = 10_000
 ORDERS, UNITS = 125, 10
-READS = (
+_READS = (
     "/plant", "/cells", "/orders?limit=50", "/events?last=50", "/operations",
     "/orders/B-7", "/cells/cell_1/steps", "/trace/B-7/3", "/alarms",
     "/steps?operation_id=B-7/3/pack",
 )  # fmt: skip
+READS = (*_READS * 2, "/kpis of the last hour", *_READS * 2, "/kpis of the last day")
+"""One after the other. Key figures are one in twenty, as from fifty pages that ask every 5 s."""
+
+HOUR_MS = 3_600_000
+SPANS_MS = {
+    "/kpis of the last hour": HOUR_MS, "/kpis of the last day": 24 * HOUR_MS,
+    "/kpis of all time": 10**4 * HOUR_MS,
+}  # fmt: skip
+"""How long ago the key figures of each of these begin."""
+
 PER_S = 200
 CONNECTIONS = 16
 V1 = "/api/v1"
@@ -113,44 +127,45 @@ class Link:
 
 def made_up(folder: Path) -> tuple[Any, Any, str]:
     """A gateway on a made-up plant, the plant, and a viewer's token."""
+    from benchmarks.retention import fill, plant_of_22, tell_energies
     from robot_cell.gateway.access import add_token
     from robot_cell.gateway.serve import build
     from robot_cell.model import JobOrder, PlannedOperation
-    from robot_cell.model.plant_file import load_plant
     from robot_cell.store import open_journal
+    from robot_cell.store.looks import plant_start_us
+    from robot_cell.store.records import from_us
 
-    start = datetime.now(timezone.utc).replace(microsecond=0)
-    example = load_plant(ROOT / "examples" / "housing_plant.yaml")
+    fill(folder, FINISHED, open_orders=0)
+    plant = plant_of_22()
     names = [f"cell_{i}" for i in range(CELLS)]
-    cells = {**example.cells, **dict.fromkeys(names, example.cells["cell_a"])}
-    plant = example.model_copy(update={"cells": cells})
     journal = open_journal(folder / "journal.db")
-    journal.plant_start(start)
+    start = from_us(journal.look(plant_start_us) or 0)
+    link = Link(names, start)
+    link.take()
+    now_ns, now = link.now_ns(), datetime.now(timezone.utc).replace(microsecond=0)
     orders = [
         JobOrder(
-            order_id=f"B-{i}", product="housing_m", quantity=UNITS, release=start,
-            due=start + timedelta(hours=9),
+            order_id=f"B-{i}", product="housing_m", quantity=UNITS, release=now,
+            due=now + timedelta(hours=9),
         )
         for i in range(ORDERS)
     ]  # fmt: skip
     journal.accept_batch(orders, "benchmark", "benchmark", plant)
-    operations = journal.operations()
+    operations = journal.operations(status="planned")
     journal.publish_schedule(
         [
             PlannedOperation(
-                o.operation_id, o.order_id, o.unit, o.name, names[i % CELLS], "p",
-                i * 10**9, (i + CELLS) * 10**9,
+                o.operation_id, o.order_id, o.unit, o.name, names[i % CELLS], "program",
+                now_ns + i * 10**9, now_ns + (i + CELLS) * 10**9,
             )
             for i, o in enumerate(operations)
         ],
-        at_ns=0,
+        at_ns=now_ns,
         engine="benchmark",
     )  # fmt: skip
-
-    link = Link(names, start)
-    link.take()
     token = add_token(journal, "benchmark", "viewer", "benchmark", valid_s=None).text
     gateway = build(plant, folder / "journal.db", journal, link, simulated=False)  # type: ignore[arg-type]
+    tell_energies(gateway)
     return gateway, link, token
 
 
@@ -175,12 +190,15 @@ def serve(folder: Path) -> None:
 def change(folder: Path) -> None:
     """What the plant's processes write: an operation is leased or begun ten times a second."""
     from robot_cell.store import open_journal
+    from robot_cell.store.looks import plant_start_us
 
     with open_journal(folder / "journal.db") as journal:
-        for record in journal.operations():
-            fence = journal.lease_operation(record.operation_id, "cell_1", "p", 0)
+        start_us = journal.look(plant_start_us) or 0
+        for record in journal.operations(status="planned"):
+            at_ns = (time.time_ns() // 1000 - start_us) * 1000
+            fence = journal.lease_operation(record.operation_id, "cell_1", "program", at_ns)
             time.sleep(0.1)
-            journal.begin_operation(record.operation_id, "cell_1", fence, 0)
+            journal.begin_operation(record.operation_id, "cell_1", fence, at_ns + 10**8)
             time.sleep(0.1)
 
 
@@ -279,13 +297,59 @@ async def get(
     return status, await reader.readexactly(length)
 
 
+def path_of(read: str) -> str:
+    """What is asked; key figures are of a span that ends now."""
+    if read not in SPANS_MS:
+        return read
+    now_ms = int(time.time() * 1000)
+    return f"/kpis?from_ms={now_ms - SPANS_MS[read]}&to_ms={now_ms}"
+
+
+def head_of(address: str, token: str, path: str) -> bytes:
+    """A request."""
+    host = address.removeprefix("http://")
+    return (
+        f"GET {V1}{path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\r\n"
+    ).encode()
+
+
+async def key_figures(address: str, token: str, until: asyncio.Event) -> dict[str, Any]:
+    """Key figures without a pause, one span after the other, and how long they took."""
+    host, port = address.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    took_ms: dict[str, list[float]] = {read: [] for read in SPANS_MS}
+    while not until.is_set():
+        for read, values in took_ms.items():
+            began_s = time.monotonic()
+            status, body = await get(reader, writer, head_of(address, token, path_of(read)))
+            if status != 200:
+                raise SystemExit(f"{read}: {status} {body[:300]!r}")
+            values.append((time.monotonic() - began_s) * 1000.0)
+    writer.close()
+    return {
+        read: {
+            "asked": len(values),
+            **{f"p{q}_ms": round(quantile(values, q / 100.0), 1) for q in (50, 95, 99)},
+        }
+        for read, values in took_ms.items()
+    }
+
+
+async def beside_key_figures(address: str, token: str, pid: int, seconds: float) -> dict[str, Any]:
+    """Watchers while somebody asks for key figures without a pause."""
+    over = asyncio.Event()
+    asking = asyncio.create_task(key_figures(address, token, over))
+    found = await watchers(address, token, pid, 50, seconds)
+    over.set()
+    return {**found, "key_figures": await asking}
+
+
 async def reads(address: str, token: str, pid: int, seconds: float) -> dict[str, Any]:
     """Reads at a fixed rate, whatever the answers take."""
     host, port = address.removeprefix("http://").split(":")
 
     def head(path: str) -> bytes:
-        told = f"GET {V1}{path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\r\n"
-        return told.encode()
+        return head_of(address, token, path)
 
     took_ms: dict[str, list[float]] = {path: [] for path in READS}
     wrong: list[int] = []
@@ -299,7 +363,8 @@ async def reads(address: str, token: str, pid: int, seconds: float) -> dict[str,
         reader, writer = await asyncio.open_connection(host, int(port))
         while (one := await due.get()) is not None:
             path, due_s = one
-            status, _ = await get(reader, writer, head(since if path == "/operations" else path))
+            asked = since if path == "/operations" else path_of(path)
+            status, _ = await get(reader, writer, head(asked))
             took_ms[path].append((time.monotonic() - due_s) * 1000.0)
             if status != 200:
                 wrong.append(status)
@@ -343,6 +408,8 @@ async def measure(address: str, token: str, pid: int, seconds: float) -> dict[st
     found["watchers_50_beside_20_stalled"] = await watchers(address, token, pid, 50, seconds)
     for one in stalled:
         one.close()
+    found["watchers_50_beside_key_figures"] = await beside_key_figures(address, token, pid, seconds)
+    print(json.dumps(found["watchers_50_beside_key_figures"]), file=sys.stderr, flush=True)
     found["reads"] = await reads(address, token, pid, seconds)
     found["peak_mb"] = round(peak_mb(pid), 1)
     return found

@@ -50,7 +50,7 @@ def plant_of_22() -> Any:
     return example.model_copy(update={"cells": cells})
 
 
-def fill(folder: Path, finished: int) -> None:
+def fill(folder: Path, finished: int, open_orders: int = OPEN_ORDERS) -> None:
     """A journal in which so many operations are finished, the last one now, and others wait.
 
     What was done stands in the tables alone, without its events, which the gateway would not read.
@@ -71,8 +71,8 @@ def fill(folder: Path, finished: int) -> None:
     number = 0
     with open_journal(folder / "journal.db") as journal:
         journal.plant_start(start)
-        for first in range(0, orders + OPEN_ORDERS, _ORDERS_AT_ONCE):
-            last = min(first + _ORDERS_AT_ONCE, orders + OPEN_ORDERS)
+        for first in range(0, orders + open_orders, _ORDERS_AT_ONCE):
+            last = min(first + _ORDERS_AT_ONCE, orders + open_orders)
             batch = [
                 JobOrder(
                     order_id=f"H-{i}", product="housing_m", quantity=UNITS,
@@ -126,6 +126,17 @@ def fill(folder: Path, finished: int) -> None:
             number += len(done)
 
 
+def tell_energies(gateway: Any) -> None:
+    """Have the energy of what ran be known: no process is started that would look for plans."""
+    from robot_cell.programs import ProgramKey
+    from robot_cell.programs.energy import ProgramEnergy
+
+    gateway.energies.known = {
+        ProgramKey(cell, "program", "housing_m"): ProgramEnergy(1000.0, 10.0, True)
+        for cell in gateway.plant.cells
+    }
+
+
 def serve(folder: Path, cache: Path, began_s: float) -> None:
     """Serve the journal of a folder over HTTP and OPC UA; prints how soon, and a token."""
     import uvicorn
@@ -151,6 +162,7 @@ def serve(folder: Path, cache: Path, began_s: float) -> None:
     before_s = time.monotonic()
     gateway = build(plant, folder / "journal.db", journal, link, simulated=False)  # type: ignore[arg-type]
     read_s = time.monotonic() - before_s
+    tell_energies(gateway)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     opcua = OpcUaServer(gateway, Settings("127.0.0.1", 0, folder, cache_dir=cache))
     settle()

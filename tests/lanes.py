@@ -36,6 +36,8 @@ COMPUTE: Final = (
 COMPUTE_LANE: Final = "compute"
 _LANE: Final = "all else"
 _NICE: Final = 10
+_TIMEOUT_S: Final = 600
+"""Of a test at low priority, for which all others on the machine come first."""
 
 
 def lane_of(nodeid: str) -> str:
@@ -54,6 +56,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
             return lane_of(nodeid)
 
     return Lanes(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave what only computes its time."""
+    for item in items:
+        if lane_of(item.nodeid) == COMPUTE_LANE and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(_TIMEOUT_S))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -14,10 +14,10 @@ from typing import Final
 import structlog
 
 from robot_cell.errors import RobotCellError
+from robot_cell.gateway.kpis import Worked
 from robot_cell.gateway.worker import Worker
 from robot_cell.programs import ProgramKey
 from robot_cell.programs.energy import ProgramEnergy
-from robot_cell.store import OperationRecord
 
 AGAIN_S: Final = 60.0
 """How often the energy of programs that were not planned yet is asked for again."""
@@ -57,16 +57,21 @@ class Energies:
             with self._lock:
                 self.known = {**self.known, **found}
 
-    def of(self, ended: Sequence[OperationRecord], products: Mapping[str, str]) -> float | None:
+    def ask_of(self, ran: Iterable[Worked], products: Mapping[str, str]) -> None:
+        """Have made what is not known of the programs of some operations; does not wait."""
+        different = {(o.cell, o.program, o.order_id): o for o in ran}
+        self.ask({key for o in different.values() if (key := key_of(o, products)) is not None})
+
+    def of(self, ended: Sequence[Worked], products: Mapping[str, str]) -> float | None:
         """What operations that have ended took, J; None where one's is not known.
 
         What is not known yet is asked for. `products` are those of the orders.
         """
-        self.ask(key for one in ended if (key := key_of(one, products)) is not None)
+        self.ask_of(ended, products)
         return energy_j(self.known, ended, products)
 
 
-def key_of(one: OperationRecord, products: Mapping[str, str]) -> ProgramKey | None:
+def key_of(one: Worked, products: Mapping[str, str]) -> ProgramKey | None:
     """What an operation ran; None where that is not known."""
     if one.cell is None or one.program is None or one.order_id not in products:
         return None
@@ -75,7 +80,7 @@ def key_of(one: OperationRecord, products: Mapping[str, str]) -> ProgramKey | No
 
 def energy_j(
     energies: Mapping[ProgramKey, ProgramEnergy],
-    ended: Iterable[OperationRecord],
+    ended: Iterable[Worked],
     products: Mapping[str, str],
 ) -> float | None:
     """Energy of operations that have ended: motions as planned, the base power as long as it took.
@@ -83,14 +88,15 @@ def energy_j(
     None where that of one is not known.
     """
     total = 0.0
+    of: dict[tuple[str | None, str | None, str], ProgramEnergy] = {}
     for one in ended:
-        key = key_of(one, products)
-        if (
-            key is None
-            or key not in energies
-            or one.actual_start_ns is None
-            or one.actual_end_ns is None
-        ):
+        ran = one.cell, one.program, one.order_id
+        if ran not in of:
+            key = key_of(one, products)
+            if key is None or key not in energies:
+                return None
+            of[ran] = energies[key]
+        if one.actual_start_ns is None or one.actual_end_ns is None:
             return None
-        total += energies[key].of((one.actual_end_ns - one.actual_start_ns) * 1e-9)
+        total += of[ran].of((one.actual_end_ns - one.actual_start_ns) * 1e-9)
     return total

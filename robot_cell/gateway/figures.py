@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -17,6 +17,7 @@ from robot_cell.gateway.kpis import (
     HOLDS_AND_GOES_ON,
     Elements,
     Facts,
+    Worked,
     elements_of,
     held_spans,
     kpi_of,
@@ -33,17 +34,19 @@ from robot_cell.gateway.views import plant_ms, plant_ns
 from robot_cell.model import Cell, Plant, unavailable
 from robot_cell.orders.setups import SetupTimes
 from robot_cell.reporting.plan_changes import BACK, LOST
-from robot_cell.store import (
-    CommandRecord,
-    EventRecord,
-    Journal,
-    OperationRecord,
-    StepRecord,
-    looks,
-)
+from robot_cell.store import EventRecord, Journal
 from robot_cell.store.log import told_of
-from robot_cell.store.past import begun_before, commands_to, count_ended, orders_at_work
-from robot_cell.store.working_set import WorkingSet, work_of
+from robot_cell.store.past import begun_before, count_ended, orders_at_work
+from robot_cell.store.ran import (
+    Obeyed,
+    Ran,
+    StepSpan,
+    obeyed_by,
+    orders_of,
+    products_of,
+    ran_of_orders,
+    steps_begun,
+)
 
 MAX_BUCKETS: Final = 500
 CUTS: Final = 4096
@@ -67,8 +70,8 @@ class Figures:
 
     Attributes:
         carried_on: steps that go on after the span.
-        work: the orders that were worked on in the span, whole.
-        products: of these orders, by order id.
+        products: of the orders that were worked on in the span, by order id.
+        operations: of these orders, all.
     """
 
     def __init__(
@@ -79,23 +82,21 @@ class Figures:
         now_ns: int,
         span: Span,
         cell: str | None = None,
-        carried: Sequence[StepRecord] = (),
+        carried: Sequence[StepSpan] = (),
     ) -> None:
         self.start, self.now_ns, self.span = start, now_ns, span
         cells = [cell] if cell is not None else list(plant.cells)
         times = SetupTimes.of(plant)
-        self.work, steps, commands, notes, setups = journal.look(
-            lambda tx: _read(tx, span, cells, times, carried)
-        )
-        self.products = {one.order.order_id: one.order.product for one in self.work.orders}
-        self.operations: Sequence[OperationRecord] = self.work.operations
+        read = journal.look(lambda tx: _read(tx, span, cells, times, carried))
+        self.products, self.operations = read.products, read.operations
+        steps = read.steps
         self.carried_on = [s for s in steps if s.outcome_ns is None or s.outcome_ns > span[1]]
-        lost = lost_spans(notes, now_ns)
+        lost = lost_spans(read.notes, now_ns)
         steps_of = defaultdict(list)
         cell_of = {o.operation_id: o.cell for o in self.operations}
         for step in steps:
             steps_of[cell_of.get(step.operation_id)].append(step)
-        ran: defaultdict[str | None, list[OperationRecord]] = defaultdict(list)
+        ran: defaultdict[str | None, list[Ran]] = defaultdict(list)
         for record in self.operations:
             if record.actual_start_ns is not None:
                 ran[record.cell].append(record)
@@ -105,9 +106,9 @@ class Figures:
                 _open(plant, plant.cells[one], start, span),
                 ran[one],
                 steps_of[one],
-                held_spans(commands, one, now_ns),
+                held_spans(read.obeyed[one], one, now_ns),
                 lost.get(one, ()),
-                setup_spans(ran[one], setups),
+                setup_spans(ran[one], read.setups_s),
             )
             for one in cells
         }
@@ -116,7 +117,7 @@ class Figures:
         """The elements of each cell in a part of the span."""
         return {one: elements_of(facts, span, self.now_ns) for one, facts in self.facts.items()}
 
-    def ended(self, span: Span, cell: str | None = None) -> list[OperationRecord]:
+    def ended(self, span: Span, cell: str | None = None) -> list[Worked]:
         """What has ended in a part of the span, on one cell or on all of them."""
         return [
             o
@@ -134,7 +135,7 @@ class Figures:
 
 
 def figures_of(
-    gateway: Gateway, span: Span, cell: str | None = None, carried: Sequence[StepRecord] = ()
+    gateway: Gateway, span: Span, cell: str | None = None, carried: Sequence[StepSpan] = ()
 ) -> Figures:
     """What a running plant did in a span.
 
@@ -177,6 +178,9 @@ def kpis(gateway: Gateway, span: Span, cell: str | None) -> shapes.Kpis:
     energies_j: dict[str | None, float | None] = dict.fromkeys((*cells, None), 0.0)
     for figures, part in _in_parts(gateway, edges, cell):
         found = figures.of_cells(part)
+        # Of what has begun, so that it is known when that ends.
+        begun = (o for o in figures.operations if o.actual_start_ns is not None)
+        gateway.energies.ask_of(begun, figures.products)
         of_plant = joined(of_plant, figures.of_plant(found, part))
         of_cells = {one: joined(known, found[one]) for one, known in of_cells.items()}
         for one, known_j in energies_j.items():
@@ -220,7 +224,7 @@ def _in_parts(
     gateway: Gateway, edges: Sequence[int], cell: str | None
 ) -> Iterator[tuple[Figures, Span]]:
     """A span's figures in parts that are read one after the other; cut at some of its edges."""
-    carried: Sequence[StepRecord] = ()
+    carried: Sequence[StepSpan] = ()
     if len(edges) < 2:
         return
     for part in parts_of(
@@ -274,36 +278,48 @@ def _open(plant: Plant, cell: Cell, start: datetime, span: Span) -> Sequence[Spa
     return found
 
 
+class _Read(NamedTuple):
+    """What a span's figures are made of."""
+
+    products: dict[str, str]
+    operations: list[Ran]
+    steps: list[StepSpan]
+    obeyed: dict[str, list[Obeyed]]
+    notes: list[EventRecord]
+    setups_s: dict[str, float]
+    """By the operation that a cell was set up for."""
+
+
 def _read(
     tx: Connection,
     span: Span,
     cells: Sequence[str],
     times: SetupTimes,
-    carried: Sequence[StepRecord],
-) -> tuple[WorkingSet, list[StepRecord], list[CommandRecord], list[EventRecord], dict[str, float]]:
-    """What a span's figures are made of; setups in s, by the operations that they were before."""
+    carried: Sequence[StepSpan],
+) -> _Read:
     longest_ms = max(
         (ms for by in times.by_cell.values() for to in by.values() for ms in to.values()), default=0
     )
     # What began a setup after the span was set up for in it.
     until_ns = span[1] + longest_ms * 1_000_000
-    named = looks.operations_named(tx, {one.operation_id for one in carried})
-    ids = orders_at_work(tx, span[0], until_ns, cells) | {one.order_id for one in named}
-    work = work_of(tx, ids)
-    commands = [
-        one for cell in cells for one in commands_to(tx, cell, HOLDS_AND_GOES_ON, span[0], span[1])
-    ]
-    notes = told_of(tx, (LOST, BACK), until_ns=span[1])
-    products = {one.order.order_id: one.order.product for one in work.orders}
-    begun = {
-        o.operation_id: o
-        for o in work.operations
+    ids = orders_at_work(tx, span[0], until_ns, cells)
+    ids |= orders_of(tx, {one.operation_id for one in carried})
+    products, operations = products_of(tx, ids), ran_of_orders(tx, ids)
+    order_of = {
+        o.operation_id: o.order_id
+        for o in operations
         if o.cell in times.by_cell and o.actual_start_ns is not None
     }
-    setups = {}
-    for key, before in begun_before(tx, begun).items():
-        ms = times.ms(before.cell, before.product, products[begun[key].order_id])
+    setups_s = {}
+    for key, before in begun_before(tx, order_of).items():
+        ms = times.ms(before.cell, before.product, products[order_of[key]])
         if ms:
-            setups[key] = ms * 1e-3
-    steps = [*carried, *looks.steps_between(tx, *span)]
-    return work, steps, commands, notes, setups
+            setups_s[key] = ms * 1e-3
+    return _Read(
+        products,
+        operations,
+        [*carried, *steps_begun(tx, *span)],
+        obeyed_by(tx, cells, HOLDS_AND_GOES_ON, *span),
+        told_of(tx, (LOST, BACK), until_ns=span[1]),
+        setups_s,
+    )

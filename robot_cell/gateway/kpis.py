@@ -14,6 +14,7 @@ from typing import Final
 from robot_cell.gateway import shapes
 from robot_cell.gateway.spans import Span, common, length, merged, without
 from robot_cell.store import CommandRecord, EventRecord, OperationRecord, StepRecord
+from robot_cell.store.ran import Obeyed, Ran, StepSpan
 
 _NS: Final = 1e-9
 ENDED: Final = ("complete", "failed")
@@ -117,6 +118,10 @@ FORMULAS: Final[dict[str, shapes.Formula]] = {
 }
 
 
+Worked = OperationRecord | Ran
+"""An operation, as a whole or as much of it as is read of many."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """What happened to one cell, plant times in ns.
@@ -131,8 +136,8 @@ class Facts:
 
     cell: str
     open: Sequence[Span]
-    operations: Sequence[OperationRecord]
-    steps: Sequence[StepRecord]
+    operations: Sequence[Worked]
+    steps: Sequence[StepRecord | StepSpan]
     held: Sequence[Span] = ()
     lost: Sequence[Span] = ()
     setups: Sequence[Span] = ()
@@ -298,14 +303,14 @@ def kpi_of(cell: str | None, found: Elements, energy_j: float | None = None) -> 
 
 
 def plant_elements(
-    of_cells: Iterable[Elements], operations: Sequence[OperationRecord], span: Span, now_ns: int
+    of_cells: Iterable[Elements], operations: Sequence[Worked], span: Span, now_ns: int
 ) -> Elements:
     """The plant's elements: the sums over its cells; its output is counted in whole work units."""
     total = Elements()
     for found in of_cells:
         total.add(found)
     begin, end = span[0], min(span[1], now_ns)
-    units: defaultdict[tuple[str, int], list[OperationRecord]] = defaultdict(list)
+    units: defaultdict[tuple[str, int], list[Worked]] = defaultdict(list)
     orders: dict[str, Span] = {}
     for record in operations:
         units[record.order_id, record.unit].append(record)
@@ -322,7 +327,7 @@ def plant_elements(
     return total
 
 
-def held_spans(commands: Iterable[CommandRecord], cell: str, now_ns: int) -> list[Span]:
+def held_spans(commands: Iterable[CommandRecord | Obeyed], cell: str, now_ns: int) -> list[Span]:
     """When a cell was held by a person, told from what people asked and got."""
     spans: list[Span] = []
     since: int | None = None
@@ -340,7 +345,7 @@ def held_spans(commands: Iterable[CommandRecord], cell: str, now_ns: int) -> lis
     return spans
 
 
-def setup_spans(operations: Iterable[OperationRecord], setups: Mapping[str, float]) -> list[Span]:
+def setup_spans(operations: Iterable[Worked], setups: Mapping[str, float]) -> list[Span]:
     """When a cell was set up for what it has begun; `setups` in s by operation id."""
     return [
         (o.actual_start_ns - round(setups[o.operation_id] / _NS), o.actual_start_ns)
@@ -374,7 +379,7 @@ def losses_of(by_cell: Mapping[str, Elements]) -> list[shapes.Loss]:
     return sorted(found, key=lambda one: -one["s"])
 
 
-def _planned_ns(record: OperationRecord) -> int:
+def _planned_ns(record: Worked) -> int:
     if record.planned_start_ns is None or record.planned_end_ns is None:
         return 0
     return record.planned_end_ns - record.planned_start_ns

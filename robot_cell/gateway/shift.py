@@ -82,9 +82,7 @@ def shift_report(
     now_ns = max(known_ns, span[1])
     figures = Figures(plant, journal, start, now_ns, span)
     due = journal.look(lambda tx: orders_due(tx, *(_us(at, start) for at in span)))
-    work = journal.look(
-        lambda tx: work_of(tx, due | {one.order.order_id for one in figures.work.orders})
-    )
+    work = journal.look(lambda tx: work_of(tx, due | figures.products.keys()))
     orders, operations = work.orders, work.operations
     product = {one.order.order_id: one.order.product for one in orders}
     of_cells = figures.of_cells(span)

@@ -36,6 +36,8 @@ def common(one: Sequence[Span], other: Sequence[Span]) -> list[Span]:
 
 def without(one: Sequence[Span], other: Sequence[Span]) -> list[Span]:
     """What a merged list has and another has not."""
+    if not other:
+        return list(one)
     found: list[Span] = []
     j = 0
     for begin, end in one:

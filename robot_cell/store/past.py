@@ -25,8 +25,8 @@ from sqlalchemy import (
 
 from robot_cell.store.accept import orders_where
 from robot_cell.store.id_lists import id_lists
-from robot_cell.store.records import CommandRecord, OperationRecord, OrderRecord
-from robot_cell.store.tables import commands, job_orders, operations, steps
+from robot_cell.store.records import OperationRecord, OrderRecord
+from robot_cell.store.tables import job_orders, operations, steps
 from robot_cell.store.work import UNMEASURED
 
 AT_WORK: Final = ("leased", "running", "uncertain")
@@ -261,29 +261,6 @@ def count_ended(connection: Connection, from_ns: int, to_ns: int) -> int:
         operations.c.actual_end_ns >= from_ns, operations.c.actual_end_ns < to_ns
     )
     return int(connection.scalar(query) or 0)
-
-
-def commands_to(
-    connection: Connection, cell: str, what: Sequence[str], from_ns: int, to_ns: int
-) -> list[CommandRecord]:
-    """What of these a cell obeyed in a span of plant time, after the last of them before it.
-
-    `what` are names of commands, in lower case.
-    """
-    obeyed = select(commands).where(
-        commands.c.target == cell,
-        commands.c.outcome == "obeyed",
-        func.lower(commands.c.what).in_(list(what)),
-    )
-    before = (
-        obeyed.where(commands.c.at_ns < from_ns).order_by(commands.c.command_id.desc()).limit(1)
-    )
-    within = obeyed.where(commands.c.at_ns >= from_ns, commands.c.at_ns < to_ns)
-    rows = [
-        *connection.execute(before),
-        *connection.execute(within.order_by(commands.c.command_id)),
-    ]
-    return [CommandRecord(*row) for row in rows]
 
 
 # -- by cell ---------------------------------------------------------------------------------------

@@ -23,10 +23,12 @@ VERBS = (
 
 @pytest.fixture(params=[1, 2, 3])
 def told(request: pytest.FixtureRequest, journal: Journal, plant: Plant) -> Story:
-    """A story of a hundred things that happened."""
+    """A story of a hundred things that happened; at its end something is under way for a while."""
     story, chance = Story(plant, journal), random.Random(request.param)
     for verb in ("order", "order", "plan", *chance.choices(VERBS, k=100)):
         story.tell(verb, chance.randrange(12))
+    for verb in ("order", "plan", "work", "wait", "wait"):
+        story.tell(verb, 1)
     return story
 
 
@@ -62,6 +64,7 @@ def test_orders_are_open_or_were_over_last(told: Story) -> None:
 def test_what_ran_in_a_span_is_found_from_either_end(told: Story) -> None:
     journal = told.journal
     operations = journal.operations()
+    assert any(o.status == "running" for o in operations)
     for first in range(0, told.at_ns, told.at_ns // 9):
         for last in (first + 5 * NS, first + told.at_ns // 3):
             ran = {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { Operation } from '../src/lib/contract';
 import { readRows, splitLine } from '../src/lib/csv';
+import { noEnergy } from '../src/lib/energy';
 import { faultyRows } from '../src/lib/faults';
 import { clock, duration, format, zoneOffset } from '../src/lib/format';
 import { OperationsCopy } from '../src/lib/operations';
@@ -171,5 +172,15 @@ describe('bodies of a simulated cell', () => {
     expect(partOf('other_1', parts, 'housing_s')).toEqual([1, 2, 3]);
     expect(partOf('tcp', parts, 'housing_s')).toBeNull();
     expect(partOf('left/tcp', parts, 'housing_s')).toBeNull();
+  });
+});
+
+describe('no energy per part', () => {
+  it('is because nothing was finished, or because a program is not known yet', () => {
+    expect(noEnergy({ elements: { GQ: 0, PQ: 2 } })).toBe('none');
+    expect(noEnergy({ elements: { GQ: 1, PQ: 2 } })).toBe('soon');
+    // Operations are done, but no whole work unit.
+    expect(noEnergy({ elements: { GQ: 3, units: 0 } })).toBe('none');
+    expect(noEnergy({ elements: { GQ: 3, units: 1 } })).toBe('soon');
   });
 });
