@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from robot_cell.gateway.versions import Versions
 from robot_cell.gateway.views import operation_view, order_view
 from robot_cell.gateway.window import Over, Window
 from robot_cell.orders.setups import SetupTimes, Turn
-from robot_cell.orders.status import job_view
+from robot_cell.orders.status import Standing, job_view
 from robot_cell.store import Journal, OperationRecord, OrderRecord
 from robot_cell.store.log import last_at_ns
 from robot_cell.store.past import STOPS_A_UNIT, begun_before, last_begun, open_orders, over_last
@@ -150,7 +150,7 @@ class AtHand:
     def view_of(
         self,
         record: OrderRecord,
-        records: Iterable[OperationRecord],
+        records: Sequence[Standing],
         start: datetime,
         *,
         promised: bool,
@@ -159,7 +159,7 @@ class AtHand:
         first_ns = None
         if promised:
             first_ns = self.promises.of(record.batch_id, record.order.order_id)
-        return order_view(record, job_view(record, list(records), start), first_ns, start)
+        return order_view(record, job_view(record, records, start), first_ns, start)
 
     # -- changed by the mirror alone ---------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from robot_cell.store.past import (
     orders_named,
     ran_between,
 )
+from robot_cell.store.ran import stands_of_orders
 from robot_cell.store.working_set import work_of
 
 OVER: Final = frozenset({"complete", "failed", "cancelled"})
@@ -68,7 +69,9 @@ class Known:
     def of_order(self, order_id: str) -> Sequence[OperationRecord]:
         """The operations of an order by unit and position, without what was measured in them."""
         records = self._mirror.work.of_order(order_id)
-        return self._whole([order_id]).get(order_id, (None, ()))[1] if records is None else records
+        if records is None:
+            return self._journal.look(lambda tx: work_of(tx, [order_id])).operations
+        return records
 
     def view(self, order_id: str) -> shapes.Order | None:
         """An order and what has become of it."""
@@ -82,21 +85,14 @@ class Known:
             return []
         found = {one: view for one in ids if (view := mirror.order_view(one)) is not None}
         promised = mirror.revision != 0
-        for one, (record, records) in self._whole([o for o in ids if o not in found]).items():
-            found[one] = mirror.work.view_of(record, records, start, promised=promised)
+        if missing := [one for one in ids if one not in found]:
+            orders, stands = self._journal.look(
+                lambda tx: (orders_named(tx, missing), stands_of_orders(tx, missing))
+            )
+            for one, order in orders.items():
+                standing = stands.get(one, ())
+                found[one] = mirror.work.view_of(order, standing, start, promised=promised)
         return [found[one] for one in ids if one in found]
-
-    def _whole(self, ids: Collection[str]) -> dict[str, tuple[OrderRecord, list[OperationRecord]]]:
-        """Orders with their operations, from the journal."""
-        if not ids:
-            return {}
-        work = self._journal.look(lambda tx: work_of(tx, ids))
-        found: dict[str, tuple[OrderRecord, list[OperationRecord]]] = {
-            one.order.order_id: (one, []) for one in work.orders
-        }
-        for record in work.operations:
-            found[record.order_id][1].append(record)
-        return found
 
     # -- lists of orders ------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -10,10 +10,15 @@ from typing import Literal
 
 from robot_cell.model import JobOrder
 from robot_cell.store import OperationRecord, OrderRecord
+from robot_cell.store.ran import Stand
 
 JobStatus = Literal[
     "accepted", "planned", "running", "complete", "uncertain", "failed", "cancelled"
 ]
+
+
+Standing = OperationRecord | Stand
+"""An operation, as a whole or as much of it as is read of many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ def job_views(
     return [job_view(order, by_order.get(order.order.order_id, []), start) for order in orders]
 
 
-def job_view(order: OrderRecord, operations: list[OperationRecord], start: datetime) -> JobView:
+def job_view(order: OrderRecord, operations: Sequence[Standing], start: datetime) -> JobView:
     """What has become of one order."""
     status = _status(order, operations)
     starts = [
@@ -82,7 +87,7 @@ def job_view(order: OrderRecord, operations: list[OperationRecord], start: datet
     )
 
 
-def _status(order: OrderRecord, operations: list[OperationRecord]) -> JobStatus:
+def _status(order: OrderRecord, operations: Sequence[Standing]) -> JobStatus:
     found = {record.status for record in operations}
     if found == {"complete"}:
         return "complete"
@@ -100,7 +105,7 @@ def _status(order: OrderRecord, operations: list[OperationRecord]) -> JobStatus:
     return "planned" if planned else "accepted"
 
 
-def _promised_end_ns(operations: list[OperationRecord]) -> int | None:
+def _promised_end_ns(operations: Sequence[Standing]) -> int | None:
     """The latest end, actual where there is one; None if an operation has no place in the plan."""
     ends = [
         record.actual_end_ns if record.status == "complete" else record.planned_end_ns

@@ -1,18 +1,13 @@
-"""What ran in a span of plant time, as little of it as key figures are made of.
-
-Thousands of rows are read, in a process in which other threads work as well. SQLite's driver lets
-go of the interpreter and takes it again at every row, and waits for those threads each time: there
-the database writes all rows into one.
-"""
+"""What ran in a span of plant time, as little of it as key figures are made of."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import orjson
-from sqlalchemy import Connection, Select, String, column, func, select, values
+from sqlalchemy import Connection, String, column, func, select, values
 
+from robot_cell.store.at_once import rows_at_once
 from robot_cell.store.id_lists import id_lists
 from robot_cell.store.records import Status, StepOutcome
 from robot_cell.store.tables import commands, job_orders, operations, steps
@@ -29,6 +24,18 @@ class Ran(NamedTuple):
     cell: str | None
     program: str | None
     attempt: int
+    planned_start_ns: int | None
+    planned_end_ns: int | None
+    actual_start_ns: int | None
+    actual_end_ns: int | None
+
+
+class Stand(NamedTuple):
+    """How an operation stands, plant times in ns. Named as `OperationRecord` is."""
+
+    order_id: str
+    unit: int
+    status: Status
     planned_start_ns: int | None
     planned_end_ns: int | None
     actual_start_ns: int | None
@@ -56,18 +63,9 @@ class Obeyed(NamedTuple):
 
 
 _RAN: Final = select(*(operations.c[name] for name in Ran._fields))
+_STAND: Final = select(*(operations.c[name] for name in Stand._fields))
 _STEP: Final = select(*(steps.c[name] for name in StepSpan._fields))
 _OBEYED: Final = select(*(commands.c[name] for name in Obeyed._fields))
-
-
-def rows_at_once(connection: Connection, query: Select[Any]) -> Sequence[Sequence[Any]]:
-    """All rows of a query for texts and whole numbers, in no order."""
-    if connection.dialect.name != "sqlite":
-        return connection.execute(query).all()
-    rows = query.subquery()
-    query = select(func.json_group_array(func.json_array(*rows.c)))
-    found: list[list[Any]] = orjson.loads(connection.execute(query).scalar_one())
-    return found
 
 
 def ran_of_orders(connection: Connection, ids: Iterable[str]) -> list[Ran]:
@@ -77,6 +75,15 @@ def ran_of_orders(connection: Connection, ids: Iterable[str]) -> list[Ran]:
         query = _RAN.where(operations.c.order_id.in_(some))
         found += map(Ran._make, rows_at_once(connection, query))
     found.sort(key=lambda one: one[:3])
+    return found
+
+
+def stands_of_orders(connection: Connection, ids: Iterable[str]) -> dict[str, list[Stand]]:
+    """How the operations of each of these orders stand, in no order."""
+    found: dict[str, list[Stand]] = {}
+    for some in id_lists(ids):
+        for row in rows_at_once(connection, _STAND.where(operations.c.order_id.in_(some))):
+            found.setdefault(row[0], []).append(Stand._make(row))
     return found
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, or_, select
 
 from robot_cell.store.accept import orders_where
+from robot_cell.store.at_once import rows_at_once
 from robot_cell.store.id_lists import id_lists
 from robot_cell.store.records import OperationRecord, OrderRecord, Status
 from robot_cell.store.tables import job_orders, operations
@@ -62,7 +63,7 @@ def work_of(connection: Connection, ids: Iterable[str]) -> WorkingSet:
     for some in id_lists(ids):
         orders += orders_where(connection, job_orders.c.order_id.in_(some))
         query = select(*UNMEASURED).where(operations.c.order_id.in_(some))
-        records += [OperationRecord(*row) for row in connection.execute(query)]
+        records += [OperationRecord(*row) for row in rows_at_once(connection, query)]
     orders.sort(key=lambda record: record.position)
     records.sort(key=lambda record: (record.order_id, record.unit, record.position))
     return WorkingSet(orders, records)
