@@ -147,7 +147,8 @@ class HeartbeatPage:
         """The last beat of every process, by name.
 
         Of one that stopped or died while it wrote, the last one that was whole: it is silent, and
-        whoever watches over it must see that.
+        whoever watches over it must see that. If none of its whole ones was seen, the one that it
+        writes: who it is stands there since its first, and is written over by the same.
         """
         for index in range(self._used()):
             self._read(index)
@@ -164,7 +165,9 @@ class HeartbeatPage:
                 break
             time.sleep(_READ_PAUSE_S)  # the writer was interrupted in the middle
         else:
-            return
+            known = self._whole.get(index)
+            if known is not None and (known.pid, known.born) == (pid, born):
+                return
         text = state.rstrip(b"\0").decode(errors="replace")
         self._whole[index] = Beat(
             self._name(index), pid, born, period * 1e-9, deadline * 1e-9, beat * 1e-9, text

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -53,6 +55,46 @@ def test_a_reader_never_sees_half_a_beat(tmp_path):
         stop.set()
         writer.join()
     assert seen <= {"a" * 60, "b" * 60}
+
+
+class Stopped(Exception):
+    """In the middle of a beat."""
+
+
+def stop_in_mid_write(heartbeat: Heartbeat) -> None:
+    """Begin a beat and end none, as a process does that is stopped or killed in it."""
+
+    class State(str):
+        def encode(self, *_: object, **__: object) -> bytes:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        heartbeat.beat(State("moving"))
+
+
+def other_process(path: Path, pid: int) -> Heartbeat:
+    """A sign of life as of another process, which has the same name."""
+    with mock.patch("robot_cell.execution.heartbeat.os.getpid", return_value=pid):
+        return Heartbeat(path, "arm", 0.1)
+
+
+def test_of_who_stops_in_mid_write_the_last_whole_beat_counts(tmp_path):
+    heartbeat = Heartbeat(tmp_path / "p", "arm", 0.1)
+    page = HeartbeatPage(tmp_path / "p")
+    before = page.read()["arm"]
+    stop_in_mid_write(heartbeat)
+    assert page.read()["arm"] == before
+
+
+def test_who_stops_in_mid_write_is_seen_though_no_whole_beat_of_it_was(tmp_path):
+    """Else nobody would end it: its predecessor, of the same name, has been dealt with."""
+    other_process(tmp_path / "p", os.getppid())
+    page = HeartbeatPage(tmp_path / "p")
+    assert page.read()["arm"].pid == os.getppid()
+    heartbeat = Heartbeat(tmp_path / "p", "arm", 0.1)
+    stop_in_mid_write(heartbeat)
+    assert page.read()["arm"].pid == os.getpid()
+    assert HeartbeatPage(tmp_path / "p").read()["arm"].pid == os.getpid()
 
 
 def test_a_page_that_is_full_or_something_else_is_refused(tmp_path):
