@@ -2,9 +2,10 @@
 
     python benchmarks/faults.py [--kills 500] [--stalls 300] [--seed 48]
 
-Runs `pytest -m faults` in two lanes (tests/lanes.py), which prints each promise (docs/reliability.md) with its tests and figures,
-and writes ``benchmarks/results/faults.json``. The plants are real processes as fast as the machine
-allows; the journal is compared with what the devices wrote down themselves.
+Runs `pytest -m faults` in two lanes (tests/lanes.py), which prints each promise
+(docs/reliability.md) with its tests and figures, and writes ``benchmarks/results/faults.json``. The
+plants are real processes as fast as the machine allows; the journal is compared with what the
+devices wrote down themselves.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def main() -> int:
             "ROBOT_CELL_KILL_SEED": str(given.seed),
             "ROBOT_CELL_STALLS": str(given.stalls),
         }
-        tests = [sys.executable, "-m", "pytest", "-q", "-m", "faults", "-n", "2", "--timeout", "3000"]
+        lanes = ["-m", "faults", "-n", "2", "--timeout", "3000"]
+        tests = [sys.executable, "-m", "pytest", "-q", *lanes]
         code = subprocess.run(tests, cwd=ROOT, env=environment, check=False).returncode
         found: dict[str, Any] = json.loads(numbers.read_text()) if numbers.exists() else {}
     result = {
