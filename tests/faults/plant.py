@@ -143,19 +143,26 @@ class FaultPlant:
 
     def problems(self) -> list[str]:
         """What journal and devices disagree about, and orders that are lost; all of it."""
+        return self._lasting(self.problems_now)
+
+    def problems_now(self) -> list[str]:
+        """The same, with what will be in the device log one tick later."""
         return self._look(Witness(self.plant, self.log))
 
     def new_problems(self) -> list[str]:
-        """The same of what was not settled when this was asked last.
+        """The same of what was not settled when this was asked last."""
+        return self._lasting(lambda: self._look(self._witness))
 
-        A motion that is over is in the device log one tick later, and may be in the journal before:
-        what is found has to be found again.
+    def _lasting(self, look: Callable[[], list[str]]) -> list[str]:
+        """What is found, and found again until it is late.
+
+        A motion that is over is in the device log one tick later, and may be in the journal before.
         """
-        found = self._look(self._witness)
+        found = look()
         until_s = time.monotonic() + LATE_S
         while found and time.monotonic() < until_s:
             time.sleep(0.1)
-            found = [problem for problem in self._look(self._witness) if problem in found]
+            found = [problem for problem in look() if problem in found]
         return found
 
     def _look(self, witness: Witness) -> list[str]:

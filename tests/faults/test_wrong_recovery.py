@@ -32,7 +32,7 @@ def test_it_is_caught(
         plant.submit(tmp_path, batch_text(housing_s=1))
         plant.wait_fired(fired, 60.0)
         plant.until(
-            lambda: any(caught in problem for problem in plant.problems()),
+            lambda: any(caught in problem for problem in plant.problems_now()),
             60.0,
             f"{recovery} was not caught",
         )
