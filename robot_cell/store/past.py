@@ -178,7 +178,9 @@ def _overlaps(connection: Connection, from_ns: int, to_ns: int) -> ColumnElement
     No index finds both at once: it is looked from that end of the journal that is nearer.
     """
     begun, ended = operations.c.actual_start_ns, operations.c.actual_end_ns
-    first, last = connection.execute(select(func.min(begun), func.max(ended))).one()
+    # Each alone is read from an index's end, both at once are not.
+    first = connection.scalar(select(func.min(begun)))
+    last = connection.scalar(select(func.max(ended)))
     if first is None or last is None or last - from_ns <= to_ns - first:
         return and_(ended >= from_ns, begun + 0 < to_ns)
     return and_(begun < to_ns, ended + 0 >= from_ns)
@@ -208,16 +210,15 @@ def orders_at_work(
         .where(steps.c.intent_ns >= from_ns, steps.c.intent_ns < to_ns),
     )
     found = set(connection.scalars(query))
-    before = select(operations.c.order_id).where(
-        operations.c.actual_end_ns < from_ns, operations.c.cell.in_(cells)
+    earlier = operations.alias()
+    before = exists().where(
+        earlier.c.order_id == operations.c.order_id,
+        earlier.c.actual_end_ns + 0 < from_ns,  # not by its index: an order has few operations
+        earlier.c.cell.in_(cells),
     )
     behind = (
         select(operations.c.order_id)
-        .where(
-            operations.c.actual_start_ns >= to_ns,
-            operations.c.cell.in_(cells),
-            operations.c.order_id.in_(before),
-        )
+        .where(operations.c.actual_start_ns >= to_ns, operations.c.cell.in_(cells), before)
         .limit(1)
     )
     found.update(connection.scalars(behind))
