@@ -40,8 +40,8 @@ _READS = (
     "/steps?operation_id=B-7/3/pack",
 )  # fmt: skip
 READS = (*_READS * 10, "/kpis of the last hour", *_READS * 10, "/kpis of the last day")
-"""One after the other. Key figures are one in a hundred, each span about once a second: as from five
-pages that look at an hour (every 5 s) and twenty that look at a day (every 20 s)."""
+"""One after the other. Key figures are one in a hundred, each span about once a second: as from
+five pages that look at an hour (every 5 s) and twenty that look at a day (every 20 s)."""
 
 HOUR_MS = 3_600_000
 SPANS_MS = {
