@@ -129,7 +129,10 @@ PAGES: dict[str, tuple[str, str]] = {
     "plant": ("/plant", "[data-cell=cell_b] .badge[data-state=Execute]"),
     "cell": ("/cells/cell_a", "canvas[data-ready=true]"),
     "orders": ("/orders", "tr[data-order]"),
-    "performance": ("/performance", "[data-ready=true] canvas"),
+    "performance": (
+        "/performance",
+        ".content:has([data-ready=true] canvas) [data-testid=energy]:not(:has(.words))",
+    ),
     "trace": ("/trace/WO-4801/1", "main section h3"),
 }
 """Where each page is, and what stands on it once it is drawn."""
