@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, String, column, func, select, values
 
 from robot_cell.store.at_once import rows_at_once
-from robot_cell.store.id_lists import id_lists
+from robot_cell.store.id_lists import FEW, id_lists
 from robot_cell.store.records import Status, StepOutcome
 from robot_cell.store.tables import commands, job_orders, operations, steps
 
@@ -71,7 +71,7 @@ _OBEYED: Final = select(*(commands.c[name] for name in Obeyed._fields))
 def ran_of_orders(connection: Connection, ids: Iterable[str]) -> list[Ran]:
     """All operations of these orders, by order, unit and position."""
     found: list[Ran] = []
-    for some in id_lists(ids):
+    for some in id_lists(ids, FEW):
         query = _RAN.where(operations.c.order_id.in_(some))
         found += map(Ran._make, rows_at_once(connection, query))
     found.sort(key=lambda one: one[:3])
@@ -81,7 +81,7 @@ def ran_of_orders(connection: Connection, ids: Iterable[str]) -> list[Ran]:
 def stands_of_orders(connection: Connection, ids: Iterable[str]) -> dict[str, list[Stand]]:
     """How the operations of each of these orders stand, in no order."""
     found: dict[str, list[Stand]] = {}
-    for some in id_lists(ids):
+    for some in id_lists(ids, FEW):
         for row in rows_at_once(connection, _STAND.where(operations.c.order_id.in_(some))):
             found.setdefault(row[0], []).append(Stand._make(row))
     return found

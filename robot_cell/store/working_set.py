@@ -13,7 +13,7 @@ from sqlalchemy import Connection, or_, select
 
 from robot_cell.store.accept import orders_where
 from robot_cell.store.at_once import rows_at_once
-from robot_cell.store.id_lists import id_lists
+from robot_cell.store.id_lists import FEW, id_lists
 from robot_cell.store.records import OperationRecord, OrderRecord, Status
 from robot_cell.store.tables import job_orders, operations
 from robot_cell.store.work import UNMEASURED
@@ -60,7 +60,7 @@ def work_of(connection: Connection, ids: Iterable[str]) -> WorkingSet:
     """The orders with these ids that there are, and all their operations."""
     orders: list[OrderRecord] = []
     records: list[OperationRecord] = []
-    for some in id_lists(ids):
+    for some in id_lists(ids, FEW):
         orders += orders_where(connection, job_orders.c.order_id.in_(some))
         query = select(*UNMEASURED).where(operations.c.order_id.in_(some))
         records += [OperationRecord(*row) for row in rows_at_once(connection, query)]
