@@ -57,19 +57,23 @@ def run(fault: str, folder: Path) -> dict[str, Any]:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     wall_s = round(time.monotonic() - began_s, 1)
-    run_dir = Path(re.findall(r"are kept in\s+(\S+)", done.stderr)[0])
-    wrong = contradictions(run_dir, folder / "devices.jsonl")
-    shutil.rmtree(run_dir)
+    kept = re.search(r"are kept in\s+(\S+)", done.stderr)
     try:
         result = json.loads(done.stdout)
     except ValueError:
+        result = None
+    if kept is None or result is None:
         return {"fault": fault, "ends_well": False, "said": [done.stderr[-2000:]], "wall_s": wall_s}
+    run_dir = Path(kept[1])
+    wrong = contradictions(run_dir, folder / "devices.jsonl")
+    shutil.rmtree(run_dir)
     open_work = [
         one for one in result["operations"] if one["status"] not in ("complete", "planned")
     ]
     jobs = {job["id"]: job["status"] for job in result["jobs"]}
     complete = set(jobs.values()) == {"complete"}
-    said = sorted({one["message"] for one in open_work} - {""} | _stands(done.stderr))
+    messages = {one["message"] for one in open_work} - {""} | _stands(done.stderr)
+    said = sorted(one.replace(str(run_dir), "RUN_DIR") for one in messages)
     return {
         "fault": fault,
         "ends_well": (complete or bool(said)) and not wrong,
