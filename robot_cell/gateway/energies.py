@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import structlog
 
 from robot_cell.errors import RobotCellError
-from robot_cell.gateway.kpis import Worked
+from robot_cell.gateway.element_sums import Used
 from robot_cell.gateway.worker import Worker
 from robot_cell.programs import ProgramKey
 from robot_cell.programs.energy import ProgramEnergy
+from robot_cell.store.ran import Kind
 
 AGAIN_S: Final = 60.0
 """How often the energy of programs that were not planned yet is asked for again."""
@@ -57,46 +58,37 @@ class Energies:
             with self._lock:
                 self.known = {**self.known, **found}
 
-    def ask_of(self, ran: Iterable[Worked], products: Mapping[str, str]) -> None:
-        """Have made what is not known of the programs of some operations; does not wait."""
-        different = {(o.cell, o.program, o.order_id): o for o in ran}
-        self.ask({key for o in different.values() if (key := key_of(o, products)) is not None})
+    def ask_of(self, kinds: Iterable[Kind]) -> None:
+        """Have made what is not known of these; does not wait."""
+        self.ask(key for one in kinds if (key := key_of(one)) is not None)
 
-    def of(self, ended: Sequence[Worked], products: Mapping[str, str]) -> float | None:
+    def of(self, used: Iterable[Used]) -> float | None:
         """What operations that have ended took, J; None where one's is not known.
 
-        What is not known yet is asked for. `products` are those of the orders.
+        What is not known yet is asked for.
         """
-        self.ask_of(ended, products)
-        return energy_j(self.known, ended, products)
+        listed = list(used)
+        self.ask_of(one.kind for one in listed)
+        return energy_j(self.known, listed)
 
 
-def key_of(one: Worked, products: Mapping[str, str]) -> ProgramKey | None:
+def key_of(kind: Kind) -> ProgramKey | None:
     """What an operation ran; None where that is not known."""
-    if one.cell is None or one.program is None or one.order_id not in products:
+    if kind.cell is None or kind.program is None:
         return None
-    return ProgramKey(one.cell, one.program, products[one.order_id])
+    return ProgramKey(kind.cell, kind.program, kind.product)
 
 
-def energy_j(
-    energies: Mapping[ProgramKey, ProgramEnergy],
-    ended: Iterable[Worked],
-    products: Mapping[str, str],
-) -> float | None:
+def energy_j(energies: Mapping[ProgramKey, ProgramEnergy], used: Iterable[Used]) -> float | None:
     """Energy of operations that have ended: motions as planned, the base power as long as it took.
 
     None where that of one is not known.
     """
     total = 0.0
-    of: dict[tuple[str | None, str | None, str], ProgramEnergy] = {}
-    for one in ended:
-        ran = one.cell, one.program, one.order_id
-        if ran not in of:
-            key = key_of(one, products)
-            if key is None or key not in energies:
-                return None
-            of[ran] = energies[key]
-        if one.actual_start_ns is None or one.actual_end_ns is None:
+    for kind, times, took_ns in used:
+        key = key_of(kind)
+        energy = None if key is None else energies.get(key)
+        if energy is None:
             return None
-        total += of[ran].of((one.actual_end_ns - one.actual_start_ns) * 1e-9)
+        total += energy.of(took_ns * 1e-9, times)
     return total

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -11,21 +11,9 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from robot_cell.gateway import shapes
-from robot_cell.gateway.kpis import (
-    ENDED,
-    FORMULAS,
-    HOLDS_AND_GOES_ON,
-    Elements,
-    Facts,
-    Worked,
-    elements_of,
-    held_spans,
-    kpi_of,
-    losses_of,
-    lost_spans,
-    plant_elements,
-    setup_spans,
-)
+from robot_cell.gateway.element_sums import ElementSums, Facts
+from robot_cell.gateway.formulas import FORMULAS
+from robot_cell.gateway.kpis import Elements, kpi_of, losses_of
 from robot_cell.gateway.parts import MOST_ENDED, joined, parts_of
 from robot_cell.gateway.problems import Problem
 from robot_cell.gateway.service import Gateway
@@ -34,19 +22,10 @@ from robot_cell.gateway.views import plant_ms, plant_ns
 from robot_cell.model import Cell, Plant, unavailable
 from robot_cell.orders.setups import SetupTimes
 from robot_cell.reporting.plan_changes import BACK, LOST
-from robot_cell.store import EventRecord, Journal
+from robot_cell.store import CommandRecord, EventRecord, Journal
 from robot_cell.store.log import told_of
-from robot_cell.store.past import begun_before, count_ended, orders_at_work
-from robot_cell.store.ran import (
-    Obeyed,
-    Ran,
-    StepSpan,
-    obeyed_by,
-    orders_of,
-    products_of,
-    ran_of_orders,
-    steps_begun,
-)
+from robot_cell.store.past import begun_before, begun_within, count_ended
+from robot_cell.store.ran import Obeyed, Ran, Stepped, obeyed_by, ran_at_work, stepped_between
 
 MAX_BUCKETS: Final = 500
 CUTS: Final = 4096
@@ -57,134 +36,90 @@ RECENT_NS: Final = 3_600_000_000_000
 made anew every few seconds."""
 
 
-class Figures:
-    """What happened in a span of plant time, ready for key figures of any part of it.
+_HOLDS: Final = ("hold", "suspend")
+_GOES_ON: Final = ("unhold", "unsuspend", "stop", "abort", "reset", "clear", "start")
 
-    Only that is read from the journal, however much there is before and after.
 
-    Args:
-        start: the instant of plant time 0.
-        now_ns: plant time until which anything is known.
-        cell: only this one.
-        carried: steps that were begun in a part of the time before, and went on.
+def facts_of(
+    plant: Plant,
+    journal: Journal,
+    start: datetime,
+    now_ns: int,
+    span: Span,
+    cell: str | None = None,
+) -> Facts:
+    """What happened in a span of plant time, to all cells or one.
 
-    Attributes:
-        carried_on: steps that go on after the span.
-        products: of the orders that were worked on in the span, by order id.
-        operations: of these orders, all.
+    Only that is read from the journal, however much there is before and after. `start` is the
+    instant of plant time 0, `now_ns` plant time until which anything is known.
     """
-
-    def __init__(
-        self,
-        plant: Plant,
-        journal: Journal,
-        start: datetime,
-        now_ns: int,
-        span: Span,
-        cell: str | None = None,
-        carried: Sequence[StepSpan] = (),
-    ) -> None:
-        self.start, self.now_ns, self.span = start, now_ns, span
-        cells = [cell] if cell is not None else list(plant.cells)
-        times = SetupTimes.of(plant)
-        read = journal.look(lambda tx: _read(tx, span, cells, times, carried))
-        self.products, self.operations = read.products, read.operations
-        steps = read.steps
-        self.carried_on = [s for s in steps if s.outcome_ns is None or s.outcome_ns > span[1]]
-        lost = lost_spans(read.notes, now_ns)
-        steps_of = defaultdict(list)
-        cell_of = {o.operation_id: o.cell for o in self.operations}
-        for step in steps:
-            steps_of[cell_of.get(step.operation_id)].append(step)
-        ran: defaultdict[str | None, list[Ran]] = defaultdict(list)
-        for record in self.operations:
-            if record.actual_start_ns is not None:
-                ran[record.cell].append(record)
-        self.facts = {
-            one: Facts(
-                one,
-                _open(plant, plant.cells[one], start, span),
-                ran[one],
-                steps_of[one],
-                held_spans(read.obeyed[one], one, now_ns),
-                lost.get(one, ()),
-                setup_spans(ran[one], read.setups_s),
-            )
-            for one in cells
-        }
-
-    def of_cells(self, span: Span) -> dict[str, Elements]:
-        """The elements of each cell in a part of the span."""
-        return {one: elements_of(facts, span, self.now_ns) for one, facts in self.facts.items()}
-
-    def ended(self, span: Span, cell: str | None = None) -> list[Worked]:
-        """What has ended in a part of the span, on one cell or on all of them."""
-        return [
-            o
-            for one in (self.facts if cell is None else (cell,))
-            for o in self.facts[one].operations
-            if o.status in ENDED
-            and o.actual_end_ns is not None
-            and span[0] <= o.actual_end_ns < min(span[1], self.now_ns)
-        ]
-
-    def of_plant(self, of_cells: dict[str, Elements], span: Span) -> Elements:
-        """The plant's elements in a part of the span."""
-        operations = [o for o in self.operations if o.cell in self.facts]
-        return plant_elements(of_cells.values(), operations, span, self.now_ns)
+    cells = [cell] if cell is not None else list(plant.cells)
+    times = SetupTimes.of(plant)
+    read = journal.look(lambda tx: _read(tx, span, cells, times))
+    return Facts(
+        cells,
+        read.ran,
+        read.steps,
+        open={one: _open(plant, plant.cells[one], start, span) for one in cells},
+        held={one: held_spans(read.obeyed[one], one, now_ns) for one in cells},
+        lost=lost_spans(read.notes, now_ns),
+        setups=read.setups,
+        whole=cell is None,
+    )
 
 
-def figures_of(
-    gateway: Gateway, span: Span, cell: str | None = None, carried: Sequence[StepSpan] = ()
-) -> Figures:
-    """What a running plant did in a span.
+def sums_of(gateway: Gateway, edges: Sequence[int], cell: str | None = None) -> ElementSums:
+    """The elements of what a running plant did in each part of a span, plant times in ns.
 
     Raises:
         Problem: 503, the plant has no time yet.
     """
-    mirror, now_ns = gateway.mirror, gateway.hub.now_ns
-    if mirror.start is None or now_ns is None:
+    now_ns, start = gateway.hub.now_ns, gateway.mirror.start
+    if start is None or now_ns is None:
         raise Problem("plant-unreachable", "the plant's time is not known yet; try again soon")
-    return Figures(gateway.plant, gateway.journal, mirror.start, now_ns, span, cell, carried)
+    span = edges[0], edges[-1]
+    facts = facts_of(gateway.plant, gateway.journal, start, now_ns, span, cell)
+    return ElementSums(facts, edges, now_ns)
 
 
-def kpis_now(gateway: Gateway, *, energy: bool = False) -> list[shapes.Kpi]:
-    """The key figures of each cell, of the last hour; energy, which takes long, where asked for.
+def recent(gateway: Gateway) -> ElementSums:
+    """The elements of the last hour.
 
     Raises:
         Problem: 503, the plant has no time yet.
     """
     now_ns = gateway.hub.now_ns or 0
-    span = (max(0, now_ns - RECENT_NS), now_ns)
-    figures = figures_of(gateway, span)
+    return sums_of(gateway, (max(0, now_ns - RECENT_NS), now_ns))
+
+
+def kpis_now(gateway: Gateway, *, energy: bool = False) -> list[shapes.Kpi]:
+    """The key figures of each cell, of the last hour; with energy where it is asked for.
+
+    Raises:
+        Problem: 503, the plant has no time yet.
+    """
+    sums = recent(gateway)
     return [
-        kpi_of(one, found, _energy_j(gateway, figures, span, one) if energy else None)
-        for one, found in figures.of_cells(span).items()
+        kpi_of(one, found, gateway.energies.of(sums.used(one)) if energy else None)
+        for one, found in sums.of_cells().items()
     ]
-
-
-def _energy_j(gateway: Gateway, figures: Figures, span: Span, cell: str | None) -> float | None:
-    """What was used by the operations that ended in a span, by the model; None: not known."""
-    return gateway.energies.of(figures.ended(span, cell), figures.products)
 
 
 def kpis(gateway: Gateway, span: Span, cell: str | None) -> shapes.Kpis:
     """The key figures of each cell and of the plant, of any span: a long one is read in parts."""
     start = _start(gateway)
-    edges = [span[0] + (span[1] - span[0]) * i // CUTS for i in range(CUTS + 1)]
+    step_ns = max(1, -(-(span[1] - span[0]) // CUTS))
     cells = [cell] if cell is not None else list(gateway.plant.cells)
     of_cells = {one: Elements() for one in cells}
     of_plant = Elements(units=0)
     energies_j: dict[str | None, float | None] = dict.fromkeys((*cells, None), 0.0)
-    for figures, part in _in_parts(gateway, edges, cell):
-        found = figures.of_cells(part)
-        # Of what has begun, so that it is known when that ends.
-        begun = (o for o in figures.operations if o.actual_start_ns is not None)
-        gateway.energies.ask_of(begun, figures.products)
-        of_plant = joined(of_plant, figures.of_plant(found, part))
-        of_cells = {one: joined(known, found[one]) for one, known in of_cells.items()}
+    for first, last in _parts(gateway, range(span[0], span[1] + step_ns, step_ns)):
+        sums = sums_of(gateway, (first, min(last, span[1])), cell)
+        gateway.energies.ask_of(sums.kinds)
+        of_plant = joined(of_plant, sums.of_plant())
+        of_cells = {one: joined(known, sums.of_cell(one)) for one, known in of_cells.items()}
         for one, known_j in energies_j.items():
-            more_j = _energy_j(gateway, figures, part, one)
+            more_j = gateway.energies.of(sums.used(one))
             energies_j[one] = None if known_j is None or more_j is None else known_j + more_j
     return {
         "from_ms": plant_ms(span[0], start),
@@ -202,9 +137,11 @@ def series(gateway: Gateway, span: Span, bucket_ns: int, cell: str | None) -> sh
     edges = [*range(span[0], span[1], bucket_ns)[:MAX_BUCKETS]]
     edges.append(min(edges[-1] + bucket_ns, span[1]) if edges else span[1])
     items: list[shapes.Bucket] = []
-    for figures, whole in _in_parts(gateway, edges, cell):
-        for part in pairwise(at for at in edges if whole[0] <= at <= whole[1]):
-            found = figures.of_plant(figures.of_cells(part), part)
+    for whole in _parts(gateway, edges):
+        within = [at for at in edges if whole[0] <= at <= whole[1]]
+        sums = sums_of(gateway, within, cell)
+        for i, part in enumerate(pairwise(within)):
+            found = sums.of_plant(i)
             kpi = kpi_of(None, found)
             items.append(
                 {
@@ -220,19 +157,12 @@ def series(gateway: Gateway, span: Span, bucket_ns: int, cell: str | None) -> sh
     return {"bucket_s": bucket_ns * 1e-9, "items": items}
 
 
-def _in_parts(
-    gateway: Gateway, edges: Sequence[int], cell: str | None
-) -> Iterator[tuple[Figures, Span]]:
-    """A span's figures in parts that are read one after the other; cut at some of its edges."""
-    carried: Sequence[StepSpan] = ()
+def _parts(gateway: Gateway, edges: Sequence[int]) -> Iterator[Span]:
+    """A span in parts that are read one after the other; cut at some of its edges."""
     if len(edges) < 2:
-        return
-    for part in parts_of(
-        edges, lambda one: gateway.journal.look(lambda tx: count_ended(tx, *one)), MOST_ENDED
-    ):
-        figures = figures_of(gateway, part, cell, carried)
-        carried = figures.carried_on
-        yield figures, part
+        return iter(())
+    look = gateway.journal.look
+    return parts_of(edges, lambda one: look(lambda tx: count_ended(tx, *one)), MOST_ENDED)
 
 
 def _start(gateway: Gateway) -> datetime:
@@ -281,45 +211,70 @@ def _open(plant: Plant, cell: Cell, start: datetime, span: Span) -> Sequence[Spa
 class _Read(NamedTuple):
     """What a span's figures are made of."""
 
-    products: dict[str, str]
-    operations: list[Ran]
-    steps: list[StepSpan]
-    obeyed: dict[str, list[Obeyed]]
+    ran: Ran
+    steps: Stepped
+    obeyed: Mapping[str, list[Obeyed]]
     notes: list[EventRecord]
-    setups_s: dict[str, float]
-    """By the operation that a cell was set up for."""
+    setups: Mapping[str, list[Span]]
 
 
-def _read(
-    tx: Connection,
-    span: Span,
-    cells: Sequence[str],
-    times: SetupTimes,
-    carried: Sequence[StepSpan],
-) -> _Read:
-    longest_ms = max(
-        (ms for by in times.by_cell.values() for to in by.values() for ms in to.values()), default=0
-    )
-    # What began a setup after the span was set up for in it.
-    until_ns = span[1] + longest_ms * 1_000_000
-    ids = orders_at_work(tx, span[0], until_ns, cells)
-    ids |= orders_of(tx, {one.operation_id for one in carried})
-    products, operations = products_of(tx, ids), ran_of_orders(tx, ids)
-    order_of = {
-        o.operation_id: o.order_id
-        for o in operations
-        if o.cell in times.by_cell and o.actual_start_ns is not None
-    }
-    setups_s = {}
-    for key, before in begun_before(tx, order_of).items():
-        ms = times.ms(before.cell, before.product, products[order_of[key]])
-        if ms:
-            setups_s[key] = ms * 1e-3
+def _read(tx: Connection, span: Span, cells: Sequence[str], times: SetupTimes) -> _Read:
     return _Read(
-        products,
-        operations,
-        [*carried, *steps_begun(tx, *span)],
-        obeyed_by(tx, cells, HOLDS_AND_GOES_ON, *span),
+        ran_at_work(tx, *span, cells),
+        stepped_between(tx, *span),
+        obeyed_by(tx, cells, (*_HOLDS, *_GOES_ON), *span),
         told_of(tx, (LOST, BACK), until_ns=span[1]),
-        setups_s,
+        _setups(tx, span, cells, times),
     )
+
+
+def _setups(
+    tx: Connection, span: Span, cells: Sequence[str], times: SetupTimes
+) -> Mapping[str, list[Span]]:
+    """When cells were set up for what they have begun: right before it, at the latest."""
+    found: defaultdict[str, list[Span]] = defaultdict(list)
+    set_up = times.by_cell.keys() & set(cells)
+    if not set_up:
+        return found
+    by_product = (by for one in set_up for by in times.by_cell[one].values())
+    longest_ms = max((ms for to in by_product for ms in to.values()), default=0)
+    # What began a setup after the span was set up for in it.
+    begun = begun_within(tx, set_up, span[0], span[1] + longest_ms * 1_000_000)
+    before = begun_before(tx, [one.operation_id for one in begun])
+    for one in begun:
+        last = before.get(one.operation_id)
+        ms = 0 if last is None else times.ms(one.cell, last.product, one.product)
+        found[one.cell].append((one.start_ns - ms * 1_000_000, one.start_ns))
+    return found
+
+
+def held_spans(commands: Iterable[CommandRecord | Obeyed], cell: str, now_ns: int) -> list[Span]:
+    """When a cell was held by a person, told from what people asked and got."""
+    spans: list[Span] = []
+    since: int | None = None
+    for one in commands:
+        what = one.what.lower()
+        if one.target != cell or one.outcome != "obeyed":
+            continue
+        if what in _HOLDS and since is None:
+            since = one.at_ns
+        elif what in _GOES_ON and since is not None:
+            spans.append((since, one.at_ns))
+            since = None
+    if since is not None:
+        spans.append((since, now_ns))
+    return spans
+
+
+def lost_spans(events: Iterable[EventRecord], now_ns: int) -> dict[str, list[Span]]:
+    """When each cell's controller was gone, told from the notes `cell lost` and `cell back`."""
+    spans: defaultdict[str, list[Span]] = defaultdict(list)
+    since: dict[str, int] = {}
+    for event in events:
+        if event.what == "cell lost":
+            since.setdefault(event.data["cell"], event.at_ns)
+        elif event.what == "cell back" and event.data["cell"] in since:
+            spans[event.data["cell"]].append((since.pop(event.data["cell"]), event.at_ns))
+    for cell, begin in since.items():
+        spans[cell].append((begin, now_ns))
+    return spans

@@ -9,7 +9,7 @@ from robot_cell.gateway.kpis import Elements, tell_slowness
 from robot_cell.gateway.spans import Span
 
 MOST_ENDED: Final = 5_000
-"""So many operations that have ended are looked at at once; a quarter of that takes 10 MB."""
+"""So many operations that have ended are looked at at once."""
 
 
 def parts_of(

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 from typing import Final
 
 from robot_cell.errors import RobotCellError
+from robot_cell.gateway.element_sums import ElementSums, Facts, Used
 from robot_cell.gateway.energies import energy_j, key_of
-from robot_cell.gateway.figures import Figures
-from robot_cell.gateway.kpis import FORMULAS, Elements, kpi_of, losses_of
-from robot_cell.gateway.spans import Span, common, length, merged
+from robot_cell.gateway.figures import facts_of
+from robot_cell.gateway.formulas import FORMULAS
+from robot_cell.gateway.kpis import Elements, kpi_of, losses_of
+from robot_cell.gateway.spans import Span, common, length, merged, spans
 from robot_cell.model import Plant
 from robot_cell.orders.status import job_views
 from robot_cell.programs import ProgramKey
@@ -27,7 +30,7 @@ from robot_cell.reporting.shift_data import (
 )
 from robot_cell.store import AlarmRecord, Journal, OperationRecord, OrderRecord
 from robot_cell.store.log import last_at_ns
-from robot_cell.store.past import orders_due
+from robot_cell.store.past import orders_at_work, orders_due
 from robot_cell.store.records import to_us
 from robot_cell.store.working_set import work_of
 
@@ -80,19 +83,18 @@ def shift_report(
             f"{_instant(span[1], start):%Y-%m-%d %H:%M:%S} UTC; give another --from and --to"
         )
     now_ns = max(known_ns, span[1])
-    figures = Figures(plant, journal, start, now_ns, span)
+    facts = facts_of(plant, journal, start, now_ns, span)
+    sums = ElementSums(facts, span, now_ns)
     due = journal.look(lambda tx: orders_due(tx, *(_us(at, start) for at in span)))
-    work = journal.look(lambda tx: work_of(tx, due | figures.products.keys()))
+    at_work = journal.look(lambda tx: orders_at_work(tx, *span, list(plant.cells)))
+    work = journal.look(lambda tx: work_of(tx, due | at_work))
     orders, operations = work.orders, work.operations
-    product = {one.order.order_id: one.order.product for one in orders}
-    of_cells = figures.of_cells(span)
-    energies = _energies(plant, orders, operations)
-    ended = [o for o in operations if o.status in ("complete", "failed") and _in(o, span)]
+    of_cells = sums.of_cells()
+    energies = _energies(plant, sums)
     lines = tuple(
-        _figures(cell, found, [o for o in ended if o.cell == cell], product, energies)
-        for cell, found in of_cells.items()
+        _figures(cell, found, sums.used(cell), energies) for cell, found in of_cells.items()
     )
-    total = _figures(None, figures.of_plant(of_cells, span), ended, product, energies)
+    total = _figures(None, sums.of_plant(), sums.used(), energies)
     return ShiftReport(
         plant=plant.plant,
         begin=_instant(span[0], start).astimezone(plant.zone),
@@ -101,7 +103,7 @@ def shift_report(
         orders=_orders(plant, orders, operations, start, span),
         total=total,
         cells=lines,
-        parts=_parts(plant, figures, start, span),
+        parts=_parts(plant, facts, start, span, now_ns),
         losses=tuple(
             LossLine(one["cell"], one["cause"], one["s"], one["count"])
             for one in losses_of(of_cells)
@@ -135,7 +137,7 @@ def _orders(
             for o in worked[order.order_id]
             if o.actual_start_ns is not None
         ]
-        if not (span[0] <= due_ns < span[1] or common(merged(ran), [span])):
+        if not (span[0] <= due_ns < span[1] or common(merged(spans(ran)), spans([span])).size):
             continue
         finished_ns = job.promised_end_ns if job.status == "complete" else None
         if finished_ns is not None and finished_ns > span[1]:
@@ -165,13 +167,12 @@ def _orders(
 def _figures(
     cell: str | None,
     found: Elements,
-    ended: Sequence[OperationRecord],
-    product: Mapping[str, str],
+    used: Sequence[Used],
     energies: Mapping[ProgramKey, ProgramEnergy],
 ) -> FigureLine:
     kpi = kpi_of(cell, found)
     values = dict(kpi)
-    energy_of_all = energy_j(energies, ended, product)
+    energy_of_all = energy_j(energies, used)
     return FigureLine(
         cell,
         {name: values[name] for name in _SHOWN},  # type: ignore[misc]
@@ -181,20 +182,20 @@ def _figures(
     )
 
 
-def _energies(
-    plant: Plant, orders: Sequence[OrderRecord], operations: Sequence[OperationRecord]
-) -> Mapping[ProgramKey, ProgramEnergy]:
-    product = {one.order.order_id: one.order.product for one in orders}
-    keys = {key_of(o, product) for o in operations if o.actual_start_ns is not None}
+def _energies(plant: Plant, sums: ElementSums) -> Mapping[ProgramKey, ProgramEnergy]:
+    keys = {key_of(kind) for kind in sums.kinds}
     return energies_of(plant, sorted(key for key in keys if key is not None))
 
 
-def _parts(plant: Plant, figures: Figures, start: datetime, span: Span) -> tuple[PartLine, ...]:
+def _parts(
+    plant: Plant, facts: Facts, start: datetime, span: Span, now_ns: int
+) -> tuple[PartLine, ...]:
     step_ns = max(_LEAST_PART_NS, -(-(span[1] - span[0]) // PARTS))
+    edges = [*range(span[0], span[1], step_ns), span[1]]
+    sums = ElementSums(facts, edges, now_ns)
     found = []
-    for at in range(span[0], span[1], step_ns):
-        part = (at, min(at + step_ns, span[1]))
-        elements = figures.of_plant(figures.of_cells(part), part)
+    for i, part in enumerate(pairwise(edges)):
+        elements = sums.of_plant(i)
         begin, end = (_instant(one, start).astimezone(plant.zone) for one in part)
         found.append(PartLine(begin, end, elements.pq, kpi_of(None, elements)["oee"]))
     return tuple(found)
@@ -207,8 +208,10 @@ def _alarms(journal: Journal, span: Span) -> tuple[AlarmLine, ...]:
     lines = []
     for (source, kind), listed in found.items():
         stood = merged(
-            (one.raised_ns, span[1] if one.returned_ns is None else one.returned_ns)
-            for one in listed
+            spans(
+                (one.raised_ns, span[1] if one.returned_ns is None else one.returned_ns)
+                for one in listed
+            )
         )
         worst = max(listed, key=lambda one: one.priority)
         lines.append(
@@ -218,7 +221,7 @@ def _alarms(journal: Journal, span: Span) -> tuple[AlarmLine, ...]:
                 worst.priority.label,
                 listed[-1].text,
                 sum(one.times for one in listed),
-                length(common(stood, [span])) * 1e-9,
+                length(common(stood, spans([span]))) * 1e-9,
             )
         )
     return tuple(sorted(lines, key=lambda one: (-one.count, -one.standing_s, one.source)))
@@ -241,10 +244,6 @@ def _notes(energies: Mapping[ProgramKey, ProgramEnergy], total: FigureLine) -> t
             + ("; some of its parameters are estimates." if estimated else ".")
         )
     return tuple(notes)
-
-
-def _in(one: OperationRecord, span: Span) -> bool:
-    return one.actual_end_ns is not None and span[0] <= one.actual_end_ns < span[1]
 
 
 def _instant(at_ns: int, start: datetime) -> datetime:

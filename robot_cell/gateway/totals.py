@@ -6,22 +6,14 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from robot_cell.orders.status import job_view
 from robot_cell.store import OperationRecord, OrderRecord
-from robot_cell.store.past import count_operations, count_orders
+from robot_cell.store.counted import count_operations, count_orders
+from robot_cell.store.ran import Kind
 from robot_cell.store.records import to_us
-
-
-class Run(NamedTuple):
-    """What a complete operation ran; its program is the journal's, which may be None."""
-
-    cell: str | None
-    program: str | None
-    product: str
 
 
 @dataclass
@@ -39,8 +31,8 @@ class Totals:
     complete: int = 0
     late: int = 0
     operations: Counter[tuple[str, str]] = field(default_factory=Counter)
-    runs: Counter[Run] = field(default_factory=Counter)
-    took_ns: Counter[Run] = field(default_factory=Counter)
+    runs: Counter[Kind] = field(default_factory=Counter)
+    took_ns: Counter[Kind] = field(default_factory=Counter)
 
     def copy(self) -> Totals:
         """The same in another place: what readers have is not changed."""
@@ -66,7 +58,7 @@ class Totals:
         for one in listed:
             self.operations[one.cell or "", one.status] += sign
             if one.status == "complete":
-                run = Run(one.cell, one.program, order.order.product)
+                run = Kind(one.cell, one.program, order.order.product)
                 self.runs[run] += sign
                 if one.actual_start_ns is not None and one.actual_end_ns is not None:
                     self.took_ns[run] += sign * (one.actual_end_ns - one.actual_start_ns)
@@ -82,7 +74,7 @@ def totals_of(connection: Connection, start: datetime) -> Totals:
     for one in count_operations(connection):
         found.operations[one.cell or "", one.status] += one.count
         if one.status == "complete":
-            run = Run(one.cell, one.program, one.product)
+            run = Kind(one.cell, one.program, one.product)
             found.runs[run] += one.count
             found.took_ns[run] += one.took_ns
     return found

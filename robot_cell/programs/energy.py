@@ -33,9 +33,9 @@ class ProgramEnergy:
     base_w: float
     estimated: bool
 
-    def of(self, duration_s: float) -> float:
-        """Energy of an operation that ran the program and took so long, J."""
-        return self.above_base_j + self.base_w * duration_s
+    def of(self, duration_s: float, times: int = 1) -> float:
+        """Energy of an operation that ran the program and took so long, or of several, J."""
+        return times * self.above_base_j + self.base_w * duration_s
 
 
 def program_energy(

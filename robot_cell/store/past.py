@@ -1,7 +1,7 @@
 """What a journal says of orders and operations that are over, and which of them were over last.
 
 Found by name, by cell or by when it was, through indexes: an answer costs what it tells, and not
-what the journal has. Where something is counted over all of it, the database counts.
+what the journal has.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
+    CompoundSelect,
     Connection,
     Select,
     and_,
-    case,
     exists,
     func,
     or_,
@@ -172,21 +173,31 @@ def all_order_lines(connection: Connection) -> Iterator[OrderLine]:
 # -- by when it was --------------------------------------------------------------------------------
 
 
-def _overlaps(connection: Connection, from_ns: int, to_ns: int) -> ColumnElement[bool]:
-    """What had begun before the end of a span and has ended after its begin.
+def from_its_end(connection: Connection, from_ns: int, to_ns: int) -> bool:
+    """Whether what overlaps a span is found sooner by when it ended than by when it had begun.
 
     No index finds both at once: it is looked from that end of the journal that is nearer.
     """
-    begun, ended = operations.c.actual_start_ns, operations.c.actual_end_ns
     # Each alone is read from an index's end, both at once are not.
-    first = connection.scalar(select(func.min(begun)))
-    last = connection.scalar(select(func.max(ended)))
-    if first is None or last is None or last - from_ns <= to_ns - first:
+    first = connection.scalar(_FIRST)
+    last = connection.scalar(_LAST)
+    return first is None or last is None or bool(last - from_ns <= to_ns - first)
+
+
+_FIRST: Final = select(func.min(operations.c.actual_start_ns))
+_LAST: Final = select(func.max(operations.c.actual_end_ns))
+_Instant = int | BindParameter[int]
+
+
+def _overlaps(from_ns: _Instant, to_ns: _Instant, *, at_end: bool) -> ColumnElement[bool]:
+    """What had begun before the end of a span and has ended after its begin."""
+    begun, ended = operations.c.actual_start_ns, operations.c.actual_end_ns
+    if at_end:
         return and_(ended >= from_ns, begun + 0 < to_ns)
     return and_(begun < to_ns, ended + 0 >= from_ns)
 
 
-def _under_way(to_ns: int) -> ColumnElement[bool]:
+def _under_way(to_ns: _Instant) -> ColumnElement[bool]:
     return and_(
         operations.c.status.in_(AT_WORK),
         operations.c.actual_end_ns.is_(None),
@@ -194,22 +205,15 @@ def _under_way(to_ns: int) -> ColumnElement[bool]:
     )
 
 
-def orders_at_work(
-    connection: Connection, from_ns: int, to_ns: int, cells: Sequence[str]
-) -> set[str]:
-    """The orders that say what cells did in a span of plant time.
+def at_work_between(
+    from_ns: _Instant, to_ns: _Instant, cells: Sequence[str] | BindParameter[Any], *, at_end: bool
+) -> CompoundSelect[Any]:
+    """The orders that say what cells did in a span of plant time, a query.
 
     Those with an operation that was under way in it or a step that was begun; and where an order
     was under way all the time with nothing done meanwhile, one of these, which stands for all.
+    `at_end` is `from_its_end`, which changes no answer.
     """
-    query = union(
-        select(operations.c.order_id).where(_overlaps(connection, from_ns, to_ns)),
-        select(operations.c.order_id).where(_under_way(to_ns)),
-        select(operations.c.order_id)
-        .join(steps, steps.c.operation_id == operations.c.operation_id)
-        .where(steps.c.intent_ns >= from_ns, steps.c.intent_ns < to_ns),
-    )
-    found = set(connection.scalars(query))
     earlier = operations.alias()
     before = exists().where(
         earlier.c.order_id == operations.c.order_id,
@@ -220,9 +224,24 @@ def orders_at_work(
         select(operations.c.order_id)
         .where(operations.c.actual_start_ns >= to_ns, operations.c.cell.in_(cells), before)
         .limit(1)
+        .subquery()
     )
-    found.update(connection.scalars(behind))
-    return found
+    return union(
+        select(operations.c.order_id).where(_overlaps(from_ns, to_ns, at_end=at_end)),
+        select(operations.c.order_id).where(_under_way(to_ns)),
+        select(operations.c.order_id)
+        .join(steps, steps.c.operation_id == operations.c.operation_id)
+        .where(steps.c.intent_ns >= from_ns, steps.c.intent_ns < to_ns),
+        select(behind.c.order_id),
+    )
+
+
+def orders_at_work(
+    connection: Connection, from_ns: int, to_ns: int, cells: Sequence[str]
+) -> set[str]:
+    """The ids of the orders that say what cells did in a span of plant time."""
+    at_end = from_its_end(connection, from_ns, to_ns)
+    return set(connection.scalars(at_work_between(from_ns, to_ns, cells, at_end=at_end)))
 
 
 def orders_due(connection: Connection, from_us: int, to_us: int) -> set[str]:
@@ -241,6 +260,7 @@ def ran_between(
     `after` is the begin, in ns, and the id of the last that is known already.
     """
     begun, key = operations.c.actual_start_ns, operations.c.operation_id
+    at_end = from_its_end(connection, from_ns, to_ns)
 
     def part(which: ColumnElement[bool]) -> Select[Any]:
         query = select(*UNMEASURED).where(which)
@@ -250,7 +270,7 @@ def ran_between(
 
     found = {
         row[0]: OperationRecord(*row)
-        for which in (_overlaps(connection, from_ns, to_ns), _under_way(to_ns))
+        for which in (_overlaps(from_ns, to_ns, at_end=at_end), _under_way(to_ns))
         for row in connection.execute(part(which))
     }
     return sorted(found.values(), key=lambda o: (o.actual_start_ns or 0, o.operation_id))[:limit]
@@ -306,6 +326,18 @@ def begun_before(connection: Connection, ids: Iterable[str]) -> dict[str, Begun]
     return {one: found[other] for one, other in pairs}
 
 
+def begun_within(
+    connection: Connection, cells: Iterable[str], from_ns: int, to_ns: int
+) -> list[Begun]:
+    """What these cells have begun in a span of plant time, in no order."""
+    query = _BEGUN.where(
+        operations.c.cell.in_(list(cells)),
+        operations.c.actual_start_ns >= from_ns,
+        operations.c.actual_start_ns < to_ns,
+    )
+    return [Begun(*row) for row in connection.execute(query)]
+
+
 def last_begun(connection: Connection, cells: Iterable[str]) -> list[Begun]:
     """What each of these cells has begun last."""
     ids: list[str] = []
@@ -320,68 +352,18 @@ def last_begun(connection: Connection, cells: Iterable[str]) -> list[Begun]:
     return list(_begun(connection, ids).values())
 
 
+_BEGUN: Final = select(
+    operations.c.operation_id,
+    operations.c.order_id,
+    operations.c.cell,
+    operations.c.actual_start_ns,
+    job_orders.c.product,
+).join(job_orders, job_orders.c.order_id == operations.c.order_id)
+
+
 def _begun(connection: Connection, ids: Iterable[str]) -> dict[str, Begun]:
-    names = ("operation_id", "order_id", "cell", "actual_start_ns")
-    columns = [*(operations.c[name] for name in names), job_orders.c.product]
-    query = select(*columns).join(job_orders, job_orders.c.order_id == operations.c.order_id)
     return {
         row[0]: Begun(*row)
         for some in id_lists(ids)
-        for row in connection.execute(query.where(operations.c.operation_id.in_(some)))
+        for row in connection.execute(_BEGUN.where(operations.c.operation_id.in_(some)))
     }
-
-
-# -- counted ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """Operations of one cell, status, program and product: how many, and how long they took."""
-
-    cell: str | None
-    status: str
-    program: str | None
-    product: str
-    count: int
-    took_ns: int
-
-
-def count_operations(connection: Connection) -> list[Counted]:
-    """Every operation, counted; `took_ns` is that of complete ones."""
-    by = (operations.c.cell, operations.c.status, operations.c.program, job_orders.c.product)
-    took = operations.c.actual_end_ns - operations.c.actual_start_ns
-    query = (
-        select(
-            *by, func.count(), func.sum(case((operations.c.status == "complete", took), else_=0))
-        )
-        .join(job_orders, job_orders.c.order_id == operations.c.order_id)
-        .group_by(*by)
-    )
-    return [
-        Counted(cell, status, program, product, int(count), int(took_ns or 0))
-        for cell, status, program, product, count, took_ns in connection.execute(query)
-    ]
-
-
-def count_orders(connection: Connection, start_us: int) -> tuple[int, int, int]:
-    """How many orders there are, are complete, and were complete after they were due.
-
-    `start_us` is the instant of plant time 0, microseconds since 1970.
-    """
-    end_ns = func.max(operations.c.actual_end_ns).label("end_ns")
-    complete = (
-        select(operations.c.order_id, end_ns)
-        .group_by(operations.c.order_id)
-        .having(
-            func.min(operations.c.status) == "complete", func.max(operations.c.status) == "complete"
-        )
-        .subquery()
-    )
-    due_ns = (job_orders.c.due_us - start_us) * 1000
-    late = func.sum(case((complete.c.end_ns > due_ns, 1), else_=0))
-    query = select(func.count(), late).select_from(
-        complete.join(job_orders, job_orders.c.order_id == complete.c.order_id)
-    )
-    of_complete, of_late = connection.execute(query).one()
-    orders = connection.scalar(select(func.count()).select_from(job_orders))
-    return int(orders or 0), int(of_complete), int(of_late or 0)

@@ -32,7 +32,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION: Final = "0006"
+REVISION: Final = "0007"
 """The migration (`migrations/versions`) that leads to the tables below."""
 
 STATUSES: Final = (
@@ -122,6 +122,13 @@ operations = Table(
     Index("operations_by_end", "actual_end_ns", "actual_start_ns", "order_id", "cell"),
     Index("operations_by_start", "actual_start_ns", "actual_end_ns", "order_id", "cell"),
     Index("operations_by_cell", "cell", "actual_start_ns", "operation_id"),
+    # Their steps may be of any time, whenever the last attempt was.
+    Index(
+        "operations_repeated",
+        "operation_id",
+        sqlite_where=text("attempt > 1"),
+        postgresql_where=text("attempt > 1"),
+    ),
 )
 
 steps = Table(

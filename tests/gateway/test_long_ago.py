@@ -14,21 +14,12 @@ import pytest
 from hypothesis import Phase, given, settings
 
 from robot_cell.gateway import figures
-from robot_cell.gateway.figures import _open
-from robot_cell.gateway.kpis import (
-    Facts,
-    elements_of,
-    held_spans,
-    kpi_of,
-    losses_of,
-    lost_spans,
-    plant_elements,
-    setup_spans,
-)
+from robot_cell.gateway.element_sums import ElementSums
+from robot_cell.gateway.figures import _open, held_spans, lost_spans
+from robot_cell.gateway.kpis import kpi_of, losses_of
 from robot_cell.gateway.opcua.job_book import JobBook
 from robot_cell.gateway.sparkplug.told import cell_values, order_values
 from robot_cell.gateway.tokens import new_secret
-from robot_cell.gateway.totals import Run
 from robot_cell.gateway.views import instant_ms
 from robot_cell.gateway.window import is_open
 from robot_cell.model import Plant
@@ -36,7 +27,9 @@ from robot_cell.model.plant_file import load_plant
 from robot_cell.orders.setups import SetupTimes, Turn, setups_before
 from robot_cell.orders.status import job_views
 from robot_cell.store import Journal, open_journal
+from robot_cell.store.ran import Kind
 from tests.gateway.conftest import NS, ROOT, START, Secret, Served, add_tokens
+from tests.gateway.facts import facts_from
 from tests.gateway.stories import EVERYTHING, NOTHING, Story, at, gateway_on, happenings
 from tests.gateway.test_setups import set_up_plant
 
@@ -133,30 +126,29 @@ def figures_of_everything(
     """Key figures of cells and plant, made from all that the journal has."""
     operations = journal.operations()
     setups = setups_s(plant, journal)
-    steps = [step for o in operations for step in journal.steps(o.operation_id)]
-    cell_of = {o.operation_id: o.cell for o in operations}
     notes = [e for e in journal.events(0, 10_000) if e.what in ("cell lost", "cell back")]
-    lost = lost_spans(notes, now_ns)
-    found = {}
-    for cell in cells:
-        ran = [o for o in operations if o.cell == cell and o.actual_start_ns is not None]
-        facts = Facts(
-            cell,
-            _open(plant, plant.cells[cell], START, span),
-            ran,
-            [s for s in steps if cell_of[s.operation_id] == cell
-             and span[0] <= s.intent_ns < span[1]],
-            held_spans(journal.commands(0, 10_000), cell, now_ns),
-            lost.get(cell, ()),
-            setup_spans(ran, setups),
-        )  # fmt: skip
-        found[cell] = elements_of(facts, span, now_ns)
-    of_plant = plant_elements(
-        found.values(), [o for o in operations if o.cell in found], span, now_ns
+    facts = facts_from(
+        cells,
+        operations,
+        [step for o in operations for step in journal.steps(o.operation_id)],
+        whole=len(cells) == len(plant.cells),
+        open={one: _open(plant, plant.cells[one], START, span) for one in cells},
+        held={one: held_spans(journal.commands(0, 10_000), one, now_ns) for one in cells},
+        lost=lost_spans(notes, now_ns),
+        setups={
+            one: [
+                (o.actual_start_ns - round(setups[o.operation_id] * NS), o.actual_start_ns)
+                for o in operations
+                if o.cell == one and o.operation_id in setups and o.actual_start_ns is not None
+            ]
+            for one in cells
+        },
     )
+    sums = ElementSums(facts, span, now_ns)
+    found = sums.of_cells()
     return (
         [kpi_of(cell, one) for cell, one in found.items()],
-        kpi_of(None, of_plant),
+        kpi_of(None, sums.of_plant()),
         losses_of(found),
     )
 
@@ -203,7 +195,7 @@ def check_orders(plant: Plant, journal: Journal, served: Served) -> None:
     assert +totals.operations == Counter((o.cell or "", o.status) for o in operations)
     products = {one.order.order_id: one.order.product for one in orders}
     complete = [o for o in operations if o.status == "complete"]
-    assert +totals.runs == Counter(Run(o.cell, o.program, products[o.order_id]) for o in complete)
+    assert +totals.runs == Counter(Kind(o.cell, o.program, products[o.order_id]) for o in complete)
     assert totals.took_ns.total() == sum(
         (o.actual_end_ns or 0) - (o.actual_start_ns or 0) for o in complete
     )

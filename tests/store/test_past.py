@@ -9,7 +9,7 @@ import pytest
 
 from robot_cell.gateway.window import is_open, over_ns
 from robot_cell.model import Plant
-from robot_cell.store import Journal, past
+from robot_cell.store import Journal, counted, past
 from robot_cell.store.looks import waiting_draft
 from robot_cell.store.records import to_us
 from tests.gateway.conftest import NS, START
@@ -108,7 +108,7 @@ def test_everything_is_counted(told: Story) -> None:
     journal = told.journal
     operations = journal.operations()
     found: Counter[tuple[str | None, str]] = Counter()
-    for one in journal.look(past.count_operations):
+    for one in journal.look(counted.count_operations):
         found[one.cell, one.status] += one.count
     assert found == Counter((o.cell, o.status) for o in operations)
     of: dict[str, list[int | None]] = {}
@@ -121,8 +121,8 @@ def test_everything_is_counted(told: Story) -> None:
         if (end_ns := complete.get(one.order.order_id)) is not None
         and end_ns > (to_us(one.order.due) - to_us(START)) * 1000
     ]
-    counted = journal.look(lambda tx: past.count_orders(tx, to_us(START)))
-    assert counted == (len(of), len(complete), len(late))
+    told_of = journal.look(lambda tx: counted.count_orders(tx, to_us(START)))
+    assert told_of == (len(of), len(complete), len(late))
 
 
 def test_a_draft_waits_until_a_plan_is_published_or_somebody_decides(told: Story) -> None:

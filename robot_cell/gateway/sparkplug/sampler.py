@@ -13,7 +13,9 @@ from typing import Final
 import structlog
 
 from robot_cell.errors import RobotCellError
-from robot_cell.gateway.figures import RECENT_NS, figures_of
+from robot_cell.gateway.element_sums import Used
+from robot_cell.gateway.energies import energy_j
+from robot_cell.gateway.figures import recent
 from robot_cell.gateway.kpis import kpi_of
 from robot_cell.gateway.problems import Problem
 from robot_cell.gateway.service import Gateway
@@ -149,40 +151,28 @@ class Sampler:
         return found, lost
 
     def _kpis(self) -> dict[str, dict[str, Value]]:
-        now_ns = self._gateway.hub.now_ns or 0
-        span = (max(0, now_ns - RECENT_NS), now_ns)
         try:
-            figures = figures_of(self._gateway, span)
+            sums = recent(self._gateway)
         except Problem:
             return {}  # the plant has no time yet
-        of_cells = figures.of_cells(span)
         found = {
             cell: kpi_values(kpi_of(cell, elements))
-            for cell, elements in of_cells.items()
+            for cell, elements in sums.of_cells().items()
             if cell not in self._gateway.mirror.lost
         }
-        return {NODE: kpi_values(kpi_of(None, figures.of_plant(of_cells, span))), **found}
+        return {NODE: kpi_values(kpi_of(None, sums.of_plant())), **found}
 
     def _energies_j(self) -> dict[str, float | None]:
         """What each cell's complete operations took, by the model; None where that is not known."""
-        energies = self._gateway.energies.known
         totals = self._gateway.mirror.work.totals
-        found: dict[str, float | None] = dict.fromkeys(self._gateway.plant.cells, 0.0)
-        for run, count in totals.runs.items():
-            if count and run.cell in found:
-                key = (
-                    None if run.program is None else ProgramKey(run.cell, run.program, run.product)
-                )
-                before, energy = found[run.cell], None if key is None else energies.get(key)
-                # The base power goes with the time, so that sums of times say as much as each.
-                found[run.cell] = (
-                    None
-                    if before is None or energy is None
-                    else before
-                    + count * energy.above_base_j
-                    + energy.base_w * totals.took_ns[run] * 1e-9
-                )
-        return found
+        runs = totals.runs.items()
+        used = [Used(kind, times, totals.took_ns[kind]) for kind, times in runs if times]
+        return {
+            cell: energy_j(
+                self._gateway.energies.known, (one for one in used if one.kind.cell == cell)
+            )
+            for cell in self._gateway.plant.cells
+        }
 
     def _ordered(self) -> list[ProgramKey]:
         """The programs of what is ordered."""
