@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,10 +17,11 @@ from robot_cell.gateway.versions import Versions
 from robot_cell.gateway.views import operation_view, order_view
 from robot_cell.gateway.window import Over, Window
 from robot_cell.orders.setups import SetupTimes, Turn
-from robot_cell.orders.status import Standing, job_view
+from robot_cell.orders.status import job_view, tally_of
 from robot_cell.store import Journal, OperationRecord, OrderRecord
 from robot_cell.store.log import last_at_ns
 from robot_cell.store.past import STOPS_A_UNIT, begun_before, last_begun, open_orders, over_last
+from robot_cell.store.tallies import Tally
 from robot_cell.store.working_set import work_of
 
 Records = tuple[OperationRecord, ...]
@@ -140,7 +141,7 @@ class AtHand:
             return None
         known = self._order_views.get(order_id)
         if known is None or known[0] is not record or known[1] is not records:
-            view = self.view_of(record, records, start, promised=promised)
+            view = self.view_of(record, tally_of(records), start, promised=promised)
             known = record, records, view
             # What was not promised yet will be, with no change of the order itself.
             if view["promised_first_ms"] is not None:
@@ -150,7 +151,7 @@ class AtHand:
     def view_of(
         self,
         record: OrderRecord,
-        records: Sequence[Standing],
+        tally: Tally,
         start: datetime,
         *,
         promised: bool,
@@ -159,7 +160,7 @@ class AtHand:
         first_ns = None
         if promised:
             first_ns = self.promises.of(record.batch_id, record.order.order_id)
-        return order_view(record, job_view(record, records, start), first_ns, start)
+        return order_view(record, job_view(record, tally, start), first_ns, start)
 
     # -- changed by the mirror alone ---------------------------------------------------------------
 

@@ -25,7 +25,7 @@ from robot_cell.store.past import (
     orders_named,
     ran_between,
 )
-from robot_cell.store.ran import stands_of_orders
+from robot_cell.store.tallies import Tally, tallies_of_orders
 from robot_cell.store.working_set import work_of
 
 OVER: Final = frozenset({"complete", "failed", "cancelled"})
@@ -86,12 +86,12 @@ class Known:
         found = {one: view for one in ids if (view := mirror.order_view(one)) is not None}
         promised = mirror.revision != 0
         if missing := [one for one in ids if one not in found]:
-            orders, stands = self._journal.look(
-                lambda tx: (orders_named(tx, missing), stands_of_orders(tx, missing))
+            orders, tallies = self._journal.look(
+                lambda tx: (orders_named(tx, missing), tallies_of_orders(tx, missing))
             )
             for one, order in orders.items():
-                standing = stands.get(one, ())
-                found[one] = mirror.work.view_of(order, standing, start, promised=promised)
+                tally = tallies.get(one, Tally())
+                found[one] = mirror.work.view_of(order, tally, start, promised=promised)
         return [found[one] for one in ids if one in found]
 
     # -- lists of orders ------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from robot_cell.orders.status import job_view
+from robot_cell.orders.status import job_view, tally_of
 from robot_cell.store import OperationRecord, OrderRecord
 from robot_cell.store.counted import count_operations, count_orders
 from robot_cell.store.ran import Kind
@@ -50,7 +50,7 @@ class Totals:
     ) -> None:
         """Count an order, or with -1 count it no more; `start` is the instant of plant time 0."""
         listed = list(records)
-        job = job_view(order, listed, start)
+        job = job_view(order, tally_of(listed), start)
         complete = job.status == "complete"
         self.orders += sign
         self.complete += sign * complete

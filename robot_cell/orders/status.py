@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
 from typing import Literal
 
 from robot_cell.model import JobOrder
 from robot_cell.store import OperationRecord, OrderRecord
-from robot_cell.store.ran import Stand
+from robot_cell.store.tallies import Tally
 
 JobStatus = Literal[
     "accepted", "planned", "running", "complete", "uncertain", "failed", "cancelled"
 ]
-
-
-Standing = OperationRecord | Stand
-"""An operation, as a whole or as much of it as is read of many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,57 +55,67 @@ def job_views(
     by_order: dict[str, list[OperationRecord]] = {}
     for record in operations:
         by_order.setdefault(record.order_id, []).append(record)
-    return [job_view(order, by_order.get(order.order.order_id, []), start) for order in orders]
+    return [
+        job_view(order, tally_of(by_order.get(order.order.order_id, ())), start) for order in orders
+    ]
 
 
-def job_view(order: OrderRecord, operations: Sequence[Standing], start: datetime) -> JobView:
-    """What has become of one order."""
-    status = _status(order, operations)
+def tally_of(operations: Sequence[OperationRecord]) -> Tally:
+    """The operations of one order, counted."""
+    status = Counter(record.status for record in operations)
     starts = [
         at
         for r in operations
         if (at := r.planned_start_ns if r.actual_start_ns is None else r.actual_start_ns)
         is not None
     ]
-    promised = _promised_end_ns(operations) if status not in ("cancelled", "failed") else None
+    ends = [r.actual_end_ns if r.status == "complete" else r.planned_end_ns for r in operations]
+    known = [end for end in ends if end is not None]
+    left = {r.unit for r in operations if r.status != "complete"}
+    return Tally(
+        total=len(operations),
+        complete=status["complete"],
+        running=status["running"],
+        uncertain=status["uncertain"],
+        leased=status["leased"],
+        failed=status["failed"],
+        unplanned=sum(r.status == "planned" and r.planned_end_ns is None for r in operations),
+        units_complete=len({r.unit for r in operations} - left),
+        units_failed=len({r.unit for r in operations if r.status == "failed"}),
+        start_ns=min(starts, default=None),
+        end_ns=max(known) if known and len(known) == len(ends) else None,
+    )
+
+
+def job_view(order: OrderRecord, tally: Tally, start: datetime) -> JobView:
+    """What has become of one order; `start` is the instant of plant time 0."""
+    status = _status(order, tally)
+    promised = tally.end_ns if status not in ("cancelled", "failed") else None
     due_ns = (order.order.due - start) // timedelta(microseconds=1) * 1000
-    units = groupby(sorted(operations, key=lambda r: r.unit), key=lambda r: r.unit)
     return JobView(
         order=order.order,
         status=status,
-        units_complete=sum(all(r.status == "complete" for r in unit) for _, unit in units),
-        units_failed=len({r.unit for r in operations if r.status == "failed"}),
-        operations_complete=sum(r.status == "complete" for r in operations),
-        operations_total=len(operations),
-        planned_start_ns=min(starts, default=None),
+        units_complete=tally.units_complete,
+        units_failed=tally.units_failed,
+        operations_complete=tally.complete,
+        operations_total=tally.total,
+        planned_start_ns=tally.start_ns,
         promised_end_ns=promised,
         late_ns=None if promised is None else promised - due_ns,
     )
 
 
-def _status(order: OrderRecord, operations: Sequence[Standing]) -> JobStatus:
-    found = {record.status for record in operations}
-    if found == {"complete"}:
+def _status(order: OrderRecord, tally: Tally) -> JobStatus:
+    if tally.total and tally.complete == tally.total:
         return "complete"
-    if "running" in found:
+    if tally.running:
         return "running"
-    if "uncertain" in found:
+    if tally.uncertain:
         return "uncertain"
     if order.cancelled_ns is not None:
         return "cancelled"
-    if "failed" in found:
+    if tally.failed:
         return "failed"
-    if found & {"leased", "complete"}:
+    if tally.leased or tally.complete:
         return "running"
-    planned = all(r.planned_end_ns is not None for r in operations if r.status == "planned")
-    return "planned" if planned else "accepted"
-
-
-def _promised_end_ns(operations: Sequence[Standing]) -> int | None:
-    """The latest end, actual where there is one; None if an operation has no place in the plan."""
-    ends = [
-        record.actual_end_ns if record.status == "complete" else record.planned_end_ns
-        for record in operations
-    ]
-    known = [end for end in ends if end is not None]
-    return max(known) if known and len(known) == len(ends) else None
+    return "accepted" if tally.unplanned else "planned"

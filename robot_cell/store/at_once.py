@@ -6,7 +6,8 @@ threads each time: the database writes all rows into one, or each column of a gr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -16,14 +17,21 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 
-def rows_at_once(connection: Connection, query: Select[Any]) -> Sequence[Sequence[Any]]:
-    """All rows of a query for texts and whole numbers, in no order."""
+def rows_at_once(
+    connection: Connection, query: Select[Any], given: Mapping[str, Any] | None = None
+) -> Sequence[Sequence[Any]]:
+    """All rows of a query for texts and whole numbers, in no order; `given` are its parameters."""
     if connection.dialect.name != "sqlite":
-        return connection.execute(query).all()
-    rows = query.subquery()
-    query = select(func.json_group_array(func.json_array(*rows.c)))
-    found: list[list[Any]] = orjson.loads(connection.execute(query).scalar_one())
+        return connection.execute(query, given).all()
+    found: list[list[Any]] = orjson.loads(connection.execute(_as_one(query), given).scalar_one())
     return found
+
+
+@lru_cache(maxsize=64)
+def _as_one(query: Select[Any]) -> Select[Any]:
+    """A query for one row with all rows of another in it."""
+    rows = query.subquery()
+    return select(func.json_group_array(func.json_array(*rows.c)))
 
 
 class _Listed(TypeDecorator[list[Any]]):

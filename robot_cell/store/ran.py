@@ -30,10 +30,8 @@ from sqlalchemy import (
     union_all,
 )
 
-from robot_cell.store.at_once import gathered, rows_at_once
-from robot_cell.store.id_lists import FEW, id_lists
+from robot_cell.store.at_once import gathered
 from robot_cell.store.past import AT_WORK, at_work_between, from_its_end
-from robot_cell.store.records import Status
 from robot_cell.store.tables import commands, job_orders, operations, steps
 
 Column = NDArray[np.int64]
@@ -103,18 +101,6 @@ class Stepped:
     outcome: Column
 
 
-class Stand(NamedTuple):
-    """How an operation stands, plant times in ns. Named as `OperationRecord` is."""
-
-    order_id: str
-    unit: int
-    status: Status
-    planned_start_ns: int | None
-    planned_end_ns: int | None
-    actual_start_ns: int | None
-    actual_end_ns: int | None
-
-
 class Obeyed(NamedTuple):
     """A command that was obeyed. Named as `CommandRecord` is."""
 
@@ -125,7 +111,6 @@ class Obeyed(NamedTuple):
     at_ns: int
 
 
-_STAND: Final = select(*(operations.c[name] for name in Stand._fields))
 _OBEYED: Final = select(*(commands.c[name] for name in Obeyed._fields))
 
 
@@ -221,15 +206,6 @@ def _columns(groups: Sequence[Sequence[list[int]]], count: int) -> Iterable[Colu
     for at in range(count):
         whole = chain.from_iterable(group[at] for group in groups)
         yield np.fromiter(whole, np.int64, sum(sizes))
-
-
-def stands_of_orders(connection: Connection, ids: Iterable[str]) -> dict[str, list[Stand]]:
-    """How the operations of each of these orders stand, in no order."""
-    found: dict[str, list[Stand]] = {}
-    for some in id_lists(ids, FEW):
-        for row in rows_at_once(connection, _STAND.where(operations.c.order_id.in_(some))):
-            found.setdefault(row[0], []).append(Stand._make(row))
-    return found
 
 
 @lru_cache(maxsize=64)

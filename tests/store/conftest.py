@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from robot_cell.model import Plant
 from robot_cell.store import Journal, open_journal
+from tests.gateway.stories import Story
 from tests.store.postgresql import Server
 
 
@@ -30,3 +33,20 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
 def journal(place: Path | str) -> Iterator[Journal]:
     with open_journal(place) as journal:
         yield journal
+
+
+VERBS = (
+    *("order", "plan", "work", "work", "work", "finish", "finish"),
+    *("break", "uncertain", "repeat", "cancel", "wait", "hold", "draft"),
+)
+
+
+@pytest.fixture(params=[1, 2, 3])
+def told(request: pytest.FixtureRequest, journal: Journal, plant: Plant) -> Story:
+    """A story of a hundred things that happened; at its end something is under way for a while."""
+    story, chance = Story(plant, journal), random.Random(request.param)
+    for verb in ("order", "order", "plan", *chance.choices(VERBS, k=100)):
+        story.tell(verb, chance.randrange(12))
+    for verb in ("order", "plan", "work", "wait", "wait"):
+        story.tell(verb, 1)
+    return story

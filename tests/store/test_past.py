@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 
-import pytest
-
 from robot_cell.gateway.window import is_open, over_ns
-from robot_cell.model import Plant
-from robot_cell.store import Journal, counted, past
+from robot_cell.store import counted, past
 from robot_cell.store.looks import waiting_draft
 from robot_cell.store.records import to_us
 from tests.gateway.conftest import NS, START
 from tests.gateway.stories import Story
-
-VERBS = (
-    *("order", "plan", "work", "work", "work", "finish", "finish"),
-    *("break", "uncertain", "repeat", "cancel", "wait", "hold", "draft"),
-)
-
-
-@pytest.fixture(params=[1, 2, 3])
-def told(request: pytest.FixtureRequest, journal: Journal, plant: Plant) -> Story:
-    """A story of a hundred things that happened; at its end something is under way for a while."""
-    story, chance = Story(plant, journal), random.Random(request.param)
-    for verb in ("order", "order", "plan", *chance.choices(VERBS, k=100)):
-        story.tell(verb, chance.randrange(12))
-    for verb in ("order", "plan", "work", "wait", "wait"):
-        story.tell(verb, 1)
-    return story
 
 
 def test_orders_are_open_or_were_over_last(told: Story) -> None:

@@ -1,0 +1,148 @@
+"""What key figures and lists are made of, gathered by both databases, against whole records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from robot_cell.model import Plant
+from robot_cell.orders.status import tally_of
+from robot_cell.store import Journal, OperationRecord, StepRecord, past
+from robot_cell.store.ran import (
+    BADLY,
+    COMPLETE,
+    FAILED,
+    NEITHER,
+    NEVER,
+    WAITING,
+    WELL,
+    Kind,
+    Ran,
+    Stepped,
+    ran_at_work,
+    stepped_between,
+)
+from robot_cell.store.tallies import tallies_of_orders
+from tests.gateway.conftest import NS
+from tests.gateway.stories import Story
+from tests.store.test_journal import order
+
+CELLS = ["cell_a", "cell_b"]
+
+
+def spans(end_ns: int) -> Iterator[tuple[int, int]]:
+    for first in range(0, end_ns, end_ns // 9):
+        yield first, first + 5 * NS
+        yield first, first + end_ns // 3
+
+
+def rows_of(ran: Ran) -> Counter[tuple[Any, ...]]:
+    columns = (
+        ran.order, ran.unit, ran.ended, ran.attempt, ran.planned_ns, ran.start_ns, ran.end_ns,
+    )  # fmt: skip
+    kinds = [ran.kinds[i] for i in ran.kind]
+    return Counter(zip(kinds, *(column.tolist() for column in columns), strict=True))
+
+
+def row_of(o: OperationRecord, position: int, product: str) -> tuple[Any, ...]:
+    planned_ns = 0
+    if o.planned_start_ns is not None and o.planned_end_ns is not None:
+        planned_ns = o.planned_end_ns - o.planned_start_ns
+    return (
+        Kind(o.cell, o.program, product),
+        position,
+        o.unit,
+        {"complete": COMPLETE, "failed": FAILED}.get(o.status, WAITING),
+        o.attempt,
+        planned_ns,
+        NEVER if o.actual_start_ns is None else o.actual_start_ns,
+        NEVER if o.actual_end_ns is None else o.actual_end_ns,
+    )
+
+
+def steps_of(stepped: Stepped) -> Counter[tuple[Any, ...]]:
+    cells = [stepped.cells[i] for i in stepped.cell]
+    columns = (stepped.intent_ns, stepped.outcome_ns, stepped.outcome)
+    return Counter(zip(cells, *(column.tolist() for column in columns), strict=True))
+
+
+def step_of(s: StepRecord, o: OperationRecord) -> tuple[Any, ...]:
+    outcome = NEITHER
+    if s.outcome == "done" and s.attempt == o.attempt:
+        outcome = WELL
+    elif s.outcome in ("failed", "uncertain", "not_done"):
+        outcome = BADLY
+    at_work = o.status in past.AT_WORK
+    left_ns = NEVER if at_work else s.intent_ns
+    return o.cell or "", s.intent_ns, left_ns if s.outcome_ns is None else s.outcome_ns, outcome
+
+
+def test_operations_of_a_span_are_those_of_its_orders(told: Story) -> None:
+    journal = told.journal
+    positions = {one.order.order_id: one for one in journal.orders()}
+    for first, last in spans(told.at_ns):
+        ids = journal.look(lambda tx, a=first, b=last: past.orders_at_work(tx, a, b, CELLS))
+        found = journal.look(lambda tx, a=first, b=last: ran_at_work(tx, a, b, CELLS))
+        assert rows_of(found) == Counter(
+            row_of(o, positions[one].position, positions[one].order.product)
+            for one in ids
+            for o in journal.operations(one)
+        )
+
+
+def check_steps(journal: Journal, first: int, last: int) -> None:
+    found = journal.look(lambda tx: stepped_between(tx, first, last))
+    wanted: Counter[tuple[Any, ...]] = Counter()
+    for o in journal.operations():
+        for s in journal.steps(o.operation_id):
+            row = step_of(s, o)
+            begun = first <= s.intent_ns < last
+            went_on = s.intent_ns < first and (row[2] == NEVER or row[2] > first)
+            wanted[row] += begun or went_on
+    assert steps_of(found) == +wanted, (first, last)
+
+
+def test_steps_of_a_span_were_begun_in_it_or_went_on_into_it(told: Story) -> None:
+    for first, last in spans(told.at_ns):
+        check_steps(told.journal, first, last)
+
+
+@pytest.mark.parametrize("again", ["waits", "begun", "over"])
+def test_a_step_of_an_earlier_attempt_went_on_too(
+    journal: Journal, plant: Plant, again: str
+) -> None:
+    """Begun at 10 s, over at 30 s; and the operation is tried again, later or never."""
+    journal.accept_batch([order("WO-1")], "f", "me", plant)
+    one = journal.operations("WO-1")[0].operation_id
+    token = journal.lease_operation(one, "cell_a", "p", 5 * NS)
+    journal.begin_operation(one, "cell_a", token, 10 * NS)
+    step = journal.step_intent(one, 0, "move", 10 * NS)
+    journal.step_outcome(step, "failed", 30 * NS)
+    journal.end_operation(one, "failed", 30 * NS)
+    journal.requeue(one, "again", 40 * NS, confirmed_by="Kim")
+    if again != "waits":
+        token = journal.lease_operation(one, "cell_b", "p", 50 * NS)
+        journal.begin_operation(one, "cell_b", token, 50 * NS)
+    if again == "over":
+        journal.end_operation(one, "complete", 60 * NS)
+    found = journal.look(lambda tx: stepped_between(tx, 20 * NS, 25 * NS))
+    assert found.intent_ns.tolist() == [10 * NS]
+    check_steps(journal, 20 * NS, 25 * NS)
+    check_steps(journal, 30 * NS, 35 * NS)
+
+
+def test_orders_are_counted_as_their_operations_say(told: Story) -> None:
+    journal = told.journal
+    ids = [one.order.order_id for one in journal.orders()]
+    found = journal.look(lambda tx: tallies_of_orders(tx, [*ids, "none"]))
+    assert found == {one: tally_of(journal.operations(one)) for one in ids}
+
+
+def test_an_order_without_a_plan_has_no_end(journal: Journal, plant: Plant) -> None:
+    journal.accept_batch([order("WO-1")], "f", "me", plant)
+    found = journal.look(lambda tx: tallies_of_orders(tx, ["WO-1"]))["WO-1"]
+    assert (found.unplanned, found.total, found.start_ns, found.end_ns) == (6, 6, None, None)
+    assert found == tally_of(journal.operations("WO-1"))
