@@ -24,186 +24,35 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-CELLS = 20
-FINISHED = 10_000
-ORDERS, UNITS = 125, 10
+PLANT = str(ROOT / "benchmarks" / "gateway_plant.py")
 _READS = (
     "/plant", "/cells", "/orders?limit=50", "/events?last=50", "/operations",
     "/orders/B-7", "/cells/cell_1/steps", "/trace/B-7/3", "/alarms",
     "/steps?operation_id=B-7/3/pack",
 )  # fmt: skip
-READS = (*_READS * 10, "/kpis of the last hour", *_READS * 10, "/kpis of the last day")
-"""One after the other. Key figures are one in a hundred, each span about once a second: as from
-five pages that look at an hour (every 5 s) and twenty that look at a day (every 20 s)."""
+_FIGURES = (
+    "/kpis of the last hour", "/kpis of the last day",
+    "/kpis/series of the last hour", "/kpis/series of the last day",
+)  # fmt: skip
+READS = tuple(read for figure in _FIGURES for read in (*_READS, *_READS, figure))
+"""One after the other. Key figures are one in 21, ten a second: as from twelve pages that look at
+an hour (every 5 s) and forty-eight that look at a day (every 20 s), each at figures and series."""
 
 HOUR_MS = 3_600_000
-SPANS_MS = {
-    "/kpis of the last hour": HOUR_MS, "/kpis of the last day": 24 * HOUR_MS,
-    "/kpis of all time": 10**4 * HOUR_MS,
-}  # fmt: skip
-"""How long ago the key figures of each of these begin."""
+SPANS_MS = {"hour": HOUR_MS, "day": 24 * HOUR_MS, "all": 10**4 * HOUR_MS}
+"""How long ago key figures begin, by the last word of what is asked."""
+
+ONE_BY_ONE = (*_FIGURES, "/kpis of all")
+BUCKETS = 48
 
 PER_S = 200
 CONNECTIONS = 16
 V1 = "/api/v1"
-
-
-# -- the gateway's process -------------------------------------------------------------------------
-
-
-class Link:
-    """A plant whose every tick moves all joints; `start` is the instant of plant time 0."""
-
-    connected = True
-
-    def __init__(self, names: Sequence[str], start: datetime) -> None:
-        self.names, self.began = names, start
-
-    def start(self) -> None:
-        """Told by the journal."""
-        return
-
-    def take(self) -> None:
-        """Look at the clock."""
-        self.at_ns = time.time_ns() - int(self.began.timestamp()) * 10**9
-
-    def now_ns(self) -> int:
-        """Plant time."""
-        return self.at_ns
-
-    def states(self) -> Mapping[str, Any]:
-        """Every cell works."""
-        from robot_cell.client import CellStateView
-
-        return {
-            name: CellStateView(
-                name,
-                "Execute",
-                f"B-1/1/{name}",
-                "B-1",
-                1,
-                "deburr_s",
-                3,
-                30,
-                0.1,
-                "",
-                self.at_ns,
-            )
-            for name in self.names
-        }
-
-    def joints(self) -> Mapping[str, Any]:
-        """Every joint moves."""
-        from robot_cell.client import JointsView
-
-        q = (self.at_ns % 10**9) * 1e-9
-        joints = tuple(f"joint_{i}" for i in range(1, 7))
-        at = (q, -q, q, 1.0, 2.0, q)
-        return {name: JointsView(joints, at, self.at_ns) for name in self.names}
-
-    def bodies(self) -> Mapping[str, Any]:
-        """None."""
-        return {}
-
-    def arms(self) -> Mapping[str, str]:
-        """Every arm runs."""
-        return dict.fromkeys(self.names, "running")
-
-    def devices(self) -> Mapping[str, Any]:
-        """Every gripper opens and closes."""
-        state = {"state": "closed" if self.at_ns % (2 * 10**9) < 10**9 else "open"}
-        return {name: {"gripper": state} for name in self.names}
-
-    def commands(self) -> Mapping[str, Any]:
-        """Nobody has said what devices can be told."""
-        return {}
-
-
-def made_up(folder: Path) -> tuple[Any, Any, str]:
-    """A gateway on a made-up plant, the plant, and a viewer's token."""
-    from benchmarks.retention import fill, plant_of_22, tell_energies
-    from robot_cell.gateway.access import add_token
-    from robot_cell.gateway.serve import build
-    from robot_cell.model import JobOrder, PlannedOperation
-    from robot_cell.store import open_journal
-    from robot_cell.store.looks import plant_start_us
-    from robot_cell.store.records import from_us
-
-    fill(folder, FINISHED, open_orders=0)
-    plant = plant_of_22()
-    names = [f"cell_{i}" for i in range(CELLS)]
-    journal = open_journal(folder / "journal.db")
-    start = from_us(journal.look(plant_start_us) or 0)
-    link = Link(names, start)
-    link.take()
-    now_ns, now = link.now_ns(), datetime.now(timezone.utc).replace(microsecond=0)
-    orders = [
-        JobOrder(
-            order_id=f"B-{i}", product="housing_m", quantity=UNITS, release=now,
-            due=now + timedelta(hours=9),
-        )
-        for i in range(ORDERS)
-    ]  # fmt: skip
-    journal.accept_batch(orders, "benchmark", "benchmark", plant)
-    operations = journal.operations(status="planned")
-    journal.publish_schedule(
-        [
-            PlannedOperation(
-                o.operation_id, o.order_id, o.unit, o.name, names[i % CELLS], "program",
-                now_ns + i * 10**9, now_ns + (i + CELLS) * 10**9,
-            )
-            for i, o in enumerate(operations)
-        ],
-        at_ns=now_ns,
-        engine="benchmark",
-    )  # fmt: skip
-    token = add_token(journal, "benchmark", "viewer", "benchmark", valid_s=None).text
-    gateway = build(plant, folder / "journal.db", journal, link, simulated=False)  # type: ignore[arg-type]
-    tell_energies(gateway)
-    return gateway, link, token
-
-
-def serve(folder: Path) -> None:
-    """Serve a made-up plant; prints its port and a token."""
-    import uvicorn
-
-    from robot_cell.gateway.app import make_app
-    from robot_cell.gateway.main import listen, read_options
-    from robot_cell.gateway.serve import SWITCH_INTERVAL_S, settle
-
-    gateway, _, token = made_up(folder)
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    settle()
-    options = read_options(["--plant", "", "--run-dir", str(folder)])
-    listening = listen(options)
-    print(json.dumps({"port": listening.getsockname()[1], "token": token}), flush=True)
-    config = uvicorn.Config(make_app(gateway), log_config=None, ws_per_message_deflate=False)
-    asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
-
-
-def change(folder: Path) -> None:
-    """What the plant's processes write: an operation is leased or begun ten times a second."""
-    from robot_cell.store import open_journal
-    from robot_cell.store.looks import plant_start_us
-
-    with open_journal(folder / "journal.db") as journal:
-        start_us = journal.look(plant_start_us) or 0
-        for record in journal.operations(status="planned"):
-            at_ns = (time.time_ns() // 1000 - start_us) * 1000
-            fence = journal.lease_operation(record.operation_id, "cell_1", "program", at_ns)
-            time.sleep(0.1)
-            journal.begin_operation(record.operation_id, "cell_1", fence, at_ns + 10**8)
-            time.sleep(0.1)
-
-
-# -- those who ask ---------------------------------------------------------------------------------
 
 
 def cpu_s(pid: int) -> float:
@@ -300,10 +149,12 @@ async def get(
 
 def path_of(read: str) -> str:
     """What is asked; key figures are of a span that ends now."""
-    if read not in SPANS_MS:
+    route, _, span = read.partition(" of ")
+    if not span:
         return read
-    now_ms = int(time.time() * 1000)
-    return f"/kpis?from_ms={now_ms - SPANS_MS[read]}&to_ms={now_ms}"
+    now_ms, lasts_ms = int(time.time() * 1000), SPANS_MS[span.split()[-1]]
+    bucket_s = f"&bucket_s={lasts_ms / 1000 / BUCKETS:g}" if route.endswith("series") else ""
+    return f"{route}?from_ms={now_ms - lasts_ms}&to_ms={now_ms}{bucket_s}"
 
 
 def head_of(address: str, token: str, path: str) -> bytes:
@@ -318,7 +169,7 @@ async def key_figures(address: str, token: str, until: asyncio.Event) -> dict[st
     """Key figures without a pause, one span after the other, and how long they took."""
     host, port = address.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    took_ms: dict[str, list[float]] = {read: [] for read in SPANS_MS}
+    took_ms: dict[str, list[float]] = {read: [] for read in ONE_BY_ONE}
     while not until.is_set():
         for read, values in took_ms.items():
             began_s = time.monotonic()
@@ -419,27 +270,19 @@ async def measure(address: str, token: str, pid: int, seconds: float) -> dict[st
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=15.0, help="of each measurement")
-    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--change", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/gateway.json")
     options = parser.parse_args()
-    if options.serve is not None:
-        serve(options.serve)
-        return
-    if options.change is not None:
-        change(options.change)
-        return
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, __file__, "--serve", folder]
+        command = [sys.executable, PLANT, "serve", folder]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as gateway:
             try:
                 assert gateway.stdout is not None
                 told = json.loads(gateway.stdout.readline())
                 address = f"http://127.0.0.1:{told['port']}"
                 load_before = os.getloadavg()
-                plant = subprocess.Popen([sys.executable, __file__, "--change", folder])
+                plant = subprocess.Popen([sys.executable, PLANT, "change", folder])
                 found = asyncio.run(measure(address, told["token"], gateway.pid, options.seconds))
                 plant.terminate()
             finally:

@@ -3,7 +3,7 @@
     python benchmarks/opcua.py                # writes benchmarks/results/opcua.json
     python benchmarks/opcua.py --seconds 10   # quicker
 
-The server runs in the made-up gateway of `benchmarks/gateway.py`: twenty cells, 125 orders with
+The server runs in the gateway of `benchmarks/gateway_plant.py`: twenty cells, 125 orders with
 5,000 operations, all joints moving. First it imports the NodeSets, as set-up does; then it is
 started three times more with the address space that was kept; `core_` is the processor time that a
 start takes, whatever else the machine does. A client in another process, over
@@ -34,7 +34,7 @@ STARTS = 3
 
 def serve(folder: Path, cache: Path) -> None:
     """Serve the made-up plant; prints how soon it was ready, and a token."""
-    from benchmarks.gateway import made_up
+    from benchmarks.gateway_plant import made_up
     from robot_cell.gateway.logs import log_to
     from robot_cell.gateway.opcua.server import OpcUaServer, Settings
     from robot_cell.gateway.serve import SWITCH_INTERVAL_S

@@ -141,7 +141,7 @@ def serve(folder: Path, cache: Path, began_s: float) -> None:
     """Serve the journal of a folder over HTTP and OPC UA; prints how soon, and a token."""
     import uvicorn
 
-    from benchmarks.gateway import Link
+    from benchmarks.gateway_plant import Link
     from robot_cell.gateway.access import add_token
     from robot_cell.gateway.app import make_app
     from robot_cell.gateway.logs import log_to

@@ -199,15 +199,15 @@ def measure(page: Page, address: str, operations: int) -> dict[str, Any]:
 @contextlib.contextmanager
 def busy_plant() -> Iterator[tuple[str, str]]:
     """The plant of benchmarks/gateway.py with its watchers; address and token."""
-    script = str(ROOT / "benchmarks" / "gateway.py")
+    script = str(ROOT / "benchmarks" / "gateway_plant.py")
     with tempfile.TemporaryDirectory(prefix="robot_cell_") as folder:
-        words = [sys.executable, script, "--serve", folder]
+        words = [sys.executable, script, "serve", folder]
         with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as gateway:
             assert gateway.stdout is not None
             told = json.loads(gateway.stdout.readline())
             address = f"http://127.0.0.1:{told['port']}"
             others = [
-                subprocess.Popen([sys.executable, script, "--change", folder]),
+                subprocess.Popen([sys.executable, script, "change", folder]),
                 subprocess.Popen(
                     [sys.executable, __file__, "--watch", address, "--token", told["token"]]
                 ),

@@ -27,6 +27,7 @@ from robot_cell.orders.planning_job import Moment
 from robot_cell.orders.what_if import Otherwise, Supposed, suppose
 from robot_cell.programs import ProgramKey
 from robot_cell.programs.energy import ProgramEnergy, energies_of
+from robot_cell.programs.owner import end_with_owner
 
 READ_WITHIN_S: Final = 60.0
 PLAN_WITHIN_S: Final = 60.0
@@ -216,10 +217,11 @@ def _kill(pool: ProcessPoolExecutor | None) -> None:
 
 
 def _prepare(plant: Plant, better: Any) -> None:
-    """In the worker: know the plant, let the arms go first, and take no more than it may have."""
+    """In the worker: know the plant, give way to the arms, take no more than it may have."""
     import os
     import resource
 
+    end_with_owner()
     os.nice(5)
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     _plants[:], _better[:] = [plant], [better]
