@@ -21,6 +21,10 @@ WRITES: Final = {"robot_cell_writes": True}
 _PAUSE_S: Final = (0.0004, 0.003)
 """How long whoever waits for SQLite sleeps before it looks again, at first and at most."""
 
+_CACHE_KB: Final = 512
+"""Pages of the file that each connection to SQLite keeps; the system keeps all of them, once. Of its
+own accord it would be 2 MB, which fill up within an hour, in each of a process's connections."""
+
 _GONE_SHARE: Final = 0.7
 """Of the time that a writer waits for its turn: when one that is not heard of loses its own."""
 
@@ -93,6 +97,7 @@ def _open_sqlite(url: URL, busy_timeout_s: float) -> Engine:
         cursor.execute("PRAGMA synchronous=NORMAL")
         cursor.execute("PRAGMA wal_autocheckpoint=0")  # `LogSync.carry_over` does it
         cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
         cursor.close()
         if new and url.database is not None:
             _sync_folder(Path(url.database).absolute().parent)
