@@ -22,8 +22,8 @@ _PAUSE_S: Final = (0.0004, 0.003)
 """How long whoever waits for SQLite sleeps before it looks again, at first and at most."""
 
 _CACHE_KB: Final = 512
-"""Pages of the file that each connection to SQLite keeps; the system keeps all of them, once. Of its
-own accord it would be 2 MB, which fill up within an hour, in each of a process's connections."""
+"""Pages of the file that each connection to SQLite keeps; the system keeps them all, once. Of its
+own accord it would be 2 MB, which fill up within an hour, for each connection of a process."""
 
 _GONE_SHARE: Final = 0.7
 """Of the time that a writer waits for its turn: when one that is not heard of loses its own."""

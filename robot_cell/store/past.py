@@ -214,18 +214,17 @@ def at_work_between(
     was under way all the time with nothing done meanwhile, one of these, which stands for all.
     `at_end` is `from_its_end`, which changes no answer.
     """
-    earlier = operations.alias()
-    before = exists().where(
-        earlier.c.order_id == operations.c.order_id,
-        earlier.c.actual_end_ns + 0 < from_ns,  # not by its index: an order has few operations
-        earlier.c.cell.in_(cells),
-    )
-    behind = (
-        select(operations.c.order_id)
-        .where(operations.c.actual_start_ns >= to_ns, operations.c.cell.in_(cells), before)
-        .limit(1)
-        .subquery()
-    )
+    before, after = operations.alias(), operations.alias()
+    # Found by when it was: where an index has cells or orders in their turn, it is not used.
+    begun_before = (before.c.actual_end_ns < from_ns, func.coalesce(before.c.cell, "").in_(cells))
+    begun_after = (after.c.actual_start_ns >= to_ns, func.coalesce(after.c.cell, "").in_(cells))
+    # The orders on that side of the span where there are fewer, each looked at once.
+    near, far = (after, before) if at_end else (before, after)
+    of_near, of_far = (begun_after, begun_before) if at_end else (begun_before, begun_after)
+    order_id = func.coalesce(near.c.order_id, "").label("order_id")
+    orders = select(order_id).where(*of_near).distinct().subquery()
+    goes_over = exists().where(far.c.order_id == orders.c.order_id, *of_far)
+    behind = select(orders.c.order_id).where(goes_over).limit(1).subquery()
     return union(
         select(operations.c.order_id).where(_overlaps(from_ns, to_ns, at_end=at_end)),
         select(operations.c.order_id).where(_under_way(to_ns)),
