@@ -87,8 +87,7 @@ class ElementSums:
         self._facts, self._now_ns = facts, now_ns
         self._edges = np.minimum(np.array(edges, np.int64), now_ns)
         begin, end = self._edges[0], self._edges[-1]
-        # A nanosecond more, so that what a cell does does not touch what the next one does.
-        self._lanes = np.arange(len(facts.cells)) * (max(0, end - begin) + 1)
+        self._lanes = np.arange(len(facts.cells)) * max(0, end - begin)
         self._cuts = self._lanes[:, None] + (self._edges - begin)
         self._lane_of = {cell: lane for lane, cell in enumerate(facts.cells)}
         ran = facts.ran

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from robot_cell.gateway.comparing import Placed, compare
 from robot_cell.gateway.setups import Lanes
+from robot_cell.gateway.views import instant_ms
 from robot_cell.model import PlannedOperation, Plant
 from robot_cell.orders.setups import SetupTimes
 from robot_cell.store import Journal, OperationRecord
@@ -182,3 +183,25 @@ def test_what_is_kept_in_order_is_what_is_worked_out_anew(
         assert lanes.setups_s == wanted
         assert changed >= {key for key, _ in told.items() ^ wanted.items()}
         told = dict(wanted)
+
+
+def test_key_figures_have_setups_for_what_begins_after_the_span(made: Served) -> None:
+    """M began at 30 s, and cell_a is set up for it from 10 s on, where S had ended."""
+    token = made.journal.lease_operation("M/1/deburr", "cell_a", "p", 30 * NS)
+    made.journal.begin_operation("M/1/deburr", "cell_a", token, 30 * NS)
+    made.plant.at_ns = made.gateway.hub.now_ns = 40 * NS
+    made.gateway.mirror.refresh()
+    at_ms = instant_ms(START)
+    found = made.get(f"/api/v1/kpis?from_ms={at_ms + 5000}&to_ms={at_ms + 25000}").json()
+    (cell,) = (one for one in found["cells"] if one["cell"] == "cell_a")
+    found = cell["elements"]["AUST_s"], cell["elements"]["AUBT_s"]
+    assert found == pytest.approx((15.0, 20.0))
+
+
+def test_a_cell_alone_has_units_of_which_it_has_done_its_part(made: Served) -> None:
+    """S is deburred on cell_a, and what follows on cell_b is still to do."""
+    made.plant.at_ns = made.gateway.hub.now_ns = 40 * NS
+    made.gateway.mirror.refresh()
+    of_cell = made.get("/api/v1/kpis?cell=cell_a").json()["plant"]["elements"]["units"]
+    of_plant = made.get("/api/v1/kpis").json()["plant"]["elements"]["units"]
+    assert (of_cell, of_plant) == (1, 0)

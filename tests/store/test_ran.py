@@ -25,7 +25,7 @@ from robot_cell.store.ran import (
     ran_at_work,
     stepped_between,
 )
-from robot_cell.store.tallies import tallies_of_orders
+from robot_cell.store.tallies import Tally, tallies_of_orders
 from tests.gateway.conftest import NS
 from tests.gateway.stories import Story
 from tests.store.test_journal import order
@@ -93,6 +93,11 @@ def test_operations_of_a_span_are_those_of_its_orders(told: Story) -> None:
         )
 
 
+def begin(journal: Journal, operation_id: str, at_ns: int, cell: str = "cell_a") -> None:
+    token = journal.lease_operation(operation_id, cell, "p", at_ns)
+    journal.begin_operation(operation_id, cell, token, at_ns)
+
+
 def check_steps(journal: Journal, first: int, last: int) -> None:
     found = journal.look(lambda tx: stepped_between(tx, first, last))
     wanted: Counter[tuple[Any, ...]] = Counter()
@@ -117,21 +122,57 @@ def test_a_step_of_an_earlier_attempt_went_on_too(
     """Begun at 10 s, over at 30 s; and the operation is tried again, later or never."""
     journal.accept_batch([order("WO-1")], "f", "me", plant)
     one = journal.operations("WO-1")[0].operation_id
-    token = journal.lease_operation(one, "cell_a", "p", 5 * NS)
-    journal.begin_operation(one, "cell_a", token, 10 * NS)
+    begin(journal, one, 10 * NS)
     step = journal.step_intent(one, 0, "move", 10 * NS)
     journal.step_outcome(step, "failed", 30 * NS)
     journal.end_operation(one, "failed", 30 * NS)
     journal.requeue(one, "again", 40 * NS, confirmed_by="Kim")
     if again != "waits":
-        token = journal.lease_operation(one, "cell_b", "p", 50 * NS)
-        journal.begin_operation(one, "cell_b", token, 50 * NS)
+        begin(journal, one, 50 * NS, "cell_b")
     if again == "over":
         journal.end_operation(one, "complete", 60 * NS)
     found = journal.look(lambda tx: stepped_between(tx, 20 * NS, 25 * NS))
     assert found.intent_ns.tolist() == [10 * NS]
     check_steps(journal, 20 * NS, 25 * NS)
     check_steps(journal, 30 * NS, 35 * NS)
+
+
+def test_a_step_that_goes_on_went_on_into_every_span_after_it(
+    journal: Journal, plant: Plant
+) -> None:
+    journal.accept_batch([order("WO-1")], "f", "me", plant)
+    one = journal.operations("WO-1")[0].operation_id
+    begin(journal, one, 10 * NS)
+    journal.step_intent(one, 0, "move", 10 * NS)
+    found = journal.look(lambda tx: stepped_between(tx, 20 * NS, 25 * NS))
+    assert found.outcome_ns.tolist() == [NEVER]
+    check_steps(journal, 20 * NS, 25 * NS)
+
+
+@pytest.mark.parametrize("others_s", [0, 300], ids=["at the end", "at the beginning"])
+def test_an_order_is_under_way_between_its_operations(
+    journal: Journal, plant: Plant, others_s: int
+) -> None:
+    """Its first operation is over at 110 s, its second begins at 200 s; another order is far off,
+    so that the span between them is nearer to one end of the journal or to the other."""
+    journal.accept_batch([order("WO-1"), order("WO-2")], "f", "me", plant)
+    first, second = (o.operation_id for o in journal.operations("WO-1")[:2])
+    other = journal.operations("WO-2")[0].operation_id
+    for one, cell, at_s in sorted(
+        [(first, "cell_a", 100), (second, "cell_b", 200), (other, "cell_b", others_s)],
+        key=lambda row: row[2],
+    ):
+        begin(journal, one, at_s * NS, cell)
+        journal.end_operation(one, "complete", (at_s + 10) * NS)
+
+    def orders(from_s: int, to_s: int, cells: list[str] = CELLS) -> set[str]:
+        return journal.look(lambda tx: past.orders_at_work(tx, from_s * NS, to_s * NS, cells))
+
+    at_end = journal.look(lambda tx: past.from_its_end(tx, 140 * NS, 150 * NS))
+    assert at_end is (others_s == 0)
+    assert orders(140, 150) == {"WO-1"}
+    assert orders(140, 150, ["cell_a"]) == set(), "what goes on is on another cell"
+    assert orders(50, 60) == orders(250, 260) == set()
 
 
 def test_orders_are_counted_as_their_operations_say(told: Story) -> None:
@@ -141,8 +182,17 @@ def test_orders_are_counted_as_their_operations_say(told: Story) -> None:
     assert found == {one: tally_of(journal.operations(one)) for one in ids}
 
 
-def test_an_order_without_a_plan_has_no_end(journal: Journal, plant: Plant) -> None:
+def test_an_order_without_a_place_for_each_operation_has_no_end(
+    journal: Journal, plant: Plant
+) -> None:
     journal.accept_batch([order("WO-1")], "f", "me", plant)
-    found = journal.look(lambda tx: tallies_of_orders(tx, ["WO-1"]))["WO-1"]
-    assert (found.unplanned, found.total, found.start_ns, found.end_ns) == (6, 6, None, None)
-    assert found == tally_of(journal.operations("WO-1"))
+
+    def tally() -> Tally:
+        found = journal.look(lambda tx: tallies_of_orders(tx, ["WO-1"]))["WO-1"]
+        assert found == tally_of(journal.operations("WO-1"))
+        return found
+
+    assert (tally().unplanned, tally().start_ns, tally().end_ns) == (6, None, None)
+    begin(journal, journal.operations("WO-1")[0].operation_id, 10 * NS)
+    journal.end_operation(journal.operations("WO-1")[0].operation_id, "complete", 20 * NS)
+    assert (tally().unplanned, tally().start_ns, tally().end_ns) == (5, 10 * NS, None)
