@@ -6,6 +6,7 @@ import { noEnergy } from '../src/lib/energy';
 import { faultyRows } from '../src/lib/faults';
 import { clock, duration, format, zoneOffset } from '../src/lib/format';
 import { OperationsCopy } from '../src/lib/operations';
+import { OWN_WORDS } from '../src/lib/problemWords';
 import { reconnectDelay } from '../src/lib/reconnect';
 import { supposition, subject, type Change } from '../src/lib/whatIf.svelte';
 import { partOf } from '../src/scene/parts';
@@ -19,6 +20,19 @@ describe('translations', () => {
     for (const key of Object.keys(en) as (keyof typeof en)[]) {
       expect(values(zh[key]), key).toEqual(values(en[key]));
     }
+  });
+});
+
+describe('refusals', () => {
+  const sentences = ['refused', 'conflict', 'not-found', 'invalid', 'plant-unreachable', 'too-large'];
+
+  it.each(sentences)('say in Chinese what a sentence of the server is about: %s', (kind) => {
+    const word = OWN_WORDS[kind];
+    if (word === undefined) throw new Error(`no word for ${kind}`);
+    const told = format(zh[word], { detail: 'cell_a is Held' });
+    expect(told).toContain('cell_a is Held');
+    expect(told).toMatch(/\p{Script=Han}/u);
+    expect(format(en[word], { detail: 'cell_a is Held' })).toContain('cell_a is Held');
   });
 });
 
