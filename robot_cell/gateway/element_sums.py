@@ -28,6 +28,7 @@ from robot_cell.gateway.spans import (
 from robot_cell.store.ran import BADLY, COMPLETE, WAITING, WELL, Column, Kind, Ran, Stepped
 
 _NOWHERE: Final = -1
+_AXIS: Final = 1 << 62
 _UNITS: Final = 1 << 20
 """More than an order has."""
 
@@ -86,9 +87,13 @@ class ElementSums:
     def __init__(self, facts: Facts, edges: Sequence[int], now_ns: int) -> None:
         self._facts, self._now_ns = facts, now_ns
         self._edges = np.minimum(np.array(edges, np.int64), now_ns)
-        begin, end = self._edges[0], self._edges[-1]
-        self._lanes = np.arange(len(facts.cells)) * max(0, end - begin)
-        self._cuts = self._lanes[:, None] + (self._edges - begin)
+        width_ns = max(0, int(self._edges[-1]) - int(self._edges[0]))
+        # Decades of a hundred cells have no place on one axis in nanoseconds.
+        self._tick_ns = 1
+        while len(facts.cells) * (width_ns // self._tick_ns) >= _AXIS:
+            self._tick_ns *= 1000
+        self._lanes = np.arange(len(facts.cells)) * (width_ns // self._tick_ns)
+        self._cuts = self._lanes[:, None] + self._ticks(self._edges)
         self._lane_of = {cell: lane for lane, cell in enumerate(facts.cells)}
         ran = facts.ran
         self._lane = self._lanes_of(tuple(kind.cell for kind in ran.kinds))[ran.kind]
@@ -99,7 +104,7 @@ class ElementSums:
     def of_cell(self, cell: str, part: int = 0) -> Elements:
         """The elements of a cell in a part of the span."""
         lane = self._lane_of[cell]
-        found = _elements({name: sums[lane, part] for name, sums in self._sums.items()})
+        found = _elements({name: int(sums[lane, part]) for name, sums in self._sums.items()})
         for cause, loss in self._losses.items():
             if loss.count[lane, part]:
                 found.losses[cause] = int(loss.ns[lane, part]), int(loss.count[lane, part])
@@ -113,7 +118,7 @@ class ElementSums:
 
     def of_plant(self, part: int = 0) -> Elements:
         """The plant's elements: sums over its cells; its output is counted in whole work units."""
-        found = _elements({name: sums[:, part].sum() for name, sums in self._sums.items()})
+        found = _elements({name: sum(sums[:, part].tolist()) for name, sums in self._sums.items()})
         units, aoet_ns = self._of_orders
         found.units, found.aoet = int(units[part]), int(aoet_ns[part])
         return found
@@ -144,17 +149,16 @@ class ElementSums:
 
     def _lay(self, lane: Column, begin_ns: Column, end_ns: Column) -> Spans:
         """What cells did, within the span and side by side."""
-        first, last = self._edges[0], self._edges[-1]
         here = lane != _NOWHERE
-        at = self._lanes[lane[here]] - first
-        return merged(
-            np.stack(
-                (
-                    np.clip(begin_ns[here], first, last) + at,
-                    np.clip(end_ns[here], first, last) + at,
-                )
-            )
-        )
+        at = self._lanes[lane[here]]
+        begins, ends = self._ticks(begin_ns[here]), self._ticks(end_ns[here])
+        return merged(np.stack((at + begins, at + ends)))
+
+    def _ticks(self, at_ns: Column) -> Column:
+        """Instants on the axis of a cell, those before and after the span at its edges."""
+        first, last = self._edges[0], self._edges[-1]
+        ticks: Column = (np.clip(at_ns, first, last) - first) // self._tick_ns
+        return ticks
 
     def _lay_listed(self, of_cells: Mapping[str, Sequence[Span]]) -> Spans:
         listed = [(lane, of_cells.get(cell, ())) for cell, lane in self._lane_of.items()]
@@ -199,7 +203,7 @@ class ElementSums:
 
     def _ns(self, of: Spans) -> Instants:
         """How long a set is for each cell in each part, (cells, k)."""
-        return np.diff(length_until(of, self._cuts), axis=1)
+        return np.diff(length_until(of, self._cuts), axis=1) * self._tick_ns
 
     def _times(self) -> dict[str, Instants]:
         busy, setting_up = self._ns(self._busy), self._ns(self._setting_up)
@@ -289,10 +293,10 @@ class ElementSums:
         return units, np.diff(length_until(merged(under_way), self._edges))
 
 
-def _elements(sums: Mapping[str, np.int64]) -> Elements:
+def _elements(sums: Mapping[str, int]) -> Elements:
     found = Elements()
     for name, value in sums.items():
-        setattr(found, name, int(value))
+        setattr(found, name, value)
     return found
 
 

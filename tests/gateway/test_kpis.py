@@ -330,6 +330,22 @@ def test_the_elements_are_what_is_counted_instant_by_instant(
         )
 
 
+def test_decades_of_many_cells_are_summed_up() -> None:
+    """They would not fit behind each other in nanoseconds."""
+    years_ns = 30 * 365 * 86_400 * NS
+    cells = [f"cell_{i}" for i in range(200)]
+    listed = [
+        replace(operation(cell, 0, None, "running"), cell=cell, actual_start_ns=years_ns // 2)
+        for cell in cells
+    ]
+    facts = facts_from(cells, listed, [], open={cell: [(0, years_ns)] for cell in cells})
+    sums = ElementSums(facts, (0, years_ns), years_ns)
+    for cell in cells:
+        found = sums.of_cell(cell)
+        assert (found.pbt, found.aubt) == pytest.approx((years_ns, years_ns // 2), abs=NS)
+    assert sums.of_plant().pbt == pytest.approx(200 * years_ns, rel=1e-9)
+
+
 def test_setting_up_is_neither_work_nor_the_lack_of_it() -> None:
     """Set up before b, c and d, as far as nothing else was: 20 to 30, 50 to 60, 75 to 80."""
     setups = [(12 * NS, 30 * NS), (50 * NS, 60 * NS), (72 * NS, 80 * NS), (85 * NS, 95 * NS)]
