@@ -7,6 +7,7 @@ steps only what a device is told, and never read by the control side.
 from __future__ import annotations
 
 import json
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ class Witness:
         self._begun: dict[int, list[str]] = defaultdict(list)
         self._done: set[int] = set()
         self._moves: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+        self._products: dict[str, str] = {}
         self._settled: set[str] = set()
         self._settled_steps: dict[int, int] = {}
         """By step id: how often it had been begun when its operation was settled."""
@@ -145,7 +147,9 @@ class Witness:
     def _motion(
         self, journal: Journal, operation: OperationRecord, index: int
     ) -> StepMotion | None:
-        product = journal.order(operation.order_id).order.product
+        if operation.order_id not in self._products:
+            self._products[operation.order_id] = journal.order(operation.order_id).order.product
+        product = self._products[operation.order_id]
         assert operation.cell is not None
         assert operation.program is not None
         cycle = self._library.find(ProgramKey(operation.cell, operation.program, product))
@@ -158,12 +162,11 @@ def _moved(
     """A motion that is done ended at its goal, and was made as a whole once at most."""
     first, last = records[0], records[-1]
     assert last.outcome_ns is not None
-    mine = [
-        move
-        for move in moves
-        if first.intent_ns - SLACK_NS <= move["began_ns"]
-        and move["plant_ns"] <= last.outcome_ns + SLACK_NS
-    ]
+    since_ns, until_ns = first.intent_ns - SLACK_NS, last.outcome_ns + SLACK_NS
+    # As they were written down: by when they were over.
+    begin = bisect_left(moves, since_ns, key=_over_ns)
+    end = bisect_right(moves, until_ns, key=_over_ns)
+    mine = [move for move in moves[begin:end] if since_ns <= move["began_ns"]]
     arrived = [m for m in mine if _near(m["to"], motion.positions[-1])]
     whole = [m for m in arrived if _near(m["from"], motion.positions[0])]
     if not arrived:
@@ -171,6 +174,10 @@ def _moved(
     if len(whole) > 1:
         return [f"{where} ({last.label}) was made {len(whole)} times by the arm"]
     return []
+
+
+def _over_ns(move: dict[str, Any]) -> int:
+    return int(move["plant_ns"])
 
 
 def _near(positions: list[float], goal: Any) -> bool:
