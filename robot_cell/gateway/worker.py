@@ -27,6 +27,7 @@ from robot_cell.orders.planning_job import Moment
 from robot_cell.orders.what_if import Otherwise, Supposed, suppose
 from robot_cell.programs import ProgramKey
 from robot_cell.programs.energy import ProgramEnergy, energies_of
+from robot_cell.programs.library import default_cache_dir
 from robot_cell.programs.owner import end_with_owner
 
 READ_WITHIN_S: Final = 60.0
@@ -148,7 +149,7 @@ class Worker:
 
     def energies(self, keys: Sequence[ProgramKey]) -> Mapping[ProgramKey, ProgramEnergy]:
         """What those programs take that are planned, by the model of the arms."""
-        return self._do(PLAN_WITHIN_S, _energies, tuple(keys))
+        return self._do(PLAN_WITHIN_S, _energies, tuple(keys), default_cache_dir())
 
     def close(self) -> None:
         """End the process."""
@@ -245,8 +246,9 @@ def _read(path: Path) -> ReadBatch:
     return ReadBatch(batch.format, len(batch.orders), first, orders_json(batch.orders))
 
 
-def _energies(keys: Sequence[ProgramKey]) -> Mapping[ProgramKey, ProgramEnergy]:
-    return energies_of(_plants[0], keys)
+def _energies(keys: Sequence[ProgramKey], cache_dir: Path) -> Mapping[ProgramKey, ProgramEnergy]:
+    # The gateway's: this process has the environment of the first that was ever started.
+    return energies_of(_plants[0], keys, cache_dir)
 
 
 def _suppose(at: Moment, otherwise: Otherwise, path: Path | None) -> Supposed:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot_cell.model import Cell, FixtureStep, MoveStep, Plant
@@ -101,12 +102,14 @@ def _above_base(
     return above_j, estimated
 
 
-def energies_of(plant: Plant, keys: Iterable[ProgramKey]) -> Mapping[ProgramKey, ProgramEnergy]:
+def energies_of(
+    plant: Plant, keys: Iterable[ProgramKey], cache_dir: Path | None = None
+) -> Mapping[ProgramKey, ProgramEnergy]:
     """The energy of those programs that are planned; nothing is planned for it.
 
-    What the plant file no longer has is left out as well.
+    What the plant file no longer has is left out as well. `cache_dir` is where plans are kept.
     """
-    library = CycleLibrary(plant)
+    library = CycleLibrary(plant, cache_dir)
     found: dict[ProgramKey, ProgramEnergy] = {}
     for key in keys:
         cell = plant.cells.get(key.cell)
