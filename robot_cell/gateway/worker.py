@@ -28,7 +28,6 @@ from robot_cell.orders.what_if import Otherwise, Supposed, suppose
 from robot_cell.programs import ProgramKey
 from robot_cell.programs.energy import ProgramEnergy, energies_of
 from robot_cell.programs.library import default_cache_dir
-from robot_cell.programs.owner import end_with_owner
 
 READ_WITHIN_S: Final = 60.0
 PLAN_WITHIN_S: Final = 60.0
@@ -222,7 +221,6 @@ def _prepare(plant: Plant, better: Any) -> None:
     import os
     import resource
 
-    end_with_owner()
     os.nice(5)
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     _plants[:], _better[:] = [plant], [better]

@@ -21,7 +21,6 @@ from robot_cell.orders.setups import SettingUp, SetUp, with_setups
 from robot_cell.orders.stating import Duration, Keys, PlanningError, planning_problem
 from robot_cell.programs import CycleLibrary, ProgramKey
 from robot_cell.programs.library import keys_of
-from robot_cell.programs.owner import end_with_owner
 from robot_cell.store import OperationRecord, open_journal
 from robot_cell.store.working_set import last_products, last_runs, working_set
 
@@ -43,8 +42,7 @@ _stop: list[Flag] = []
 
 
 def listen(stop: Flag) -> None:
-    """Initialise a planning process: what tells it that something more urgent waits, or its end."""
-    end_with_owner()
+    """Initialise a planning process: what tells it that something more urgent waits."""
     _stop[:] = [stop]
 
 

@@ -14,7 +14,6 @@ from robot_cell.model import Cell
 from robot_cell.programs.arms import CellArms, Stands
 from robot_cell.programs.cycle import ProgramError, StepMotion, step_motion
 from robot_cell.programs.geometry import Array
-from robot_cell.programs.owner import end_with_owner
 
 if TYPE_CHECKING:
     from planners.kinematics import PartShape
@@ -44,7 +43,7 @@ def plan_home(
         ProgramError: there is no free way; the message says what blocks it.
     """
     context = multiprocessing.get_context("forkserver")
-    with ProcessPoolExecutor(1, mp_context=context, initializer=end_with_owner) as pool:
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(_plan_home, cell_name, cell, dict(measured), dict(held or {})).result()
 
 

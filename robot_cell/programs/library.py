@@ -19,7 +19,6 @@ from robot_cell.programs.cycle import (
     load_cycle,
     save_cycle,
 )
-from robot_cell.programs.owner import end_with_owner
 from robot_cell.programs.planning import plan_program
 
 
@@ -124,9 +123,7 @@ class CycleLibrary:
         if not missing:
             return
         context = multiprocessing.get_context("forkserver")
-        with ProcessPoolExecutor(
-            min(workers, len(missing)), mp_context=context, initializer=end_with_owner
-        ) as pool:
+        with ProcessPoolExecutor(min(workers, len(missing)), mp_context=context) as pool:
             futures = {pool.submit(_plan, self._plant, self._dir, key): key for key in missing}
             for future in as_completed(futures):
                 key = futures[future]

@@ -14,7 +14,6 @@ from robot_cell.model import Cell, MoveStep, Product
 from robot_cell.model.step_text import describe
 from robot_cell.programs.arms import CellArms, Stands
 from robot_cell.programs.cycle import ProgramCycle, ProgramError, StepMotion, step_motion
-from robot_cell.programs.owner import end_with_owner
 from robot_cell.programs.runs import HandsError, hands_of, planned_move
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def plan_rest(
         ProgramError: there is no free way; the message says what blocks it.
     """
     context = multiprocessing.get_context("forkserver")
-    with ProcessPoolExecutor(1, mp_context=context, initializer=end_with_owner) as pool:
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
         rest = pool.submit(
             _plan_rest,
             cell_name,
