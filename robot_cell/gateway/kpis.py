@@ -41,11 +41,11 @@ class Elements:
 
     def add(self, other: Elements) -> None:
         """Sum up."""
-        for name in SUMMED:
+        for name in _SUMMED:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
-SUMMED: Final = (
+_SUMMED: Final = (
     "pbt", "aubt", "apt", "aust", "adet", "adot", "aoet", "pri_pq", "pq", "gq", "sq", "rq", "gp",
 )  # fmt: skip
 """The elements of which a plant has the sum over its cells, and a span that over its parts."""

@@ -20,7 +20,10 @@ from sqlalchemy.sql.functions import FunctionElement
 def rows_at_once(
     connection: Connection, query: Select[Any], given: Mapping[str, Any] | None = None
 ) -> Sequence[Sequence[Any]]:
-    """All rows of a query for texts and whole numbers, in no order; `given` are its parameters."""
+    """All rows of a query for texts and whole numbers, in no order.
+
+    `query` is one of a module, which stays the same; `given` are its parameters.
+    """
     if connection.dialect.name != "sqlite":
         return connection.execute(query, given).all()
     found: list[list[Any]] = orjson.loads(connection.execute(_as_one(query), given).scalar_one())

@@ -216,11 +216,11 @@ def at_work_between(
     """
     before, after = operations.alias(), operations.alias()
     # Found by when it was: where an index has cells or orders in their turn, it is not used.
-    begun_before = (before.c.actual_end_ns < from_ns, func.coalesce(before.c.cell, "").in_(cells))
+    over_before = (before.c.actual_end_ns < from_ns, func.coalesce(before.c.cell, "").in_(cells))
     begun_after = (after.c.actual_start_ns >= to_ns, func.coalesce(after.c.cell, "").in_(cells))
     # The orders on that side of the span where there are fewer, each looked at once.
     near, far = (after, before) if at_end else (before, after)
-    of_near, of_far = (begun_after, begun_before) if at_end else (begun_before, begun_after)
+    of_near, of_far = (begun_after, over_before) if at_end else (over_before, begun_after)
     order_id = func.coalesce(near.c.order_id, "").label("order_id")
     orders = select(order_id).where(*of_near).distinct().subquery()
     goes_over = exists().where(far.c.order_id == orders.c.order_id, *of_far)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from robot_cell.store.accept import orders_where
 from robot_cell.store.at_once import rows_at_once
@@ -56,14 +56,19 @@ def working_set(connection: Connection, ended_since_ns: int) -> WorkingSet:
     return work_of(connection, ids)
 
 
+_OF_ORDERS: Final = select(*UNMEASURED).where(
+    operations.c.order_id.in_(bindparam("ids", expanding=True))
+)
+
+
 def work_of(connection: Connection, ids: Iterable[str]) -> WorkingSet:
     """The orders with these ids that there are, and all their operations."""
     orders: list[OrderRecord] = []
     records: list[OperationRecord] = []
     for some in id_lists(ids, FEW):
         orders += orders_where(connection, job_orders.c.order_id.in_(some))
-        query = select(*UNMEASURED).where(operations.c.order_id.in_(some))
-        records += [OperationRecord(*row) for row in rows_at_once(connection, query)]
+        rows = rows_at_once(connection, _OF_ORDERS, {"ids": some})
+        records += [OperationRecord(*row) for row in rows]
     orders.sort(key=lambda record: record.position)
     records.sort(key=lambda record: (record.order_id, record.unit, record.position))
     return WorkingSet(orders, records)

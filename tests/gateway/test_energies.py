@@ -37,8 +37,8 @@ def test_energy_per_part_is_that_of_the_model_once_it_is_known(served: Served) -
                 (*found["cells"], found["plant"])}  # fmt: skip
 
     assert energies() == {"cell_a": None, "cell_b": None, "plant": None}
-    # Asking has it made, by the worker and the planned program.
-    # So is that of what has begun and not ended, which is known then when it ends.
+    # Asking has it made, by the worker and the planned program; so it has that of what has begun
+    # and not ended, which is known then when it ends.
     until_s = time.monotonic() + 120.0
     while not {key, begun} <= served.gateway.energies.known.keys():
         assert time.monotonic() < until_s
